@@ -1,0 +1,483 @@
+//! One audit: from sealed snapshots to a committed run. A pure function of its inputs.
+
+pub mod completeness;
+pub mod explain;
+pub mod output;
+pub mod present;
+pub mod settings;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+pub use settings::{AsOf, CheckOverride, Gate, Settings, SourcePolicy};
+
+use crate::checks::Check;
+use crate::engine::{Frames, Run, System, catalog, evaluate, findings, frame_of};
+use crate::model::*;
+use crate::report::AsOfFrom;
+use crate::resolve::{AuthorityInput, PastPeople, Resolved, SystemInput};
+use crate::sql::{Query, compile};
+use crate::store::{Current, Store, StoreError};
+use crate::triage::{self, Closing};
+
+/// Why a run could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{message}")]
+    Config { message: String, help: String },
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl AuditError {
+    pub(crate) fn internal(e: impl std::fmt::Display) -> Self {
+        Self::Internal(e.to_string())
+    }
+}
+
+/// A check of this run, with its query as it runs.
+#[derive(Debug)]
+pub struct Prepared {
+    pub check: Check,
+    pub severity: Severity,
+    /// The severity that the file states, where the configuration changed it.
+    pub severity_was: Option<Severity>,
+    pub enabled: bool,
+    pub parameters: Vec<(String, String)>,
+    pub reason: Option<String>,
+    pub query: Query,
+}
+
+/// What one audit found, before it is written.
+#[derive(Debug)]
+pub struct Audit {
+    pub id: String,
+    pub as_of: Time,
+    pub as_of_from: AsOfFrom,
+    pub previous: Option<String>,
+    /// `as_of` of the previous run.
+    pub previous_as_of: Option<Time>,
+    pub run: Run,
+    pub prepared: Vec<Prepared>,
+    pub outcomes: Vec<OutcomeRow>,
+    pub findings: Vec<FindingRow>,
+    pub exceptions: Vec<ExceptionMatchRow>,
+    /// Findings (check, fingerprint) that counted in the previous run and are resolved in this one.
+    pub resolved_now: BTreeSet<(String, String)>,
+    /// Snapshots later than `as_of`, by system.
+    pub later: BTreeMap<String, u32>,
+    /// Values that too many identities share to tie an account to any.
+    pub crowded: usize,
+}
+
+/// Runs an audit over a store. Writes nothing.
+///
+/// # Errors
+/// The store, the configuration, or a fault of holdover.
+pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
+    let names = store.systems()?;
+    let (as_of, as_of_from) = as_of(store, &names, settings)?;
+    let mut current = BTreeMap::new();
+    for name in &names {
+        current.insert(name.clone(), store.current(name, as_of)?);
+    }
+    let prepared = prepare(settings)?;
+    let mut run = Run { as_of, ..Run::default() };
+    let states = completeness::judge(&current, settings, as_of, as_of_from);
+    load(&mut run, &current, settings, &states)?;
+    let resolved = resolve(&run, &current, settings, &states)?;
+    let crowded = resolved.crowded.len();
+    run.identities = resolved.people.rows().to_vec();
+    run.account_state = resolved.account_state;
+    run.account_identity = resolved.account_identity;
+    run.match_trace = resolved.match_trace;
+    run.group_reach = resolved.group_reach;
+
+    let previous = output::previous_run(store, as_of)?;
+    let past = previous.as_ref().map(|p| output::past(store, &p.id)).transpose()?.unwrap_or_default();
+    let id = run_id(as_of, &current, settings, &prepared, previous.as_ref());
+    let later = current.iter().filter(|(_, c)| c.later > 0).map(|(n, c)| (n.clone(), c.later)).collect();
+    let unresolved = |f: &&FindingRow| f.state != FindingState::Resolved;
+    let counted: BTreeSet<(String, String)> =
+        past.findings.iter().filter(unresolved).map(|f| (f.check_id.clone(), f.fingerprint.clone())).collect();
+    let judged = judge(&run, &prepared, past)?;
+    let mut resolved_now = counted;
+    let gone: BTreeSet<(&str, &str)> = judged
+        .findings
+        .iter()
+        .filter(|f| f.state == FindingState::Resolved)
+        .map(|f| (f.check_id.as_str(), f.fingerprint.as_str()))
+        .collect();
+    resolved_now.retain(|(c, f)| gone.contains(&(c.as_str(), f.as_str())));
+    Ok(Audit {
+        id,
+        as_of,
+        as_of_from,
+        previous_as_of: previous.as_ref().map(|p| p.as_of),
+        previous: previous.map(|p| p.id),
+        run,
+        prepared,
+        outcomes: judged.outcomes,
+        findings: judged.findings,
+        exceptions: judged.exceptions,
+        resolved_now,
+        later,
+        crowded,
+    })
+}
+
+/// The flag's or the configuration's instant, else that of the newest snapshot.
+fn as_of(store: &Store, names: &[String], settings: &Settings) -> Result<(Time, AsOfFrom), AuditError> {
+    if let Some(AsOf { at, from }) = settings.as_of {
+        return Ok((at, from));
+    }
+    let mut newest: Option<Time> = None;
+    for name in names {
+        newest = newest.max(store.snapshots(name)?.last().map(|s| s.manifest.taken_at));
+    }
+    newest.map(|t| (t, AsOfFrom::Derived)).ok_or_else(|| AuditError::Config {
+        message: "the store holds no snapshot".to_owned(),
+        help: "import an export first: `holdover import --store DIR --connector ID --system NAME FILES…`".to_owned(),
+    })
+}
+
+/// Compiles every check against the views, with the configured parameters.
+fn prepare(settings: &Settings) -> Result<Vec<Prepared>, AuditError> {
+    let catalog = catalog();
+    let mut out = Vec::new();
+    for check in &settings.checks {
+        let over = settings.overrides.get(&check.id).cloned().unwrap_or_default();
+        let help = "see `holdover checks show ID` for its parameters".to_owned();
+        let values = check.values(&over.parameters).map_err(|message| AuditError::Config { message, help })?;
+        let query = compile(&check.query, &values, &catalog).map_err(|d| AuditError::Config {
+            message: format!("check `{}`, line {}, column {} of its query: {}", check.id, d.line, d.column, d.message),
+            help: d.help.clone(),
+        })?;
+        if check.grain == crate::checks::Grain::Account {
+            query.prove_account_grain().map_err(|d| AuditError::Config {
+                message: format!("check `{}` is not of grain `account`: {}", check.id, d.message),
+                help: d.help.clone(),
+            })?;
+        }
+        let parameters = values.iter().map(|(k, v)| (k.clone(), settings::shown(v))).collect();
+        out.push(Prepared {
+            severity: over.severity.unwrap_or(check.severity),
+            severity_was: over.severity.filter(|s| *s != check.severity).map(|_| check.severity),
+            enabled: over.enabled.unwrap_or(true),
+            parameters,
+            reason: over.reason,
+            query,
+            check: check.clone(),
+        });
+    }
+    Ok(out)
+}
+
+fn load(run: &mut Run, current: &BTreeMap<String, Current>, settings: &Settings, states: &BTreeMap<String, completeness::State>) -> Result<(), AuditError> {
+    let present: Vec<_> = current.values().filter_map(|c| c.now.as_ref()).collect();
+    run.systems = present
+        .par_iter()
+        .enumerate()
+        .map(|(i, snapshot)| System::load(u32::try_from(i).unwrap_or(u32::MAX), snapshot))
+        .collect::<Result<_, StoreError>>()?;
+    let owners: BTreeMap<&str, &SystemRow> = run.systems.iter().flat_map(|s| &s.register).map(|r| (r.system.as_str(), r)).collect();
+    run.seen = run.systems.iter().map(|s| seen(s, settings, states, owners.get(s.name.as_str()).copied())).collect();
+    run.sources = completeness::rows(states, &run.systems, settings);
+    Ok(())
+}
+
+fn seen(s: &System, settings: &Settings, states: &BTreeMap<String, completeness::State>, register: Option<&SystemRow>) -> RunSystemRow {
+    let policy = settings.policy(&s.name);
+    let state = states.get(&s.name);
+    let covers: Vec<&str> = s.covers.iter().map(String::as_str).collect();
+    RunSystemRow {
+        system_ix: s.ix,
+        system: s.name.clone(),
+        connector: s.manifest.connector.clone(),
+        snapshot: s.snapshot.clone(),
+        observed_at: s.observed_at(),
+        taken_at_from: s.manifest.taken_at_from.clone(),
+        authority: !s.identities.is_empty() || s.covers.contains(IDENTITIES.name),
+        team: policy.team.clone(),
+        owner_ref: policy.owner.clone().or_else(|| register.and_then(|r| r.owner_ref.clone())),
+        environment: policy.environment.clone().or_else(|| register.and_then(|r| r.environment.clone())),
+        covers: covers.join(","),
+        complete: state.is_some_and(|s| s.complete == Answer::Yes && s.within_rejects != Answer::No),
+        fresh: state.map_or(Answer::Unknown, |s| s.fresh),
+        expected: policy.expected,
+        problems: state.and_then(completeness::State::problems),
+    }
+}
+
+/// Hands the loaded rows to the resolve stage.
+fn resolve(run: &Run, current: &BTreeMap<String, Current>, settings: &Settings, states: &BTreeMap<String, completeness::State>) -> Result<Resolved, AuditError> {
+    let systems: Vec<SystemInput> = run
+        .systems
+        .iter()
+        .map(|s| SystemInput {
+            system_ix: s.ix,
+            system: s.name.clone(),
+            observed_at: s.observed_at(),
+            covers: s.covers.clone(),
+            accounts: s.accounts.clone(),
+            groups: s.groups.clone(),
+            memberships: s.memberships.clone(),
+            entitlements: s.entitlements.clone(),
+            grants: s.grants.clone(),
+            credentials: s.credentials.clone(),
+        })
+        .collect();
+    let mut authorities = Vec::new();
+    for s in run.systems.iter().filter(|s| s.covers.contains(IDENTITIES.name)) {
+        let kinds = match &settings.authorities {
+            Some(configured) => match configured.get(&s.name) {
+                Some(kinds) => kinds.clone(),
+                None => continue,
+            },
+            None => Vec::new(),
+        };
+        let mut history = Vec::new();
+        for old in current.get(&s.name).map(|c| c.before.as_slice()).unwrap_or_default() {
+            if states.get(&s.name).is_some_and(|st| st.complete_before.contains(&old.name)) {
+                history.push(PastPeople {
+                    observed_at: old.manifest.taken_at,
+                    identities: crate::store::table_file::read(&old.dir)?,
+                    employments: crate::store::table_file::read(&old.dir)?,
+                });
+            }
+        }
+        authorities.push(AuthorityInput {
+            system_ix: s.ix,
+            system: s.name.clone(),
+            observed_at: s.observed_at(),
+            population: s.manifest.population.unwrap_or_default(),
+            kinds,
+            identities: s.identities.clone(),
+            employments: s.employments.clone(),
+            history,
+        });
+    }
+    crate::resolve::resolve(&systems, &authorities, &settings.resolve).map_err(|faults| {
+        let help = faults.first().map(|f| f.help.clone()).unwrap_or_default();
+        AuditError::Config { message: faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "), help }
+    })
+}
+
+struct Judged {
+    outcomes: Vec<OutcomeRow>,
+    findings: Vec<FindingRow>,
+    exceptions: Vec<ExceptionMatchRow>,
+}
+
+/// Checks, then triage: first what reads the world, then what reads the judgement on exceptions.
+fn judge(run: &Run, prepared: &[Prepared], past: output::Past) -> Result<Judged, AuditError> {
+    let mut frames = Frames::build(run).map_err(AuditError::internal)?;
+    let late = |p: &&Prepared| p.query.reads().contains_key(EXCEPTION_MATCHES.name);
+    let (second, first): (Vec<&Prepared>, Vec<&Prepared>) = prepared.iter().partition(late);
+
+    let mut outcomes = Vec::new();
+    let mut found = Vec::new();
+    run_checks(run, &first, &frames, &mut outcomes, &mut found)?;
+
+    let mut previous = past.findings;
+    let second_ids: BTreeSet<&str> = second.iter().map(|p| p.check.id.as_str()).collect();
+    let (previous_second, previous_first): (Vec<_>, Vec<_>) = previous.drain(..).partition(|f| second_ids.contains(f.check_id.as_str()));
+    let mut findings = triage::states(found, previous_first, &closing(run, &outcomes));
+    let exceptions = except(run, &mut findings, &past.first_seen);
+
+    frames.whole.insert(EXCEPTION_MATCHES.name, frame_of(&exceptions).map_err(AuditError::internal)?);
+    let mut found = Vec::new();
+    run_checks(run, &second, &frames, &mut outcomes, &mut found)?;
+    findings.extend(triage::states(found, previous_second, &closing(run, &outcomes)));
+
+    findings.sort_by(|a, b| (&a.check_id, &a.fingerprint).cmp(&(&b.check_id, &b.fingerprint)));
+    let checks: Vec<Check> = prepared.iter().map(|p| p.check.clone()).collect();
+    triage::cover(&mut findings, &checks);
+    count(&mut outcomes, &findings);
+    outcomes.sort_by(|a, b| (&a.check_id, &a.system).cmp(&(&b.check_id, &b.system)));
+    Ok(Judged { outcomes, findings, exceptions })
+}
+
+fn except(run: &Run, findings: &mut [FindingRow], first_seen: &BTreeMap<String, Time>) -> Vec<ExceptionMatchRow> {
+    let exceptions: Vec<ExceptionRow> = run.systems.iter().flat_map(|s| s.exceptions.iter().cloned()).collect();
+    let mut logins: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for s in &run.systems {
+        for a in &s.accounts {
+            if let Some(login) = &a.login_norm {
+                logins.entry((s.name.clone(), login.clone())).or_default().insert(a.native_id.clone());
+            }
+        }
+    }
+    let register =
+        triage::exceptions::Register { as_of: run.as_of, exceptions: &exceptions, identities: &run.identities, logins: &logins, first_seen };
+    triage::exceptions::apply(&register, findings)
+}
+
+/// What each check said, check by check in parallel; findings are built from hits only.
+fn run_checks(run: &Run, checks: &[&Prepared], frames: &Frames, outcomes: &mut Vec<OutcomeRow>, found: &mut Vec<FindingRow>) -> Result<(), AuditError> {
+    let answered: Vec<(Vec<OutcomeRow>, Vec<FindingRow>)> =
+        checks.par_iter().map(|p| run_check(run, p, frames)).collect::<Result<_, AuditError>>()?;
+    for (o, f) in answered {
+        outcomes.extend(o);
+        found.extend(f);
+    }
+    Ok(())
+}
+
+fn run_check(run: &Run, p: &Prepared, frames: &Frames) -> Result<(Vec<OutcomeRow>, Vec<FindingRow>), AuditError> {
+    let mut outcomes = Vec::new();
+    let mut able = BTreeSet::new();
+    let whole_world = p.check.needs.is_empty() || matches!(p.check.subject, SubjectKind::Identity | SubjectKind::Source | SubjectKind::Exception);
+    for s in &run.systems {
+        match unable(run, p, s) {
+            None => {
+                able.insert(s.ix);
+            }
+            Some(reason) if !whole_world => outcomes.push(not_evaluated(&p.check.id, &s.name, reason)),
+            Some(_) => {}
+        }
+    }
+    if !p.enabled {
+        let reason = format!("switched off by the configuration: {}", p.reason.as_deref().unwrap_or("no reason given"));
+        return Ok((vec![not_evaluated(&p.check.id, "*", reason)], Vec::new()));
+    }
+    if whole_world {
+        if let Some(reason) = unable_anywhere(run, p) {
+            return Ok((vec![not_evaluated(&p.check.id, "*", reason)], Vec::new()));
+        }
+        able = run.systems.iter().map(|s| s.ix).collect();
+    }
+    let answers = match evaluate::evaluate(&p.check, &p.query, frames, &able) {
+        Ok(answers) => answers,
+        Err(e) => {
+            let failed = OutcomeRow { check_id: p.check.id.clone(), system: "*".to_owned(), outcome: OutcomeKind::Failed, reason: Some(e.to_string()), ..OutcomeRow::default() };
+            return Ok((vec![failed], Vec::new()));
+        }
+    };
+    if whole_world {
+        outcomes.push(evaluated(&p.check.id, "*", answers.counts.values().copied().fold(evaluate::Counts::default(), |mut sum, c| {
+            sum.add_all(c);
+            sum
+        })));
+    } else {
+        for ix in &able {
+            let counts = answers.counts.get(&Some(*ix)).copied().unwrap_or_default();
+            let name = run.system(Some(*ix)).map_or("?", |s| s.name.as_str());
+            outcomes.push(evaluated(&p.check.id, name, counts));
+        }
+    }
+    let mut found = Vec::with_capacity(answers.hits.len());
+    for hit in &answers.hits {
+        found.push(findings::build(run, &p.check, p.severity, hit).map_err(AuditError::internal)?);
+    }
+    Ok((outcomes, found))
+}
+
+/// Why a check cannot be evaluated over a system; `None`: it can.
+fn unable(run: &Run, p: &Prepared, s: &System) -> Option<String> {
+    for need in &p.check.needs {
+        if need == IDENTITIES.name {
+            if !run.seen.iter().any(|r| r.authority) {
+                return Some("no people list is among the sources".to_owned());
+            }
+        } else if !s.covers.contains(need) {
+            return Some(format!("its export does not cover {need}"));
+        }
+    }
+    None
+}
+
+/// Why a check over the whole world cannot be evaluated: a table that no snapshot covers, or an empty authority.
+fn unable_anywhere(run: &Run, p: &Prepared) -> Option<String> {
+    p.check.needs.iter().find_map(|need| {
+        let covered = run.systems.iter().any(|s| s.covers.contains(need));
+        (!covered).then(|| if need == IDENTITIES.name { "no people list is among the sources".to_owned() } else { format!("no source covers {need}") })
+    })
+}
+
+fn not_evaluated(check: &str, system: &str, reason: String) -> OutcomeRow {
+    OutcomeRow { check_id: check.to_owned(), system: system.to_owned(), outcome: OutcomeKind::NotEvaluated, reason: Some(reason), ..OutcomeRow::default() }
+}
+
+fn evaluated(check: &str, system: &str, c: evaluate::Counts) -> OutcomeRow {
+    OutcomeRow {
+        check_id: check.to_owned(),
+        system: system.to_owned(),
+        outcome: OutcomeKind::Evaluated,
+        reason: None,
+        population: c.population,
+        evaluated: c.evaluated,
+        unknown: c.unknown,
+        too_new: c.too_new,
+        not_yet_observable: c.not_yet_observable,
+        before_coverage: c.before_coverage,
+        certain: 0,
+        possible: 0,
+    }
+}
+
+/// Findings by outcome row, covered ones left out.
+fn count(outcomes: &mut [OutcomeRow], findings: &[FindingRow]) {
+    let mut counts: BTreeMap<(&str, &str), (u64, u64)> = BTreeMap::new();
+    for f in findings.iter().filter(|f| triage::is_live(f.state) && !f.also) {
+        for system in [f.system.as_str(), "*"] {
+            let entry = counts.entry((&f.check_id, system)).or_default();
+            match f.certainty {
+                Certainty::Certain => entry.0 += 1,
+                Certainty::Possible => entry.1 += 1,
+            }
+        }
+    }
+    for o in outcomes.iter_mut() {
+        (o.certain, o.possible) = counts.get(&(o.check_id.as_str(), o.system.as_str())).copied().unwrap_or_default();
+    }
+}
+
+/// Pairs of check and system whose absent findings are resolved.
+fn closing(run: &Run, outcomes: &[OutcomeRow]) -> Closing {
+    let sound: BTreeSet<&str> = run.seen.iter().filter(|s| s.complete && s.fresh != Answer::No).map(|s| s.system.as_str()).collect();
+    let all_sound = run.seen.iter().all(|s| sound.contains(s.system.as_str()));
+    let mut pairs = BTreeSet::new();
+    for o in outcomes.iter().filter(|o| o.outcome == OutcomeKind::Evaluated) {
+        // What reads every source is judged by itself (`source-incomplete`, `exception-expired`) or needs them all.
+        let closes = sound.contains(o.system.as_str()) || o.system == "*" && (all_sound || !o.check_id.starts_with("identity-"));
+        if closes {
+            pairs.insert((o.check_id.clone(), o.system.clone()));
+        }
+    }
+    Closing { pairs }
+}
+
+/// `<as_of>-<8 hex of the digest of everything that the run is a function of>`.
+fn run_id(as_of: Time, current: &BTreeMap<String, Current>, settings: &Settings, prepared: &[Prepared], previous: Option<&output::PreviousRun>) -> String {
+    let mut hash = Sha256::new();
+    let mut part = |text: &str| {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+    };
+    part(env!("CARGO_PKG_VERSION"));
+    part(&as_of.to_string());
+    for (name, c) in current {
+        part(name);
+        for s in c.before.iter().chain(&c.now) {
+            part(&s.name);
+            part(&s.manifest.input_digest);
+        }
+        part(&c.later.to_string());
+    }
+    part(&settings.digest_text());
+    for p in prepared {
+        part(&p.check.source);
+        part(p.query.text());
+    }
+    if let Some(p) = previous {
+        part(&p.id);
+        part(&p.digest);
+    }
+    let hex = data_encoding::HEXLOWER.encode(&hash.finalize());
+    format!("{}-{}", as_of.compact().to_ascii_lowercase(), hex.get(..8).unwrap_or_default())
+}

@@ -1,0 +1,269 @@
+//! From an audit to the report: the verdict, the counts, and every row behind them.
+
+use std::collections::BTreeMap;
+
+use super::{Audit, AuditError, Gate, Prepared, Settings};
+use crate::engine::System;
+use crate::model::*;
+use crate::report::{
+    Asked, AsOfFrom, CheckEntry, CheckOutcome, ExceptionEntry, ExceptionStatus, FindingEntry, IdentityCounts, MissingSource, OverrideEntry,
+    RejectEntry, Report, Source, SourceFile, Totals, Verdict, VerdictWord,
+};
+use crate::triage::is_live;
+
+/// Rejects that a report lists one by one; all of them are in the store.
+const REJECTS_LISTED: usize = 200;
+
+/// The report of an audit.
+///
+/// # Errors
+/// A finding that lacks what every finding must have.
+pub fn report(audit: &Audit, settings: &Settings) -> Result<Report, AuditError> {
+    let controls: BTreeMap<&str, &[String]> = audit.prepared.iter().map(|p| (p.check.id.as_str(), p.check.controls.as_slice())).collect();
+    let mut findings = Vec::new();
+    for row in audit.findings.iter().filter(|f| f.state != FindingState::Resolved || audit.resolved_now.contains(&(f.check_id.clone(), f.fingerprint.clone()))) {
+        let controls = controls.get(row.check_id.as_str()).copied().unwrap_or_default();
+        findings.push(FindingEntry::from_row(row, controls).map_err(AuditError::internal)?);
+    }
+    let (rejects, rejects_total) = rejects(&audit.run.systems);
+    let report = Report {
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        run: audit.id.clone(),
+        as_of: audit.as_of,
+        as_of_from: audit.as_of_from,
+        previous_run: audit.previous.clone(),
+        headline: headline(audit),
+        verdict: verdict(audit, &settings.gate),
+        totals: Totals::default(),
+        sources: audit.run.systems.iter().map(|s| source(audit, s)).collect(),
+        missing: missing(audit),
+        rejects,
+        rejects_total,
+        identity: audit.run.systems.iter().filter(|s| !s.accounts.is_empty()).map(|s| identity_counts(audit, s)).collect(),
+        checks: audit.prepared.iter().map(|p| check(audit, p)).collect(),
+        findings,
+        exceptions: audit.exceptions.iter().map(exception).collect(),
+        overrides: audit.prepared.iter().filter_map(overridden).collect(),
+    };
+    Ok(report.seal())
+}
+
+fn headline(audit: &Audit) -> Vec<String> {
+    let mut out = Vec::new();
+    if audit.as_of_from == AsOfFrom::Derived {
+        out.push(format!("freshness was not evaluated: as_of {} was derived from the newest snapshot; give --as-of to judge it", audit.as_of));
+    }
+    for (system, n) in &audit.later {
+        out.push(format!("{n} snapshots of `{system}` are later than as_of and were ignored"));
+    }
+    if audit.crowded > 0 {
+        out.push(format!("{} values are shared by too many identities to tie an account to any of them", audit.crowded));
+    }
+    if audit.run.systems.iter().any(|s| s.identities.iter().any(|_| true) && s.manifest.population.is_none()) {
+        out.push("a people list does not state its population; it was read as complete (`all`)".to_owned());
+    }
+    out
+}
+
+/// The exit code and its reasons, by precedence: could not finish, incomplete input, findings.
+pub fn verdict(audit: &Audit, gate: &Gate) -> Verdict {
+    let failed: Vec<&str> = audit.outcomes.iter().filter(|o| o.outcome == OutcomeKind::Failed).map(|o| o.check_id.as_str()).collect();
+    let incomplete: Vec<&SourceRow> = audit.run.sources.iter().filter(|s| s.expected && is_incomplete(s)).collect();
+    let counted = |f: &&FindingRow| is_live(f.state) && !f.also && (f.certainty == Certainty::Certain || gate.possible);
+    let over = |severity: Option<Severity>, f: &FindingRow| severity.is_some_and(|s| f.severity >= s);
+    let open = audit.findings.iter().filter(counted).filter(|f| over(gate.fail_on, f)).count();
+    let fresh = |f: &&FindingRow| matches!(f.state, FindingState::New | FindingState::Reopened);
+    let new = audit.findings.iter().filter(counted).filter(fresh).filter(|f| over(gate.fail_on_new, f)).count();
+
+    let mut sentences = Vec::new();
+    if !failed.is_empty() {
+        sentences.push(format!("{} could not be run: {}", plural(failed.len(), "check"), failed.join(", ")));
+    }
+    for s in &incomplete {
+        sentences.push(format!("source `{}` is incomplete: {}", s.system, s.problems.as_deref().unwrap_or("not known why")));
+    }
+    if let Some(severity) = gate.fail_on.filter(|_| open > 0) {
+        sentences.push(format!("{} of severity {severity} or higher", plural(open, "finding")));
+    }
+    if let Some(severity) = gate.fail_on_new.filter(|_| new > 0) {
+        sentences.push(format!("{} new or reopened, of severity {severity} or higher", plural(new, "finding")));
+    }
+    let not_evaluated = audit.outcomes.iter().filter(|o| o.outcome == OutcomeKind::NotEvaluated).count();
+    if not_evaluated > 0 {
+        sentences.push(format!("{} not evaluated for want of input; they say nothing, not that all is well", plural(not_evaluated, "question")));
+    }
+    let (exit_code, word) = match (failed.is_empty(), incomplete.is_empty(), open + new) {
+        (false, _, _) => (4, VerdictWord::Failed),
+        (_, false, _) => (3, VerdictWord::Incomplete),
+        (_, _, 0) => (0, VerdictWord::Clean),
+        _ => (1, VerdictWord::Findings),
+    };
+    if exit_code == 0 {
+        sentences.insert(0, "no finding at or over the threshold".to_owned());
+    }
+    Verdict { exit_code, word, sentences }
+}
+
+fn is_incomplete(s: &SourceRow) -> bool {
+    !s.present || [s.complete, s.fresh, s.in_step, s.within_rejects].contains(&Answer::No)
+}
+
+fn plural(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+fn source(audit: &Audit, s: &System) -> Source {
+    let seen = audit.run.seen.get(s.ix as usize);
+    let row = audit.run.sources.iter().find(|r| r.system == s.name);
+    let problems = row.and_then(|r| r.problems.as_deref()).map(|p| p.split("; ").map(str::to_owned).collect()).unwrap_or_default();
+    Source {
+        system: s.name.clone(),
+        connector: s.manifest.connector.clone(),
+        observed_at: s.observed_at(),
+        taken_at_from: s.manifest.taken_at_from.clone(),
+        age_days: row.and_then(|r| r.age_days),
+        team: seen.and_then(|r| r.team.clone()),
+        owner: seen.and_then(|r| r.owner_ref.clone()),
+        environment: seen.and_then(|r| r.environment.clone()),
+        authority: seen.is_some_and(|r| r.authority),
+        expected: row.is_some_and(|r| r.expected),
+        complete: seen.is_some_and(|r| r.complete),
+        fresh: seen.map_or(Answer::Unknown, |r| r.fresh),
+        problems,
+        covers: s.covers.iter().cloned().collect(),
+        tables: s.manifest.tables.iter().filter(|t| s.covers.contains(&t.name) || t.rows > 0).map(|t| (t.name.clone(), t.rows)).collect(),
+        files: s.manifest.files.iter().map(source_file).collect(),
+        ignored_later: audit.later.get(&s.name).copied().unwrap_or(0),
+    }
+}
+
+fn source_file(f: &crate::store::FileEntry) -> SourceFile {
+    SourceFile {
+        name: f.name.clone(),
+        size: f.size,
+        sha256: f.sha256.clone(),
+        shape: f.shape.clone().unwrap_or_default(),
+        read: f.read,
+        accepted: f.accepted,
+        rejected: f.rejected,
+        control_total: f.control_total,
+        covers_from: f.covers_from,
+        covers_to: f.covers_to,
+        short: f.short.clone(),
+        notes: f.notes.clone(),
+        extracted_by: f.provenance.extracted_by.clone(),
+        extracted_role: f.provenance.extracted_role.clone(),
+        command: f.provenance.command.clone(),
+        filters: f.provenance.filters.clone(),
+        extracted_at: f.provenance.extracted_at.as_deref().and_then(|t| Time::parse_iso(t).ok()),
+    }
+}
+
+fn missing(audit: &Audit) -> Vec<MissingSource> {
+    let absent = audit.run.sources.iter().filter(|s| !s.present);
+    absent.map(|s| MissingSource { system: s.system.clone(), expected: s.expected }).collect()
+}
+
+fn rejects(systems: &[System]) -> (Vec<RejectEntry>, u64) {
+    let all = systems.iter().flat_map(|s| s.rejects.iter().map(move |r| (s, r)));
+    let total = systems.iter().map(|s| s.rejects.len() as u64).sum();
+    let listed = all.take(REJECTS_LISTED).map(|(s, r)| RejectEntry {
+        system: s.name.clone(),
+        file: s.file_label(r.file_ix),
+        unit: r.unit,
+        number: r.number,
+        reason: r.reason.clone(),
+        message: r.message.clone(),
+        help: r.help.clone(),
+        excerpt: r.excerpt.clone(),
+    });
+    (listed.collect(), total)
+}
+
+fn identity_counts(audit: &Audit, s: &System) -> IdentityCounts {
+    let mut c = IdentityCounts { system: s.name.clone(), ..IdentityCounts::default() };
+    for state in audit.run.account_state.iter().filter(|r| r.system_ix == s.ix) {
+        c.accounts += 1;
+        *match state.match_state {
+            MatchState::Linked => &mut c.linked,
+            MatchState::Disputed => &mut c.disputed,
+            MatchState::Orphan => &mut c.orphan,
+            MatchState::Ghost => &mut c.ghost,
+            MatchState::Unregistered => &mut c.unregistered,
+            MatchState::Unowned => &mut c.unowned,
+            MatchState::TooNew => &mut c.too_new,
+            MatchState::NotApplicable => &mut c.not_applicable,
+            MatchState::NotEvaluated => &mut c.not_evaluated,
+        } += 1;
+    }
+    c
+}
+
+fn check(audit: &Audit, p: &Prepared) -> CheckEntry {
+    let outcomes = audit.outcomes.iter().filter(|o| o.check_id == p.check.id).map(|o| CheckOutcome {
+        system: o.system.clone(),
+        outcome: o.outcome,
+        reason: o.reason.clone(),
+        asked: Asked {
+            population: o.population,
+            evaluated: o.evaluated,
+            unknown: o.unknown,
+            too_new: o.too_new,
+            not_yet_observable: o.not_yet_observable,
+            before_coverage: o.before_coverage,
+        },
+        certain: o.certain,
+        possible: o.possible,
+    });
+    CheckEntry {
+        id: p.check.id.clone(),
+        title: p.check.title.clone(),
+        severity: p.severity,
+        severity_was: p.severity_was,
+        confidence: p.check.confidence.as_str().to_owned(),
+        grain: p.check.grain.as_str().to_owned(),
+        description: p.check.description.clone(),
+        remedy: p.check.remedy.clone(),
+        false_positives: vec![p.check.false_positives.clone()],
+        controls: p.check.controls.clone(),
+        parameters: p.parameters.clone(),
+        outcomes: outcomes.collect(),
+        asked: Asked::default(),
+        counts: Totals::default(),
+        rule_text: p.query.text().to_owned(),
+        overridden: p.reason.clone(),
+    }
+}
+
+fn overridden(p: &Prepared) -> Option<OverrideEntry> {
+    let reason = p.reason.clone()?;
+    let mut what = Vec::new();
+    if !p.enabled {
+        what.push("switched off".to_owned());
+    }
+    if let Some(was) = p.severity_was {
+        what.push(format!("severity {was} → {}", p.severity));
+    }
+    let changed = p.parameters.iter().filter(|(k, v)| p.check.parameters.get(k).is_some_and(|d| super::settings::shown(&d.default) != *v));
+    what.extend(changed.map(|(k, v)| format!("{k} = {v}")));
+    Some(OverrideEntry { check: p.check.id.clone(), what: what.join(", "), reason })
+}
+
+pub(super) fn exception(e: &ExceptionMatchRow) -> ExceptionEntry {
+    let status = match e.status.as_str() {
+        "applies" => ExceptionStatus::Applies,
+        "expired" => ExceptionStatus::Expired,
+        "not_yet" => ExceptionStatus::NotYet,
+        "void" => ExceptionStatus::Void,
+        _ => ExceptionStatus::Unmatched,
+    };
+    ExceptionEntry {
+        id: e.exception.clone(),
+        status,
+        why: e.why.clone().unwrap_or_default(),
+        findings: u64::from(e.findings),
+        expires_at: e.expires_at,
+        owner: e.owner.clone(),
+        approver: e.approver.clone(),
+    }
+}

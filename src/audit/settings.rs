@@ -1,0 +1,130 @@
+//! What an audit is told: everything beside the store that its result depends on.
+
+use std::collections::BTreeMap;
+
+use crate::checks::Check;
+use crate::model::time::DAY;
+use crate::model::{IdentityKind, Severity, Time};
+use crate::report::AsOfFrom;
+use crate::sql::Literal;
+
+/// An instant given by flag or configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct AsOf {
+    pub at: Time,
+    pub from: AsOfFrom,
+}
+
+/// What the configuration says of one source.
+#[derive(Clone, Debug, Default)]
+pub struct SourcePolicy {
+    pub expected: bool,
+    /// Microseconds; `None`: freshness is not judged.
+    pub max_age: Option<i64>,
+    pub max_rejects: u64,
+    pub team: Option<String>,
+    pub owner: Option<String>,
+    pub environment: Option<String>,
+}
+
+/// What the configuration changes about one check.
+#[derive(Clone, Debug, Default)]
+pub struct CheckOverride {
+    pub enabled: Option<bool>,
+    pub severity: Option<Severity>,
+    pub parameters: BTreeMap<String, toml::Value>,
+    pub reason: Option<String>,
+}
+
+/// Which findings make the exit code 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gate {
+    /// Findings at or over it; `None`: none do.
+    pub fail_on: Option<Severity>,
+    /// New and reopened ones at or over it.
+    pub fail_on_new: Option<Severity>,
+    /// Possible findings count, too.
+    pub possible: bool,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { fail_on: Some(Severity::Low), fail_on_new: None, possible: false }
+    }
+}
+
+/// Everything that an audit depends on, beside the store.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub as_of: Option<AsOf>,
+    pub checks: Vec<Check>,
+    pub overrides: BTreeMap<String, CheckOverride>,
+    pub sources: BTreeMap<String, SourcePolicy>,
+    /// Systems that `sources` does not name are expected all the same: a store that is audited by hand.
+    pub expect_all: bool,
+    /// Expected or optional sources of which no file was found, by name or pattern.
+    pub missing: BTreeMap<String, bool>,
+    /// Kinds by authority; `None`: every system that lists identities, for the kinds it lists.
+    pub authorities: Option<BTreeMap<String, Vec<IdentityKind>>>,
+    /// Current snapshots further apart are input-incomplete; microseconds.
+    pub max_skew: i64,
+    /// Share of rows that a table may lose between complete snapshots.
+    pub max_drop: f64,
+    pub resolve: crate::resolve::Settings,
+    pub gate: Gate,
+}
+
+impl Settings {
+    /// The defaults for a store that is audited by hand.
+    pub fn by_hand(checks: Vec<Check>) -> Self {
+        Self {
+            as_of: None,
+            checks,
+            overrides: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            expect_all: true,
+            missing: BTreeMap::new(),
+            authorities: None,
+            max_skew: 7 * DAY,
+            max_drop: 0.10,
+            resolve: crate::resolve::Settings::default(),
+            gate: Gate::default(),
+        }
+    }
+
+    /// The policy of a source.
+    pub fn policy(&self, system: &str) -> SourcePolicy {
+        let unnamed = SourcePolicy { expected: self.expect_all, ..SourcePolicy::default() };
+        self.sources.get(system).cloned().unwrap_or(unnamed)
+    }
+
+    /// A text that differs wherever the result could. The checks themselves are hashed apart.
+    pub fn digest_text(&self) -> String {
+        format!(
+            "{:?}|{:?}|{:?}|{}|{:?}|{:?}|{}|{}|{:?}|{:?}",
+            self.as_of.map(|a| a.from),
+            self.overrides,
+            self.sources,
+            self.expect_all,
+            self.missing,
+            self.authorities,
+            self.max_skew,
+            self.max_drop,
+            self.resolve,
+            self.gate
+        )
+    }
+}
+
+/// A parameter's value as a person writes it.
+pub fn shown(value: &Literal) -> String {
+    match value {
+        Literal::Integer(i) => i.to_string(),
+        Literal::Double(d) => d.to_string(),
+        Literal::Text(t) => t.clone(),
+        Literal::Boolean(b) => b.to_string(),
+        Literal::Timestamp(us) => Time::from_micros(*us).map_or_else(|| us.to_string(), |t| t.to_string()),
+        Literal::Days(n) => format!("{n}d"),
+        Literal::Hours(n) => format!("{n}h"),
+    }
+}

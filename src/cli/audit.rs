@@ -1,0 +1,176 @@
+//! `audit` and `explain`.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::setup;
+use super::{Failure, Format, Place, import, instant, out};
+use crate::audit::{self, Audit, Settings, output, present};
+use crate::model::{Severity, Time, Word};
+use crate::report::{self, Report, TerminalOptions};
+use crate::store::Store;
+
+/// Which findings make the exit code 1.
+#[derive(Clone, Debug, Args)]
+pub struct GateFlags {
+    /// Exit 1 on findings of this severity or higher [default: low]
+    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    pub fail_on: Option<Severity>,
+    /// Exit 1 on new or reopened findings of this severity or higher
+    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    pub fail_on_new: Option<Severity>,
+    /// Possible findings count for the exit code, too
+    #[arg(long)]
+    pub fail_on_possible: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    #[command(flatten)]
+    place: Place,
+    /// The instant that the audit is for; later snapshots are ignored. Without it freshness is not judged
+    #[arg(long, value_name = "T", value_parser = instant)]
+    as_of: Option<Time>,
+    #[command(flatten)]
+    gate: GateFlags,
+    /// Further checks, one `.sql` file each
+    #[arg(long, value_name = "DIR")]
+    checks: Option<PathBuf>,
+    /// Audit what is sealed, import nothing
+    #[arg(long)]
+    no_import: bool,
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The finding's fingerprint, or its first digits
+    finding: String,
+    #[command(flatten)]
+    place: Place,
+    /// Run that found it [default: the newest]
+    #[arg(long, value_name = "RUN")]
+    run: Option<String>,
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    Severity::parse(text).ok_or_else(|| format!("write one of {}", Severity::ALL.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(", ")))
+}
+
+pub fn run(args: &AuditArgs) -> Result<u8, Failure> {
+    let checks = crate::checks::load(args.checks.as_deref())?;
+    let configured = setup::configured(&args.place, &checks)?;
+    let path = setup::store_path(&args.place, configured.as_ref())?;
+    let mut imported = 0;
+    let (store, mut settings) = match &configured {
+        Some(c) => {
+            let store = Store::open_or_create(&path)?;
+            if !args.no_import {
+                let (text, code) = import::all(&store, c, false, true)?;
+                eprint!("{text}");
+                imported = code;
+            }
+            let settings = c.settings(checks, &c.expand()?);
+            (store, settings)
+        }
+        None => (Store::open(&path)?, Settings::by_hand(checks)),
+    };
+    setup::with_flags(&mut settings, args.as_of, &args.gate);
+    let done = perform(&store, &settings)?;
+    match args.format {
+        Format::Json => out(&report::json::report_v1(&done.report).map_err(|e| Failure::internal(e.to_string()))?)?,
+        Format::Csv => out(&report::canonical_csv(&done.report))?,
+        Format::Table => out(&table(&done.report, &path.join("runs").join(&done.audit.id).join("report.html"), "`holdover audit --format json`"))?,
+    }
+    // A file that could not be read leaves an older snapshot current: the run must not look complete.
+    Ok(worse(done.report.verdict.exit_code, imported))
+}
+
+/// 4 over 2 over 3 over 1.
+fn worse(a: u8, b: u8) -> u8 {
+    let rank = |c: u8| match c {
+        4 => 4,
+        2 => 3,
+        3 => 2,
+        c => u8::from(c == 1),
+    };
+    if rank(b) > rank(a) { b } else { a }
+}
+
+/// An audit that is on disk.
+pub struct Done {
+    pub audit: Audit,
+    pub report: Report,
+}
+
+/// Audits and commits.
+///
+/// # Errors
+/// See [`audit::audit`] and [`output::commit`].
+pub fn perform(store: &Store, settings: &Settings) -> Result<Done, Failure> {
+    let writer = store.writer()?;
+    let audit = audit::audit(store, settings)?;
+    let report = present::report(&audit, settings)?;
+    output::commit(store, &writer, &audit, &report)?;
+    Ok(Done { audit, report })
+}
+
+/// The report for standard output: drawn on a terminal, plain in a pipe.
+pub fn table(report: &Report, html: &std::path::Path, see_more: &str) -> String {
+    let tty = std::io::stdout().is_terminal();
+    let width = if tty { width() } else { 80 };
+    let options = TerminalOptions {
+        width,
+        drawn: tty,
+        coloured: tty && std::env::var_os("NO_COLOR").is_none(),
+        per_check: 5,
+        see_more: see_more.to_owned(),
+        html: Some(html.display().to_string()),
+    };
+    report::terminal(report, &options)
+}
+
+fn width() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
+    columns.unwrap_or_else(|| usize::from(comfy_table::Table::new().width().unwrap_or(80))).clamp(60, 160)
+}
+
+pub fn explain(args: &ExplainArgs) -> Result<u8, Failure> {
+    let checks = crate::checks::load(None)?;
+    let configured = setup::configured(&args.place, &checks)?;
+    let store = Store::open(&setup::store_path(&args.place, configured.as_ref())?)?;
+    let run = match &args.run {
+        Some(run) => run.clone(),
+        None => newest(&store)?,
+    };
+    if !store.run_dir(&run).is_dir() {
+        return Err(Failure::usage(format!("there is no run `{run}`"), "`holdover store list` names them all"));
+    }
+    let stored = audit::explain::open(&store, &run)?;
+    let found = stored.find(&args.finding);
+    match found.as_slice() {
+        [one] => {
+            let text = report::explain(&stored.explain(one)?, if std::io::stdout().is_terminal() { width() } else { 80 });
+            out(&text)?;
+            Ok(0)
+        }
+        [] => Err(Failure::usage(format!("run `{run}` has no finding `{}`", args.finding), "take the fingerprint from the report, or name another run with `--run`")),
+        several => {
+            let list: Vec<String> = several.iter().map(|f| format!("{} {} {}", f.fingerprint, f.check_id, f.subject)).collect();
+            Err(Failure::usage(format!("`{}` begins {} fingerprints", args.finding, several.len()), &format!("give more digits:\n    {}", list.join("\n    "))))
+        }
+    }
+}
+
+/// The newest run by `as_of`.
+pub fn newest(store: &Store) -> Result<String, Failure> {
+    let mut newest: Option<(Time, String)> = None;
+    for id in store.runs()? {
+        let at = output::manifest(store, &id)?.as_of;
+        newest = newest.max(Some((at, id)));
+    }
+    newest.map(|n| n.1).ok_or_else(|| Failure::usage("the store holds no run", "run `holdover audit` first"))
+}

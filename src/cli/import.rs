@@ -1,0 +1,229 @@
+//! `import`: seals exports, by hand or as the configuration says.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use rayon::prelude::*;
+
+use super::progress::Progress;
+use super::setup::{self, Configured};
+use super::{Failure, Place, fail, instant, out};
+use crate::connectors::Context;
+use crate::ingest::{ImportError, Imported, Job};
+use crate::model::{Population, Time, Word};
+use crate::store::{Manifest, Provenance, Store};
+
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    #[command(flatten)]
+    place: Place,
+    /// Connector that reads the files
+    #[arg(long, value_name = "ID", requires = "system")]
+    connector: Option<String>,
+    /// Name of the system: letters a-z, digits, `.` and `-`
+    #[arg(long, value_name = "NAME", requires = "connector")]
+    system: Option<String>,
+    /// When the export was taken; without it the export's own word, or the newest instant inside
+    #[arg(long, value_name = "T", value_parser = instant)]
+    taken_at: Option<Time>,
+    /// Zone of dates and times that carry none, such as Europe/Berlin
+    #[arg(long, value_name = "ZONE")]
+    timezone: Option<String>,
+    /// What a people list holds: `all` or `active-only`
+    #[arg(long, value_name = "WORD")]
+    population: Option<String>,
+    /// An end date names the first day out, not the last day in
+    #[arg(long)]
+    end_is_first_day_out: bool,
+    /// Option of the connector, such as `mapping=hr` or `columns.login="User"`; may be repeated
+    #[arg(long = "option", value_name = "NAME=VALUE")]
+    options: Vec<String>,
+    /// File with a key for fingerprints of secret values; without it none is kept
+    #[arg(long, value_name = "FILE")]
+    fingerprint_key_file: Option<PathBuf>,
+    /// Records that the source's own screen shows
+    #[arg(long, value_name = "N")]
+    control_total: Option<u64>,
+    /// Seal a second generation where other bytes are sealed under the same system and time
+    #[arg(long)]
+    supersede: bool,
+    /// All files of this one snapshot
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+pub fn run(args: &ImportArgs) -> Result<u8, Failure> {
+    if args.connector.is_some() {
+        return by_hand(args);
+    }
+    if !args.files.is_empty() {
+        return Err(Failure::usage("files are given without a connector", "add `--connector ID --system NAME`"));
+    }
+    let checks = crate::checks::load(None)?;
+    let configured = setup::configured(&args.place, &checks)?
+        .ok_or_else(|| Failure::usage("nothing says what to import", "give `--connector ID --system NAME FILES…`, or `--config FILE`"))?;
+    let store = Store::open_or_create(&configured.store())?;
+    let (text, code) = all(&store, &configured, args.supersede, false)?;
+    out(&text)?;
+    Ok(code)
+}
+
+fn by_hand(args: &ImportArgs) -> Result<u8, Failure> {
+    let (Some(connector), Some(system)) = (&args.connector, &args.system) else {
+        return Err(Failure::usage("a connector and a system belong together", "give `--connector ID --system NAME`"));
+    };
+    crate::config::system_name(system).map_err(|e| Failure::usage(&e.message, &e.help))?;
+    if args.files.is_empty() {
+        return Err(Failure::usage("no file is given", "name the export's files after the options"));
+    }
+    let store = args.place.store.clone().ok_or_else(|| Failure::usage("no store is named", "give `--store DIR`"))?;
+    let job = Job {
+        connector: connector.clone(),
+        files: named(&args.files),
+        taken_at: args.taken_at.map(|t| (t, "flag")),
+        context: context(args, system)?,
+        provenance: vec![Provenance { control_total: args.control_total, ..Provenance::default() }; args.files.len()],
+        supersede: args.supersede,
+    };
+    let store = Store::open_or_create(&store)?;
+    let writer = store.writer()?;
+    let read = job.read(&store)?;
+    let imported = job.seal(&store, &writer, read)?;
+    out(&summary(&imported))?;
+    Ok(code(&imported.snapshot.manifest, 0))
+}
+
+fn context(args: &ImportArgs, system: &str) -> Result<Context, Failure> {
+    let timezone = args.timezone.as_deref().map(|name| {
+        jiff::tz::TimeZone::get(name).map_err(|_| Failure::usage(format!("`{name}` is not a time zone"), "write an IANA name such as `Europe/Berlin` or `UTC`"))
+    });
+    let population = args.population.as_deref().map(|word| {
+        Population::parse(word).ok_or_else(|| Failure::usage(format!("`{word}` is not a population"), "write `all` or `active-only`"))
+    });
+    let key = args.fingerprint_key_file.as_deref().map(|path| {
+        std::fs::read(path).map_err(|e| Failure::usage(format!("the key file cannot be read: {e}"), "make the key file readable"))
+    });
+    Ok(Context {
+        system: system.to_owned(),
+        options: setup::options(&args.options)?,
+        timezone: timezone.transpose()?,
+        population: population.transpose()?,
+        end_is_last_day: !args.end_is_first_day_out,
+        fingerprint_key: key.transpose()?.map(|k| k.trim_ascii_end().to_vec()),
+    })
+}
+
+/// Shown names: the path below the folder that all files share, sorted.
+fn named(files: &[PathBuf]) -> Vec<(String, PathBuf)> {
+    let mut common: Option<PathBuf> = None;
+    for file in files {
+        let parent = file.parent().map(Path::to_path_buf).unwrap_or_default();
+        common = Some(match common {
+            None => parent,
+            Some(c) => c.components().zip(parent.components()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect(),
+        });
+    }
+    let root = common.unwrap_or_default();
+    let mut out: Vec<(String, PathBuf)> = files
+        .iter()
+        .map(|f| {
+            let below = f.strip_prefix(&root).unwrap_or(f);
+            let parts: Vec<String> = below.components().map(|c| c.as_os_str().as_encoded_bytes().escape_ascii_lossless()).collect();
+            (parts.join("/"), f.clone())
+        })
+        .collect();
+    out.sort();
+    out
+}
+
+/// Text of a path part: UTF-8 as it is, other bytes and controls as `\xNN`.
+trait EscapeAscii {
+    fn escape_ascii_lossless(&self) -> String;
+}
+
+impl EscapeAscii for [u8] {
+    fn escape_ascii_lossless(&self) -> String {
+        let mut out = String::new();
+        for chunk in self.utf8_chunks() {
+            for c in chunk.valid().chars() {
+                if c.is_control() { out.push_str(&format!("\\x{:02x}", c as u32)) } else { out.push(c) }
+            }
+            out.extend(chunk.invalid().iter().map(|b| format!("\\x{b:02x}")));
+        }
+        out
+    }
+}
+
+/// Imports everything that the configuration's patterns find and that is not sealed yet.
+///
+/// # Errors
+/// A mistake of the configuration or the store. A file that cannot be trusted is told, and the other sources go on.
+pub fn all(store: &Store, configured: &Configured, supersede: bool, quiet: bool) -> Result<(String, u8), Failure> {
+    let expanded = configured.expand()?;
+    let jobs: Vec<Job> = expanded.imports.iter().map(|i| configured.job(i, supersede)).collect::<Result<_, _>>()?;
+    let limits: Vec<u64> = expanded.imports.iter().map(|i| i.source.max_rejects).collect();
+    let writer = store.writer()?;
+    let progress = Progress::new("importing", jobs.len());
+    let mut text = String::new();
+    let mut worst = 0;
+    // Reading is parallel and bounded; sealing is one after the other, in the order of the configuration.
+    for (jobs, limits) in jobs.chunks(8).zip(limits.chunks(8)) {
+        let read: Vec<_> = jobs.par_iter().map(|j| j.read(store)).collect();
+        for ((job, read), limit) in jobs.iter().zip(read).zip(limits) {
+            match read.and_then(|r| job.seal(store, &writer, r)) {
+                Ok(imported) => {
+                    if !quiet || imported.new && !imported.snapshot.manifest.short().is_empty() {
+                        text.push_str(&summary(&imported));
+                    }
+                    worst = worst.max(code(&imported.snapshot.manifest, *limit));
+                }
+                Err(e @ ImportError::Connector(crate::connectors::ConnectorError::File { .. })) => {
+                    eprintln!("{}", Failure::from(e));
+                    worst = worst.max(fail::INPUT);
+                }
+                Err(e) => return Err(e.into()),
+            }
+            progress.step();
+        }
+    }
+    for missing in expanded.missing.iter().filter(|m| m.expected) {
+        eprintln!("warning: no file of source `{}` was found", missing.system);
+        worst = worst.max(fail::INPUT);
+    }
+    progress.done();
+    Ok((text, worst))
+}
+
+/// 3 where the snapshot is short or too much of it was rejected.
+fn code(manifest: &Manifest, max_rejects: u64) -> u8 {
+    if manifest.short().is_empty() && manifest.rejected() <= max_rejects { 0 } else { fail::INPUT }
+}
+
+/// What was sealed: rows by table, records by file, and what is wrong with them.
+fn summary(imported: &Imported) -> String {
+    let m = &imported.snapshot.manifest;
+    let verb = if imported.new { "sealed" } else { "already sealed" };
+    let mut text = format!("{verb} {}/{}  taken at {} ({})\n", m.system, imported.snapshot.name, m.taken_at, m.taken_at_from);
+    if !imported.new {
+        return text;
+    }
+    let (mut read, mut accepted) = (0, 0);
+    for f in &m.files {
+        read += f.read;
+        accepted += f.accepted;
+    }
+    text.push_str(&format!("  {} files: {read} records read = {accepted} accepted + {} rejected\n", m.files.len(), m.rejected()));
+    let rows: BTreeMap<&str, u64> = m.tables.iter().filter(|t| t.rows > 0).map(|t| (t.name.as_str(), t.rows)).collect();
+    let rows: Vec<String> = rows.iter().map(|(t, n)| format!("{n} {t}")).collect();
+    text.push_str(&format!("  {}\n", rows.join(", ")));
+    for f in &m.files {
+        for (note, n) in &f.notes {
+            text.push_str(&format!("  note: {}: {note} ({n})\n", f.name));
+        }
+    }
+    for why in m.short() {
+        text.push_str(&format!("  short: {why}\n"));
+    }
+    crate::report::visible_lines(&text).join("\n") + "\n"
+}

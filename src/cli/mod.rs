@@ -1,0 +1,125 @@
+//! The command line: arguments in, text and an exit code out.
+
+mod audit;
+mod catalogue;
+mod demo;
+mod fail;
+mod import;
+mod init;
+mod internal;
+mod progress;
+mod query;
+mod setup;
+mod store;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use fail::Failure;
+
+use crate::model::Time;
+
+/// Finds access that outlived its reason: reconciles the exports of directories, cloud IAM and applications with the
+/// records that say who should have what. Opens no socket.
+#[derive(Debug, Parser)]
+#[command(name = "holdover", version, max_term_width = 100)]
+pub struct Cli {
+    /// Worker threads (default: one per core); the result is the same for any number.
+    #[arg(long, global = true, value_name = "N")]
+    threads: Option<usize>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a made-up company's exports, audit them, and compare the findings with the answers
+    Demo(demo::DemoArgs),
+    /// Seal exports as snapshots
+    Import(import::ImportArgs),
+    /// Reconcile the sealed snapshots and report (with a configuration: import what is new first)
+    Audit(audit::AuditArgs),
+    /// Show everything behind one finding
+    Explain(audit::ExplainArgs),
+    /// Ask a question in SQL over a run or a snapshot
+    Query(query::QueryArgs),
+    /// List the checks, or show one
+    #[command(subcommand)]
+    Checks(catalogue::ChecksCommand),
+    /// List the connectors, or show one with its export commands
+    #[command(subcommand)]
+    Connectors(catalogue::ConnectorsCommand),
+    /// Print the tables of the store, column by column
+    Schema(catalogue::SchemaArgs),
+    /// List, verify or prune the store
+    #[command(subcommand)]
+    Store(store::StoreCommand),
+    /// Write a commented configuration
+    Init(init::InitArgs),
+    #[command(hide = true)]
+    InternalRandomQueries(internal::RandomArgs),
+    #[command(hide = true)]
+    InternalRecalculate(internal::RecalculateArgs),
+}
+
+/// Where the store is.
+#[derive(Clone, Debug, Args)]
+pub struct Place {
+    /// The store's folder
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    store: Option<PathBuf>,
+    /// The configuration [default: holdover.toml, where it exists and no store is named]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Table,
+    Json,
+    Csv,
+}
+
+/// Parses an instant of the command line.
+fn instant(text: &str) -> Result<Time, String> {
+    Time::parse_iso(text).map_err(|e| format!("{e}; write it as 2026-11-22T00:00:00Z"))
+}
+
+/// Runs one command line. The exit code is that of `docs/exit-codes.md`.
+///
+/// # Errors
+/// What is wrong, where, and how to mend it, with its exit code.
+pub fn run(cli: Cli) -> Result<u8, Failure> {
+    if let Some(threads) = cli.threads {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global()
+            .map_err(|e| Failure::internal(e.to_string()))?;
+    }
+    match cli.command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Audit(args) => audit::run(&args),
+        Command::Explain(args) => audit::explain(&args),
+        Command::Query(args) => query::run(&args),
+        Command::Checks(command) => catalogue::checks(&command),
+        Command::Connectors(command) => catalogue::connectors(&command),
+        Command::Schema(args) => catalogue::schema(&args),
+        Command::Store(command) => store::run(&command),
+        Command::Init(args) => init::run(&args),
+        Command::InternalRandomQueries(args) => internal::random_queries(&args),
+        Command::InternalRecalculate(args) => internal::recalculate(&args),
+    }
+}
+
+/// Prints to standard output. A reader that went away ends the program quietly.
+pub(crate) fn out(text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::internal(format!("standard output: {e}"))),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,122 @@
+//! `query`: the check language over a run or a snapshot.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use polars::prelude::{DataFrame, IntoLazy};
+
+use super::audit::newest;
+use super::setup;
+use super::{Failure, Format, Place, out};
+use crate::audit::explain::open;
+use crate::engine::{Frames, batch_of, catalog, evaluate, frame_of, view};
+use crate::model::*;
+use crate::sql::{Catalog, Mode, compile_as, frame};
+use crate::store::Store;
+use crate::store::table_file::read_batches;
+
+#[derive(Debug, Args)]
+pub struct QueryArgs {
+    /// One SELECT in the check language (docs/checks.md); a result in an order of its own ends in ORDER BY
+    sql: String,
+    #[command(flatten)]
+    place: Place,
+    /// Run to ask [default: the newest]
+    #[arg(long, value_name = "RUN", conflicts_with = "snapshot")]
+    run: Option<String>,
+    /// Ask the tables of one snapshot: `system`, or `system/20261122T000000Z`
+    #[arg(long, value_name = "SNAPSHOT")]
+    snapshot: Option<String>,
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+/// Views and their rows.
+struct World {
+    catalog: Catalog,
+    frames: BTreeMap<String, DataFrame>,
+}
+
+pub fn run(args: &QueryArgs) -> Result<u8, Failure> {
+    let checks = crate::checks::load(None)?;
+    let configured = setup::configured(&args.place, &checks)?;
+    let store = Store::open(&setup::store_path(&args.place, configured.as_ref())?)?;
+    let world = match &args.snapshot {
+        Some(snapshot) => of_snapshot(&store, snapshot)?,
+        None => of_run(&store, &args.run.clone().map_or_else(|| newest(&store), Ok)?)?,
+    };
+    let query = compile_as(Mode::Ask, &args.sql, &BTreeMap::new(), &world.catalog)
+        .map_err(|d| Failure::usage(format!("line {}, column {}: {}", d.line, d.column, d.message), &d.help))?;
+    let result = query.run(&|name| world.frames.get(name).map(|f| f.clone().lazy())).map_err(|e| Failure::usage(e.to_string(), "see `holdover schema` for the tables"))?;
+    out(&shown(&result, args.format)?)?;
+    Ok(0)
+}
+
+fn of_run(store: &Store, run: &str) -> Result<World, Failure> {
+    if !store.run_dir(run).is_dir() {
+        return Err(Failure::usage(format!("there is no run `{run}`"), "`holdover store list` names them all"));
+    }
+    let fail = |e: crate::engine::FrameError| Failure::internal(e.to_string());
+    let stored = open(store, run)?;
+    let mut catalog = catalog();
+    let mut frames: BTreeMap<String, DataFrame> =
+        Frames::build(&stored.run).map_err(fail)?.whole.into_iter().map(|(n, f)| (n.to_owned(), f)).collect();
+    frames.insert(EXCEPTION_MATCHES.name.to_owned(), frame_of(&stored.exceptions).map_err(fail)?);
+    frames.insert(FINDINGS.name.to_owned(), frame_of(&stored.findings).map_err(fail)?);
+    frames.insert(OUTCOMES.name.to_owned(), frame_of(&stored.outcomes).map_err(fail)?);
+    for table in [&FINDINGS, &OUTCOMES] {
+        catalog.views.insert(table.name.to_owned(), view(table));
+    }
+    Ok(World { catalog, frames })
+}
+
+fn of_snapshot(store: &Store, name: &str) -> Result<World, Failure> {
+    let (system, time) = name.split_once('/').map_or((name, None), |(s, t)| (s, Some(t)));
+    let all = store.snapshots(system)?;
+    let found = match time {
+        Some(time) => all.iter().find(|s| s.name == time),
+        None => all.last(),
+    };
+    let found = found.ok_or_else(|| Failure::usage(format!("there is no snapshot `{name}`"), "`holdover store list` names them all"))?;
+    let mut world = World { catalog: Catalog::default(), frames: BTreeMap::new() };
+    for table in SNAPSHOT_TABLES {
+        let batches = read_batches(&found.dir.join(format!("{}.parquet", table.name)))?;
+        let rows = frame::from_batches(&table.arrow(), &batches).map_err(|e| Failure::internal(e.to_string()))?;
+        world.catalog.views.insert(table.name.to_owned(), view(table));
+        world.frames.insert(table.name.to_owned(), rows);
+    }
+    Ok(world)
+}
+
+fn shown(result: &DataFrame, format: Format) -> Result<String, Failure> {
+    let batch = batch_of(result).map_err(|e| Failure::internal(e.to_string()))?;
+    let rows: Vec<serde_json::Map<String, serde_json::Value>> = (0..batch.num_rows()).map(|i| evaluate::row(&batch, i)).collect();
+    let names: Vec<String> = batch.schema().fields().iter().map(|f| f.name().clone()).collect();
+    let text = |v: &serde_json::Value| match v {
+        serde_json::Value::Null => String::new(),
+        serde_json::Value::String(s) => s.clone(),
+        other => other.to_string(),
+    };
+    match format {
+        Format::Json => serde_json::to_string_pretty(&rows).map(|t| t + "\n").map_err(|e| Failure::internal(e.to_string())),
+        Format::Csv => {
+            let mut writer = csv::Writer::from_writer(Vec::new());
+            let fail = |e: csv::Error| Failure::internal(e.to_string());
+            writer.write_record(&names).map_err(fail)?;
+            for row in &rows {
+                writer.write_record(row.values().map(text)).map_err(fail)?;
+            }
+            let bytes = writer.into_inner().map_err(|e| Failure::internal(e.to_string()))?;
+            String::from_utf8(bytes).map_err(|e| Failure::internal(e.to_string()))
+        }
+        Format::Table => {
+            let mut table = comfy_table::Table::new();
+            table.load_style(comfy_table::presets::NOTHING);
+            table.set_header(&names);
+            for row in &rows {
+                table.add_row(row.values().map(|v| crate::report::visible(&text(v)).into_owned()));
+            }
+            Ok(format!("{}\n{} rows\n", table.trim_fmt(), rows.len()))
+        }
+    }
+}

@@ -1,0 +1,406 @@
+//! AWS IAM: the account authorization details, the credential report, access keys, virtual MFA devices, and the account summary.
+//!
+//! Files of one import are told apart by what they hold. Each is read once; rows are drafted when all have been read.
+
+mod arn;
+mod fields;
+mod gaad;
+mod json;
+mod keys;
+mod pages;
+mod policy;
+mod report;
+mod rows;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod trust;
+mod uses;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Read};
+
+use jiff::tz::TimeZone;
+
+use self::fields::{Fault, Fields};
+use self::gaad::Gaad;
+use self::json::{Document, Section, Sink};
+use self::keys::{Keys, LastUsed, key_in_name};
+use self::pages::Page;
+use self::report::{Columns, HEADER, Row};
+use self::stream::{Utf8, decode_head};
+use super::{Connector, ConnectorError, Context, Draft, Input, InputError, Limits, Lines, Origin, Reject};
+use crate::model::mask;
+
+/// The connector of AWS IAM.
+pub static AWS_IAM: AwsIam = AwsIam;
+
+/// See [`AWS_IAM`].
+#[derive(Clone, Copy, Debug)]
+pub struct AwsIam;
+
+const READS: &str = "this connector reads the JSON of `aws iam get-account-authorization-details`, `list-access-keys`, \
+    `get-access-key-last-used`, `list-virtual-mfa-devices`, `get-account-summary` and `get-credential-report`, and the report itself as CSV";
+
+impl Connector for AwsIam {
+    fn id(&self) -> &'static str {
+        "aws-iam"
+    }
+
+    fn title(&self) -> &'static str {
+        "AWS IAM: authorization details, credential report, access keys"
+    }
+
+    fn page(&self) -> &'static str {
+        include_str!("page.md")
+    }
+
+    fn read(&self, files: &[Input], context: &Context) -> Result<Draft, ConnectorError> {
+        if let Some(option) = context.options.keys().next() {
+            let message = format!("`{option}` is not an option of `aws-iam`");
+            return Err(ConnectorError::Options { message, help: "this connector has no options: remove it".to_owned() });
+        }
+        let mut draft = Draft::new(files.len());
+        let mut export = Export::default();
+        for (input, file) in files.iter().zip(0u32..) {
+            let mut reader =
+                Reader { draft: &mut draft, export: &mut export, input, file, record: 0, zone: context.timezone.as_ref(), fault: None };
+            reader.read().map_err(|error| ConnectorError::file(input, error))?;
+        }
+        if let Some(first) = files.first().filter(|_| !export.known) {
+            return Err(ConnectorError::file(first, InputError::new("aws-iam/unknown-shape", "none of the files is an IAM export", READS)));
+        }
+        pages::check(&export.pages, files, &export.gaad, &mut draft);
+        for (file, summary) in &export.summaries {
+            pages::totals(*file, summary, &export.gaad, &export.pages, &export.rows, &mut draft);
+        }
+        export.pending(&mut draft);
+        rows::draft(&export, &mut draft);
+        Ok(draft)
+    }
+}
+
+/// What all files of one import hold.
+#[derive(Default)]
+struct Export {
+    gaad: Gaad,
+    pages: Vec<Page>,
+    keys: Keys,
+    /// Whether some file listed access keys, were it none.
+    key_listings: bool,
+    rows: Vec<Row>,
+    /// ARNs of the credential report's rows.
+    reported: BTreeSet<String>,
+    /// Whether some file is a credential report, were it empty.
+    reports: bool,
+    /// Files that say that the credential report is still being made.
+    unfinished: Vec<u32>,
+    summaries: Vec<(u32, String)>,
+    /// Users with a virtual MFA device, by ARN.
+    devices: BTreeMap<String, Origin>,
+    /// Whether some file was understood.
+    known: bool,
+}
+
+impl Export {
+    /// ARN of each user by name.
+    fn names(&self) -> BTreeMap<String, String> {
+        let reported = self.rows.iter().map(|r| (r.user.clone(), r.arn.clone()));
+        let detailed = self.gaad.users.iter().map(|u| (u.holder.name.clone(), u.holder.arn.clone()));
+        reported.chain(detailed).collect()
+    }
+
+    /// ARN of each user and role by its immutable id.
+    fn ids(&self) -> BTreeMap<String, String> {
+        let holders = self.gaad.users.iter().map(|u| &u.holder).chain(self.gaad.roles.iter().map(|r| &r.holder));
+        holders.filter_map(|h| Some((h.id.clone()?, h.arn.clone()))).collect()
+    }
+
+    /// A report that was still being made is missing, unless another file holds it.
+    fn pending(&self, draft: &mut Draft) {
+        for file in &self.unfinished {
+            if self.reports {
+                draft.note(*file, "answer that the credential report is not ready; another file holds it");
+            } else {
+                draft.short(*file, "the credential report was still being made: run `aws iam get-credential-report` again");
+            }
+        }
+    }
+}
+
+/// Reads one file.
+struct Reader<'a> {
+    draft: &'a mut Draft,
+    export: &'a mut Export,
+    input: &'a Input,
+    file: u32,
+    record: u64,
+    zone: Option<&'a TimeZone>,
+    /// A fault met inside a document after which the whole file counts for nothing.
+    fault: Option<InputError>,
+}
+
+/// What a file looks like from its first bytes.
+enum Look {
+    Json,
+    Report,
+    /// The report before `base64 -d`.
+    Encoded,
+    Other,
+}
+
+fn look(head: &[u8]) -> Look {
+    let text = decode_head(head);
+    let text = text.trim_start();
+    if text.starts_with(['{', '[']) {
+        Look::Json
+    } else if text.to_lowercase().starts_with(HEADER) || text.lines().next().is_some_and(|l| l.split(',').any(|c| c.trim() == "arn")) {
+        Look::Report
+    } else if text.starts_with("dXNlcixhcm4s") {
+        Look::Encoded
+    } else {
+        Look::Other
+    }
+}
+
+impl Reader<'_> {
+    fn read(&mut self) -> Result<(), InputError> {
+        let head = self.input.head()?;
+        if head.iter().all(u8::is_ascii_whitespace) {
+            return Err(InputError::new("aws-iam/empty", "is empty", "export it again: the command that wrote it failed"));
+        }
+        match look(&head) {
+            Look::Json => {
+                let limits = self.input.limits;
+                json::read(self.input.open()?, limits, self)?;
+                self.fault.take().map_or(Ok(()), Err)
+            }
+            Look::Report => self.report(self.input.open()?, Origin::line),
+            Look::Encoded => {
+                let text = self.whole()?;
+                self.encoded(&text)
+            }
+            Look::Other => {
+                self.unknown("is neither JSON nor a credential report");
+                Ok(())
+            }
+        }
+    }
+
+    /// A whole small file as text.
+    fn whole(&self) -> Result<String, InputError> {
+        let mut bytes = Vec::new();
+        let most = self.input.limits.line as u64;
+        Utf8::new(self.input.open()?).take(most + 1).read_to_end(&mut bytes).map_err(|e| InputError::io(&e))?;
+        if bytes.len() as u64 > most {
+            return Err(InputError::new(
+                "aws-iam/record-too-large",
+                format!("holds more than {most} bytes of base64"),
+                "decode it first with `base64 -d`",
+            ));
+        }
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn shape(&mut self, shape: &'static str) {
+        self.draft.ledger(self.file).shape = Some(shape);
+        self.export.known = true;
+    }
+
+    /// Meets a record: counts it and gives its place.
+    fn next(&mut self) -> Origin {
+        self.draft.read(self.file);
+        self.record += 1;
+        Origin::record(self.file, self.record)
+    }
+
+    fn settle(&mut self, outcome: Result<(), Fault>, origin: Origin, raw: &str) {
+        match outcome {
+            Ok(()) => self.draft.accept(origin.file),
+            Err(fault) => self.draft.reject(reject(fault, origin, raw)),
+        }
+    }
+
+    /// A document that this connector does not read: one record, rejected, and the import goes on.
+    fn unknown(&mut self, message: &str) {
+        let origin = self.next();
+        self.draft.reject(reject(Fault::new("aws-iam/unknown-shape", message, READS), origin, ""));
+    }
+
+    fn report(&mut self, stream: impl BufRead, place: fn(u32, u64) -> Origin) -> Result<(), InputError> {
+        self.shape("credential report");
+        let limits: Limits = self.input.limits;
+        let mut lines = Lines::new(BufReader::new(Utf8::new(stream)), limits.line);
+        let mut line = Vec::new();
+        let mut columns = None;
+        let mut cut_off = false;
+        while lines.read(&mut line)? {
+            if line.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            let Some(columns) = &columns else {
+                let read = Columns::of(&line).map_err(|f| InputError::new(f.code, f.message, f.help).at(lines.number))?;
+                columns = Some(read);
+                continue;
+            };
+            self.draft.read(self.file);
+            let origin = place(self.file, lines.number);
+            let outcome = columns.row(&line, origin, self.zone).and_then(|row| self.take(row));
+            cut_off = matches!(&outcome, Err(fault) if fault.code == "aws-iam/ragged-row");
+            self.settle(outcome, origin, &String::from_utf8_lossy(&line));
+        }
+        if cut_off {
+            self.draft.short(self.file, "the last row of the credential report is cut off");
+        }
+        if columns.is_none() {
+            return Err(InputError::new("aws-iam/empty", "credential report is empty", "export it again"));
+        }
+        if self.draft.ledger(self.file).read == 0 {
+            self.draft.short(self.file, "the credential report has a header and no rows: AWS always writes one for the root user");
+        }
+        self.export.reports = true;
+        Ok(())
+    }
+
+    fn take(&mut self, row: Row) -> Result<(), Fault> {
+        if !self.export.reported.insert(row.arn.clone()) {
+            return Err(Fault::new(
+                "aws-iam/duplicate",
+                "an earlier row of a credential report has the same ARN",
+                "give one credential report",
+            ));
+        }
+        self.export.rows.push(row);
+        Ok(())
+    }
+
+    /// The report out of its base64.
+    fn encoded(&mut self, text: &str) -> Result<(), InputError> {
+        let bytes: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
+        let decoded = data_encoding::BASE64.decode(&bytes).map_err(|_| {
+            InputError::new("aws-iam/broken-base64", "credential report is not valid base64", "export it again: it was cut off or edited")
+        })?;
+        self.report(decoded.as_slice(), Origin::record)
+    }
+
+    /// `get-credential-report` as JSON: base64 as the command line writes it, or the text as some tools save it.
+    fn content(&mut self, document: &Document) -> Result<(), InputError> {
+        let content: String = document.fields.get("Content").and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        if content.trim_start().to_lowercase().starts_with(HEADER) {
+            self.report(content.as_bytes(), Origin::record)?;
+        } else {
+            self.encoded(&content)?;
+        }
+        let stated = document.fields.get("GeneratedTime").map(|raw| format!("{{\"GeneratedTime\":{}}}", raw.get()));
+        match stated.map(|text| Fields::of(&text)?.time("GeneratedTime", self.zone)).transpose() {
+            Ok(at) => self.draft.ledger(self.file).stated_at = at.flatten(),
+            Err(_) => self.draft.note(self.file, "`GeneratedTime` is not an instant: the report's own time is not known"),
+        }
+        Ok(())
+    }
+
+    /// The answer of `get-access-key-last-used`.
+    fn last_used(&mut self, document: &Document, raw: &str) {
+        self.shape("access key last used");
+        let origin = self.next();
+        let text =
+            |name: &str| document.fields.get(name).and_then(|raw| serde_json::from_str::<String>(raw.get()).ok()).filter(|t| !t.is_empty());
+        match Fields::of(raw).and_then(|fields| fields.time("LastUsedDate", self.zone)) {
+            // Accepted once it is known which key it is about.
+            Ok(used) => {
+                let stated = text("AccessKeyId").filter(|id| id.bytes().all(|b| b.is_ascii_alphanumeric()));
+                let key = stated.or_else(|| key_in_name(&self.input.name));
+                self.export.keys.last_used.push(LastUsed { origin, user: text("UserName"), key, used });
+            }
+            Err(fault) => self.settle(Err(fault), origin, raw),
+        }
+    }
+
+    fn device(&mut self, raw: &str, origin: Origin) -> Result<(), Fault> {
+        let fields = Fields::of(raw)?;
+        if fields.raw("Base32StringSeed").or(fields.raw("QRCodePNG")).is_some() {
+            self.draft.note(self.file, "secret of an MFA device met and dropped");
+        }
+        fields.required("SerialNumber")?;
+        if let Some(user) = fields.raw("User") {
+            self.export.devices.insert(Fields::of(user)?.required("Arn")?, origin);
+        }
+        Ok(())
+    }
+
+    /// Notes that a listing goes on elsewhere.
+    fn truncated(&mut self, document: &Document, what: &str) {
+        if is_truncated(document) {
+            self.draft.short(self.file, format!("{what} goes on: `IsTruncated` or `NextToken`"));
+        }
+    }
+}
+
+impl Sink for Reader<'_> {
+    fn record(&mut self, section: Section, raw: &str) {
+        let origin = self.next();
+        let (gaad, zone) = (&mut self.export.gaad, self.zone);
+        let outcome = match section {
+            Section::Users => gaad.user(raw, origin, zone),
+            Section::Groups => gaad.group(raw, origin, zone),
+            Section::Roles => gaad.role(raw, origin, zone),
+            Section::Policies => gaad.policy(raw, origin, zone),
+            Section::Keys => self.export.keys.entry(raw, origin, zone),
+            Section::MfaDevices => self.device(raw, origin),
+        };
+        self.settle(outcome, origin, raw);
+    }
+
+    fn document(&mut self, document: Document) {
+        let has = |section: &Section| document.sections.contains(section);
+        let field = |name: &str| document.fields.get(name).map(|raw| raw.get()).filter(|raw| *raw != "null");
+        if [Section::Users, Section::Groups, Section::Roles].iter().any(has) {
+            self.shape("account authorization details");
+            self.export.pages.push(Page { file: self.file, truncated: is_truncated(&document) });
+        } else if has(&Section::Policies) {
+            // `list-policies`: names without documents or holders.
+            self.shape("policies");
+            self.truncated(&document, "the list of policies");
+        } else if has(&Section::Keys) {
+            self.shape("access keys");
+            self.export.key_listings = true;
+            self.truncated(&document, "the list of access keys");
+        } else if has(&Section::MfaDevices) {
+            self.shape("virtual MFA devices");
+            self.truncated(&document, "the list of MFA devices");
+        } else if field("Content").is_some() {
+            self.fault = self.content(&document).err().or(self.fault.take());
+        } else if let Some(raw) = field("AccessKeyLastUsed") {
+            self.last_used(&document, raw);
+        } else if let Some(raw) = field("SummaryMap") {
+            self.shape("account summary");
+            let origin = self.next();
+            let outcome = Fields::of(raw).map(|_| self.export.summaries.push((self.file, raw.to_owned())));
+            self.settle(outcome, origin, raw);
+        } else if is_pending(&document) {
+            self.shape("credential report in progress");
+            self.export.unfinished.push(self.file);
+        } else {
+            self.unknown("is not an answer that this connector reads");
+        }
+    }
+}
+
+fn is_truncated(document: &Document) -> bool {
+    let raw = |name: &str| document.fields.get(name).map_or("null", |raw| raw.get());
+    raw("IsTruncated") == "true" || !matches!(raw("NextToken"), "null" | "\"\"")
+}
+
+/// `generate-credential-report`'s own answer, or the error that the report is not ready.
+fn is_pending(document: &Document) -> bool {
+    let raw = |name: &str| document.fields.get(name).map_or("", |raw| raw.get());
+    matches!(raw("State"), "\"STARTED\"" | "\"INPROGRESS\"" | "\"COMPLETE\"")
+        || ["ReportInProgress", "ReportNotPresent"].iter().any(|code| raw("Error").contains(code))
+}
+
+fn reject(fault: Fault, origin: Origin, raw: &str) -> Reject {
+    // More than the longest excerpt is never shown, so no more is masked.
+    let start: String = raw.chars().take(2 * mask::EXCERPT).collect();
+    let excerpt = Some(mask::excerpt(&start)).filter(|e| !e.is_empty());
+    Reject { origin, byte_offset: None, reason: fault.code, message: fault.message, help: fault.help, excerpt }
+}

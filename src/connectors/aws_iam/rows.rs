@@ -1,0 +1,431 @@
+//! From records to the normal form: who exists, who belongs where, what is held.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::Export;
+use super::arn::Arn;
+use super::gaad::{Attached, Holder, Role, RoleUse, Tags, User};
+use super::keys::Credentials;
+use super::policy::{self, Document, Judgement, Kind};
+use super::report::Row;
+use super::trust;
+use super::uses::Use;
+use crate::connectors::{Draft, DraftChild, DraftGrant, DraftMembership, Drafted, Origin, Principal};
+use crate::model::text::{norm, norm_opt};
+use crate::model::{
+    ACCOUNTS, AccountKind, AccountRow, AccountStatus, CREDENTIALS, ENTITLEMENTS, Effect, EntitlementRow, GRANTS, GROUPS, GrantRow,
+    GroupRow, Level, MEMBERSHIPS, MembershipKind, MembershipRow, MfaState, STATEMENTS, UseState,
+};
+
+/// The days that AWS looks back for `RoleLastUsed`.
+const ROLE_WINDOW_DAYS: u32 = 400;
+
+/// Drafts the rows of everything that was read.
+pub(super) fn draft(export: &Export, draft: &mut Draft) {
+    let mut rows =
+        Rows { draft, accounts: BTreeMap::new(), groups: BTreeMap::new(), entitlements: BTreeMap::new(), edges: BTreeSet::new() };
+    if !export.pages.is_empty() {
+        for table in [&ACCOUNTS, &GROUPS, &MEMBERSHIPS, &ENTITLEMENTS, &STATEMENTS, &GRANTS] {
+            rows.draft.cover(table);
+        }
+    }
+    if !export.gaad.policies.is_empty() {
+        rows.draft.cover(&ENTITLEMENTS);
+        rows.draft.cover(&STATEMENTS);
+    }
+    rows.policies(export);
+    rows.holders(export);
+    rows.report(export);
+    let arns = export.names();
+    let uses = Credentials { keys: &export.keys, rows: &export.rows, arns: &arns }.draft(rows.draft);
+    rows.uses(export, &uses);
+    rows.devices(export);
+    rows.finish();
+}
+
+/// Rows under construction, by native id.
+struct Rows<'d> {
+    draft: &'d mut Draft,
+    accounts: BTreeMap<String, Drafted<AccountRow>>,
+    groups: BTreeMap<String, Drafted<GroupRow>>,
+    entitlements: BTreeMap<String, Drafted<EntitlementRow>>,
+    /// Grants and memberships already drafted.
+    edges: BTreeSet<(Principal, String, Effect)>,
+}
+
+/// Attributes of the allow-list, under construction.
+#[derive(Default)]
+struct Attributes(BTreeMap<&'static str, Value>);
+
+impl Attributes {
+    fn with(mut self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
+        if let Some(value) = value {
+            self.0.insert(name, value.into());
+        }
+        self
+    }
+
+    fn tags(mut self, tags: &Tags) -> Self {
+        self.0.extend(tags.others.iter().map(|(name, value)| (*name, Value::from(value.clone()))));
+        self
+    }
+
+    fn json(self) -> Option<String> {
+        (!self.0.is_empty()).then(|| self.0.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Value>().to_string())
+    }
+}
+
+/// Roles that AWS itself makes and mends: service-linked ones and those of Identity Center.
+fn is_vendor_role(role: &Holder) -> bool {
+    let path = role.path.as_deref().unwrap_or_default();
+    path.starts_with("/aws-service-role/") || path.starts_with("/aws-reserved/")
+}
+
+fn is_vendor_policy(arn: &str) -> bool {
+    Arn::of(arn).is_some_and(|a| a.account == "aws")
+}
+
+fn account(holder: &Holder, kind: AccountKind, attributes: Attributes) -> AccountRow {
+    AccountRow {
+        native_id: holder.arn.clone(),
+        generation: holder.id.clone(),
+        kind,
+        login: Some(holder.name.clone()),
+        login_norm: norm(&holder.name),
+        email: holder.tags.email.clone(),
+        email_norm: norm_opt(holder.tags.email.as_deref()),
+        employee_ref: holder.tags.employee.clone(),
+        owner_ref: holder.tags.owner.clone(),
+        // IAM cannot disable a principal; only its credentials.
+        status: AccountStatus::Active,
+        created_at: holder.created,
+        environment: holder.tags.environment.clone(),
+        attributes: attributes.with("path", holder.path.clone()).tags(&holder.tags).json(),
+        ..AccountRow::default()
+    }
+}
+
+fn group(holder: &Holder, kind: &str, vendor_managed: bool, attributes: Attributes) -> GroupRow {
+    GroupRow {
+        native_id: holder.arn.clone(),
+        generation: holder.id.clone(),
+        name: Some(holder.name.clone()),
+        name_norm: norm(&holder.name),
+        kind: kind.to_owned(),
+        // Membership gives what the group's policies give, and those are in the export.
+        level: Level::None,
+        vendor_managed,
+        owner_ref: holder.tags.owner.clone(),
+        attributes: attributes.with("path", holder.path.clone()).json(),
+        ..GroupRow::default()
+    }
+}
+
+impl Rows<'_> {
+    /// Managed policies and their statements.
+    fn policies(&mut self, export: &Export) {
+        for policy in &export.gaad.policies {
+            let name = policy.name.clone().or_else(|| policy.arn.rsplit('/').next().map(str::to_owned));
+            let attributes = Attributes::default()
+                .with("path", policy.path.clone())
+                .with("default_version", policy.version.clone())
+                .with("versions", Some(policy.versions))
+                .with("attachment_count", policy.attachments)
+                .with("description", policy.description.clone())
+                .with("update_date", policy.updated.map(|t| t.to_string()));
+            let row = EntitlementRow {
+                native_id: policy.arn.clone(),
+                name_norm: norm_opt(name.as_deref()),
+                name,
+                kind: "managed-policy".to_owned(),
+                vendor_managed: is_vendor_policy(&policy.arn),
+                ..EntitlementRow::default()
+            };
+            self.entitlement(row, policy.document.as_deref(), attributes.with("policy_id", policy.id.clone()), policy.origin);
+        }
+    }
+
+    /// Reads and judges a document, and drafts its entitlement and statements.
+    fn entitlement(&mut self, mut row: EntitlementRow, document: Option<&str>, attributes: Attributes, origin: Origin) {
+        if self.entitlements.contains_key(&row.native_id) {
+            self.draft.note(origin.file, "two policies of one name: the first counts");
+            return;
+        }
+        let read = document.map(|d| Document::read(d, Kind::Identity));
+        let (judged, trouble) = match &read {
+            Some(Ok(document)) if document.unreadable == 0 => (policy::judge(document), None),
+            Some(Ok(document)) => (policy::judge(document), Some("partly unreadable")),
+            Some(Err(_)) => (policy::unseen(), Some("unreadable")),
+            None => (policy::unseen(), Some("not in the export")),
+        };
+        if let Some(trouble) = trouble {
+            self.draft.note(origin.file, format!("policy document is {trouble}"));
+        }
+        for statement in read.and_then(Result::ok).map(|d| d.rows()).unwrap_or_default() {
+            self.draft.statements.push(DraftChild { row: statement, parent: row.native_id.clone(), origin });
+        }
+        judge_into(&mut row, &judged);
+        if let Some(known) = known(&row) {
+            row.level = known.level;
+        }
+        row.attributes = attributes.with("document", trouble).json();
+        self.entitlements.insert(row.native_id.clone(), Drafted { row, origin });
+    }
+
+    /// Users, groups and roles with what they hold.
+    fn holders(&mut self, export: &Export) {
+        let mut names: BTreeMap<&str, &str> = BTreeMap::new();
+        for one in &export.gaad.groups {
+            self.groups.insert(one.arn.clone(), Drafted { row: group(one, "group", false, Attributes::default()), origin: one.origin });
+            if names.insert(&one.name, &one.arn).is_some() {
+                self.draft.note(one.origin.file, "two groups of one name: members are counted to the later one");
+            }
+            self.held(one, &Principal::Group(one.arn.clone()));
+        }
+        let ids = export.ids();
+        for role in &export.gaad.roles {
+            self.role(role, &ids);
+        }
+        for user in &export.gaad.users {
+            self.user(user, &names);
+        }
+    }
+
+    fn user(&mut self, user: &User, groups: &BTreeMap<&str, &str>) {
+        let holder = &user.holder;
+        let attributes = Attributes::default().with("permissions_boundary", holder.boundary.clone());
+        self.accounts.insert(holder.arn.clone(), Drafted { row: account(holder, AccountKind::Unknown, attributes), origin: holder.origin });
+        let member = Principal::Account(holder.arn.clone());
+        for name in &user.groups {
+            let group = match groups.get(name.as_str()) {
+                Some(arn) => (*arn).to_owned(),
+                None => self.missing_group(holder, name),
+            };
+            if self.is_new(&member, &group, Effect::Allow, holder.origin) {
+                let row = MembershipRow { kind: MembershipKind::Direct, ..MembershipRow::default() };
+                self.draft.memberships.push(DraftMembership { row, member: member.clone(), group, origin: holder.origin });
+            }
+        }
+        self.held(holder, &member);
+    }
+
+    /// A group that a user names and the export does not hold: it is kept, and what it confers is unknown.
+    fn missing_group(&mut self, user: &Holder, name: &str) -> String {
+        let arn = Arn::of(&user.arn).map_or_else(|| name.to_owned(), |a| format!("arn:{}:iam::{}:group/{name}", a.partition, a.account));
+        self.draft.note(user.origin.file, "group of a user that the export does not hold");
+        let row = GroupRow {
+            native_id: arn.clone(),
+            name: Some(name.to_owned()),
+            name_norm: norm(name),
+            kind: "group".to_owned(),
+            attributes: Attributes::default().with("not_in_export", Some(true)).json(),
+            ..GroupRow::default()
+        };
+        self.groups.entry(arn.clone()).or_insert(Drafted { row, origin: user.origin });
+        arn
+    }
+
+    /// 11.7: a role is an account and a group under one native id; grants hang on the group.
+    fn role(&mut self, role: &Role, ids: &BTreeMap<String, String>) {
+        let holder = &role.holder;
+        let vendor = is_vendor_role(holder);
+        let used = match role.last_used {
+            RoleUse::At(at) => Use::used(at),
+            RoleUse::NotTracked => Use { state: UseState::NotInWindow, ..Use::default() },
+            RoleUse::Unknown => Use::default(),
+        };
+        let attributes = Attributes::default()
+            .with("instance_profiles", Some(role.profiles.clone()).filter(|p| !p.is_empty()))
+            .with("max_session_duration", role.max_session)
+            .with("permissions_boundary", holder.boundary.clone())
+            .with("use_window_days", (role.last_used == RoleUse::NotTracked).then_some(ROLE_WINDOW_DAYS));
+        let mut row = account(holder, if vendor { AccountKind::System } else { AccountKind::Role }, attributes);
+        row.mfa_state = MfaState::NotApplicable;
+        set_use(&mut row, used);
+        self.accounts.insert(holder.arn.clone(), Drafted { row, origin: holder.origin });
+        let denies = self.trust(role, ids);
+        let attributes = Attributes::default().with("trust_deny", Some(denies).filter(|d| !d.is_empty()));
+        self.groups.insert(holder.arn.clone(), Drafted { row: group(holder, "role", vendor, attributes), origin: holder.origin });
+        self.held(holder, &Principal::Group(holder.arn.clone()));
+    }
+
+    /// Who may assume a role. Gives the Deny statements, which are recorded and not decided.
+    fn trust(&mut self, role: &Role, ids: &BTreeMap<String, String>) -> Vec<String> {
+        let origin = role.holder.origin;
+        let (Some(arn), Some(document)) = (Arn::of(&role.holder.arn), &role.trust) else {
+            self.draft.note(origin.file, "role without a trust policy: who may assume it is not known");
+            return Vec::new();
+        };
+        let trust = trust::read(document, &arn, ids);
+        for _ in 0..trust.unreadable {
+            self.draft.note(origin.file, "part of a trust policy cannot be read: who may assume the role is not fully known");
+        }
+        for _ in &trust.denies {
+            self.draft.note(origin.file, "Deny in a trust policy: recorded with the role, not decided");
+        }
+        for (member, condition) in trust.edges {
+            let row = MembershipRow { kind: MembershipKind::Assume, condition, ..MembershipRow::default() };
+            self.draft.memberships.push(DraftMembership { row, member, group: role.holder.arn.clone(), origin });
+        }
+        trust.denies
+    }
+
+    /// The policies of one holder: attached, inline, and its boundary.
+    fn held(&mut self, holder: &Holder, principal: &Principal) {
+        let origin = holder.origin;
+        for _ in 0..holder.tags.dropped {
+            self.draft.note(origin.file, "tag that is not on the allow-list, dropped");
+        }
+        for attached in &holder.attached {
+            self.attach(attached, principal, Effect::Allow, origin);
+        }
+        for inline in &holder.inline {
+            let native_id = format!("{}#inline/{}", holder.arn, inline.name);
+            if !self.is_new(principal, &native_id, Effect::Allow, origin) {
+                continue;
+            }
+            let row = EntitlementRow {
+                native_id: native_id.clone(),
+                name: Some(inline.name.clone()),
+                name_norm: norm(&inline.name),
+                kind: "inline-policy".to_owned(),
+                ..EntitlementRow::default()
+            };
+            self.entitlement(row, Some(&inline.document), Attributes::default(), origin);
+            self.grant(principal, native_id, Effect::Allow, origin);
+        }
+        if let Some(arn) = &holder.boundary {
+            self.attach(&Attached { arn: arn.clone(), name: None }, principal, Effect::Boundary, origin);
+        }
+    }
+
+    /// A managed policy on a holder. One that the export does not hold gets its entitlement here, judged by name or not at all.
+    fn attach(&mut self, attached: &Attached, principal: &Principal, effect: Effect, origin: Origin) {
+        if !self.is_new(principal, &attached.arn, effect, origin) {
+            return;
+        }
+        if !self.entitlements.contains_key(&attached.arn) {
+            self.draft.note(origin.file, "attached policy whose document is not in the export");
+            let name = attached.name.clone().or_else(|| attached.arn.rsplit('/').next().map(str::to_owned));
+            let vendor_managed = is_vendor_policy(&attached.arn);
+            let mut row = EntitlementRow {
+                native_id: attached.arn.clone(),
+                name_norm: norm_opt(name.as_deref()),
+                name,
+                kind: "managed-policy".to_owned(),
+                vendor_managed,
+                attributes: Attributes::default().with("document", Some("not in the export")).json(),
+                ..EntitlementRow::default()
+            };
+            let judged = known(&row).unwrap_or_else(policy::unseen);
+            judge_into(&mut row, &judged);
+            self.entitlements.insert(attached.arn.clone(), Drafted { row, origin });
+        }
+        self.grant(principal, attached.arn.clone(), effect, origin);
+    }
+
+    fn grant(&mut self, principal: &Principal, entitlement: String, effect: Effect, origin: Origin) {
+        let row = GrantRow { effect, ..GrantRow::default() };
+        self.draft.grants.push(DraftGrant { row, holder: principal.clone(), entitlement, resource: None, origin });
+    }
+
+    /// Whether an edge is met for the first time; a repeated one is noted.
+    fn is_new(&mut self, principal: &Principal, target: &str, effect: Effect, origin: Origin) -> bool {
+        let new = self.edges.insert((principal.clone(), target.to_owned(), effect));
+        if !new {
+            self.draft.note(origin.file, "group, policy or inline policy named twice by one holder: the first counts");
+        }
+        new
+    }
+
+    /// Accounts as the credential report has them: the root user, users that the other files lack, and everybody's second factor.
+    fn report(&mut self, export: &Export) {
+        if !export.rows.is_empty() {
+            self.draft.cover(&ACCOUNTS);
+        }
+        for row in &export.rows {
+            let known = self.accounts.contains_key(&row.arn);
+            if !known && !row.is_root() && !export.pages.is_empty() {
+                self.draft.note(row.origin.file, "user of the credential report that the authorization details do not hold");
+            }
+            let account = self.accounts.entry(row.arn.clone()).or_insert_with(|| Drafted { row: reported(row), origin: row.origin });
+            account.row.mfa_state = match row.mfa {
+                Some(true) => MfaState::Yes,
+                Some(false) => MfaState::No,
+                None => MfaState::Unknown,
+            };
+            if known {
+                self.draft.facts.push((&ACCOUNTS, row.arn.clone(), "credential report", row.origin));
+            }
+        }
+    }
+
+    /// Last use of accounts, from their credentials.
+    fn uses(&mut self, export: &Export, uses: &BTreeMap<String, Vec<Use>>) {
+        if !export.rows.is_empty() || export.key_listings {
+            self.draft.cover(&CREDENTIALS);
+        }
+        let reported: BTreeSet<&str> = export.rows.iter().map(|r| r.arn.as_str()).collect();
+        for (arn, credentials) in uses {
+            let Some(account) = self.accounts.get_mut(arn) else { continue };
+            let used = Use::of_account(credentials);
+            // Keys alone tell of use; only the report also knows that there was none.
+            if reported.contains(arn.as_str()) || used.at.is_some() {
+                set_use(&mut account.row, used);
+            }
+        }
+    }
+
+    /// Virtual MFA devices: an assigned one is a second factor; none listed says nothing, for there are other kinds.
+    fn devices(&mut self, export: &Export) {
+        for (arn, origin) in &export.devices {
+            let Some(account) = self.accounts.get_mut(arn) else {
+                self.draft.note(origin.file, "MFA device of a user that no other file holds");
+                continue;
+            };
+            if account.row.mfa_state == MfaState::No {
+                self.draft.note(origin.file, "MFA device of a user without one in the credential report: the device counts");
+            }
+            account.row.mfa_state = MfaState::Yes;
+            self.draft.facts.push((&ACCOUNTS, arn.clone(), "mfa_state", *origin));
+        }
+    }
+
+    fn finish(self) {
+        self.draft.accounts.extend(self.accounts.into_values());
+        self.draft.groups.extend(self.groups.into_values());
+        self.draft.entitlements.extend(self.entitlements.into_values());
+    }
+}
+
+/// An account that only the credential report shows.
+fn reported(row: &Row) -> AccountRow {
+    AccountRow {
+        native_id: row.arn.clone(),
+        kind: if row.is_root() { AccountKind::System } else { AccountKind::Unknown },
+        login: Some(row.user.clone()),
+        login_norm: norm(&row.user),
+        status: AccountStatus::Active,
+        created_at: row.created,
+        ..AccountRow::default()
+    }
+}
+
+fn set_use(row: &mut AccountRow, used: Use) {
+    row.use_state = used.state;
+    row.last_used_at = used.at;
+    row.use_window_from = used.from;
+}
+
+/// What is known by name of one of AWS's own policies.
+fn known(row: &EntitlementRow) -> Option<Judgement> {
+    row.name.as_deref().filter(|_| row.vendor_managed).and_then(policy::known)
+}
+
+fn judge_into(row: &mut EntitlementRow, judged: &Judgement) {
+    row.level = judged.level;
+    row.risks = judged.risks_text();
+    row.conditional = judged.conditional;
+}

@@ -1,0 +1,344 @@
+//! Dates and times as lists spell them, and the words that stand where one is missing.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::{Date, DateTime};
+use jiff::fmt::strtime;
+use jiff::tz::{Offset, TimeZone};
+
+use crate::model::Time;
+use crate::model::text::norm;
+use crate::model::time::TimeError;
+
+/// One spelling of dates and times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// ISO 8601 and RFC 3339, a date with an offset, `/Date(…)/`. Always tried last.
+    Iso,
+    EpochSeconds,
+    EpochMillis,
+    /// 100 ns since 1601.
+    Filetime,
+    /// `%m/%d/%Y` and the like.
+    Pattern(String),
+}
+
+impl Form {
+    /// Reads a form as the configuration spells it.
+    ///
+    /// # Errors
+    /// A pattern that no date can be written in, or that has no day.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        Ok(match text {
+            "iso" => Self::Iso,
+            "epoch-seconds" => Self::EpochSeconds,
+            "epoch-millis" => Self::EpochMillis,
+            "filetime" => Self::Filetime,
+            pattern if pattern.contains('%') => {
+                let form = Self::Pattern(pattern.to_owned());
+                let sample = form.write_sample().ok_or_else(|| format!("`{pattern}` is no pattern of a date"))?;
+                form.read(&sample).map_err(|_| format!("`{pattern}` does not name a whole day"))?;
+                form
+            }
+            other => return Err(format!("`{other}` is neither a pattern with `%` nor `iso`, `epoch-seconds`, `epoch-millis`, `filetime`")),
+        })
+    }
+
+    /// Whether a text exists that both read, differently: `%m/%d/%Y` and `%d/%m/%Y`.
+    pub fn clashes(&self, other: &Self) -> bool {
+        let Some(text) = self.write_sample() else { return false };
+        matches!((self.read(&text), other.read(&text)), (Ok(a), Ok(b)) if a != b)
+    }
+
+    /// 2003-02-01T04:05:06Z in this form; only patterns can write.
+    fn write_sample(&self) -> Option<String> {
+        let Self::Pattern(pattern) = self else { return None };
+        let at = TimeZone::UTC.to_ambiguous_zoned_datetime(jiff::civil::datetime(2003, 2, 1, 4, 5, 6, 0)).compatible().ok()?;
+        strtime::format(pattern, &at).ok()
+    }
+
+    fn read(&self, text: &str) -> Result<When, TimeError> {
+        let form = || TimeError::Form(text.to_owned());
+        let number = || text.parse::<i64>().map_err(|_| form());
+        let held = |t: Option<Time>| t.map(When::Instant).ok_or_else(|| TimeError::Range(text.to_owned()));
+        match self {
+            Self::Iso => iso(text),
+            Self::EpochSeconds => match text.split_once('.') {
+                Some((whole, part)) if part.bytes().all(|b| b.is_ascii_digit()) => {
+                    whole.parse().map_err(|_| form()).and_then(|s| held(Time::from_seconds(s)))
+                }
+                _ => held(Time::from_seconds(number()?)),
+            },
+            Self::EpochMillis => held(Time::from_millis(number()?)),
+            Self::Filetime => held(Time::from_filetime(number()?)),
+            Self::Pattern(pattern) => by_pattern(pattern, text),
+        }
+    }
+}
+
+fn by_pattern(pattern: &str, text: &str) -> Result<When, TimeError> {
+    let form = || TimeError::Form(text.to_owned());
+    let parts = strtime::parse(pattern, text).map_err(|_| form())?;
+    if parts.offset().is_some() || parts.iana_time_zone().is_some() {
+        let at = parts.to_zoned_datetime().map_err(|_| form())?.timestamp();
+        return Time::from_micros(at.as_microsecond()).map(When::Instant).ok_or_else(|| TimeError::Range(text.to_owned()));
+    }
+    if parts.hour().is_some() {
+        return parts.to_datetime().map(When::Local).map_err(|_| form());
+    }
+    parts.to_date().map(|day| When::Day(day, None)).map_err(|_| form())
+}
+
+/// ISO forms. `2026-06-30-07:00` is a day in an offset of its own; `/Date(1777406310050)/` is what Windows PowerShell writes.
+fn iso(text: &str) -> Result<When, TimeError> {
+    let form = || TimeError::Form(text.to_owned());
+    if let Some(inner) = text.strip_prefix("/Date(").and_then(|t| t.strip_suffix(")/")) {
+        // An offset after the number tells how to show the instant; the number is UTC whatever it says.
+        let digits = inner.find(['+', '-']).filter(|i| *i > 0).and_then(|i| inner.get(..i)).unwrap_or(inner);
+        let millis = digits.parse().map_err(|_| form())?;
+        return Time::from_millis(millis).map(When::Instant).ok_or_else(|| TimeError::Range(text.to_owned()));
+    }
+    if let Some((day, offset)) = text.split_at_checked(10)
+        && let (Ok(day), Some(offset)) = (day.parse::<Date>(), offset_of(offset))
+    {
+        return Ok(When::Day(day, Some(TimeZone::fixed(offset))));
+    }
+    match Time::parse_iso(text) {
+        Ok(at) => Ok(When::Instant(at)),
+        // A zone in brackets would be dropped by the civil parser.
+        Err(TimeError::NoZone(_)) if text.contains('[') => Err(form()),
+        Err(TimeError::NoZone(_)) if text.contains([':', 'T', 't', ' ']) => text.parse().map(When::Local).map_err(|_| form()),
+        Err(TimeError::NoZone(_)) => text.parse().map(|day| When::Day(day, None)).map_err(|_| form()),
+        Err(e) => Err(e),
+    }
+}
+
+/// `Z`, `+02:00`, `-0700`.
+fn offset_of(text: &str) -> Option<Offset> {
+    if text == "Z" {
+        return Some(Offset::UTC);
+    }
+    let (sign, rest) = match text.split_at_checked(1)? {
+        ("+", rest) => (1, rest),
+        ("-", rest) => (-1, rest),
+        _ => return None,
+    };
+    let digits: String = rest.chars().filter(|c| *c != ':').collect();
+    if digits.len() != 4 || !matches!(rest.len(), 4 | 5) {
+        return None;
+    }
+    let (hours, minutes) = digits.split_at_checked(2)?;
+    let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
+    (minutes < 60).then(|| Offset::from_seconds(sign * (hours * 3_600 + minutes * 60)).ok()).flatten()
+}
+
+/// What a text says, before the source's zone is applied.
+#[derive(Clone, Debug, PartialEq)]
+pub enum When {
+    Instant(Time),
+    /// A date and time without offset.
+    Local(DateTime),
+    /// A date, perhaps with an offset of its own.
+    Day(Date, Option<TimeZone>),
+}
+
+/// What stands in a date column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reading {
+    /// Blank, or a word for "not known".
+    Missing,
+    Never,
+    NotApplicable,
+    At(When),
+}
+
+/// How a bare date becomes an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edge {
+    /// Its first instant.
+    Start,
+    /// The first instant after, or the day's first instant where the source says `first-day-out`.
+    End,
+}
+
+/// Why a date column gives no instant.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DateFault {
+    /// The text is at fault.
+    Text(TimeError),
+    /// The source states no zone, and the text needs one.
+    Zone(String),
+}
+
+/// How one source spells its dates.
+#[derive(Clone, Debug)]
+pub struct Dates {
+    pub forms: Vec<Form>,
+    pub zone: Option<TimeZone>,
+    pub end_is_last_day: bool,
+    /// Words, normalised.
+    pub never: BTreeSet<String>,
+    pub unknown: BTreeSet<String>,
+    pub not_applicable: BTreeSet<String>,
+}
+
+/// Spellings of "never" met in exports: AD, Go, Google, GCP keys, PostgreSQL, spreadsheets.
+pub const NEVER: &[&str] = &[
+    "never",
+    "none",
+    "0",
+    "-1",
+    "infinity",
+    "9223372036854775807",
+    "0001-01-01",
+    "0001-01-01T00:00:00Z",
+    "1970-01-01T00:00:00.000Z",
+    "1970-01-01T00:00:00Z",
+    "9999-12-31",
+    "9999-12-31T23:59:59Z",
+    "9999-12-31T00:00:00Z",
+    "12/31/9999",
+    "31.12.9999",
+    "31/12/9999",
+];
+/// Spellings of "not known".
+pub const UNKNOWN: &[&str] = &["unknown", "no_information", "null", "-", "?", "\\N"];
+/// Spellings of "there is nothing to know".
+pub const NOT_APPLICABLE: &[&str] = &["n/a", "na", "not_supported", "not applicable"];
+
+impl Dates {
+    /// What `text` says. Words are compared without case and outer blanks.
+    ///
+    /// # Errors
+    /// The text is no date in any of the forms.
+    pub fn read(&self, text: &str) -> Result<Reading, TimeError> {
+        let text = text.trim();
+        let Some(word) = norm(text) else { return Ok(Reading::Missing) };
+        if self.unknown.contains(&word) {
+            return Ok(Reading::Missing);
+        }
+        if self.never.contains(&word) {
+            return Ok(Reading::Never);
+        }
+        if self.not_applicable.contains(&word) {
+            return Ok(Reading::NotApplicable);
+        }
+        let found = self.forms.iter().find_map(|form| form.read(text).ok());
+        found.map_or_else(|| iso(text), Ok).map(Reading::At)
+    }
+
+    /// The instant that `when` names.
+    ///
+    /// # Errors
+    /// A zone is needed and none is stated, or the instant lies outside the years that are stored.
+    pub fn instant(&self, when: &When, edge: Edge) -> Result<Time, DateFault> {
+        let zone = |own: &Option<TimeZone>, shown: String| own.clone().or_else(|| self.zone.clone()).ok_or(DateFault::Zone(shown));
+        let range = |shown: String| DateFault::Text(TimeError::Range(shown));
+        match when {
+            When::Instant(at) => Ok(*at),
+            When::Local(at) => Time::from_civil(*at, &zone(&None, at.to_string())?).ok_or_else(|| range(at.to_string())),
+            When::Day(day, own) => {
+                let zone = zone(own, day.to_string())?;
+                let first = if edge == Edge::End && self.end_is_last_day { day.tomorrow().ok() } else { Some(*day) };
+                first.and_then(|d| Time::from_date(d, &zone)).ok_or_else(|| range(day.to_string()))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dates(forms: &[&str], zone: Option<&str>) -> Dates {
+        let words = |list: &[&str]| list.iter().filter_map(|w| norm(w)).collect();
+        Dates {
+            forms: forms.iter().map(|f| Form::parse(f).unwrap()).collect(),
+            zone: zone.map(|z| TimeZone::get(z).unwrap()),
+            end_is_last_day: true,
+            never: words(NEVER),
+            unknown: words(UNKNOWN),
+            not_applicable: words(NOT_APPLICABLE),
+        }
+    }
+
+    fn at(d: &Dates, text: &str, edge: Edge) -> String {
+        match d.read(text).unwrap() {
+            Reading::At(when) => d.instant(&when, edge).unwrap().to_string(),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn rule_11_5_a_bare_end_date_is_the_last_day_in_local_time() {
+        let mut d = dates(&["%m/%d/%Y"], Some("Europe/Berlin"));
+        assert_eq!(at(&d, "06/30/2026", Edge::Start), "2026-06-29T22:00:00Z");
+        assert_eq!(at(&d, "06/30/2026", Edge::End), "2026-06-30T22:00:00Z");
+        d.end_is_last_day = false;
+        assert_eq!(at(&d, "06/30/2026", Edge::End), "2026-06-29T22:00:00Z");
+    }
+
+    #[test]
+    fn rule_11_5_the_day_of_a_clock_change_has_23_or_25_hours() {
+        let d = dates(&[], Some("Europe/Berlin"));
+        assert_eq!(at(&d, "2026-03-29", Edge::Start), "2026-03-28T23:00:00Z");
+        assert_eq!(at(&d, "2026-03-29", Edge::End), "2026-03-29T22:00:00Z");
+        assert_eq!(at(&d, "2026-10-25", Edge::End), "2026-10-25T23:00:00Z");
+    }
+
+    #[test]
+    fn rule_11_5_offsets_in_the_data_win() {
+        let d = dates(&["%d.%m.%Y %H:%M %z"], Some("Europe/Berlin"));
+        assert_eq!(at(&d, "2026-06-30-07:00", Edge::End), "2026-07-01T07:00:00Z");
+        assert_eq!(at(&d, "2026-06-30T12:00:00+0000", Edge::End), "2026-06-30T12:00:00Z");
+        assert_eq!(at(&d, "30.06.2026 12:00 -0100", Edge::End), "2026-06-30T13:00:00Z");
+    }
+
+    #[test]
+    fn rule_11_5_a_bare_date_needs_a_zone() {
+        let d = dates(&[], None);
+        let Reading::At(when) = d.read("2026-06-30").unwrap() else { panic!() };
+        assert_eq!(d.instant(&when, Edge::Start), Err(DateFault::Zone("2026-06-30".into())));
+        assert_eq!(at(&d, "2026-06-30T00:00:00Z", Edge::Start), "2026-06-30T00:00:00Z");
+    }
+
+    #[test]
+    fn every_spelling_of_a_time() {
+        let d = dates(&["epoch-seconds"], Some("UTC"));
+        for text in ["1777406310", "1777406310.25", "/Date(1777406310050)/", "/Date(1777406310050+0200)/"] {
+            assert!(at(&d, text, Edge::Start).starts_with("2026-04-28T19:58:30"), "{text}");
+        }
+        assert_eq!(at(&d, "2026-04-28 19:58:30", Edge::Start), "2026-04-28T19:58:30Z");
+        assert_eq!(at(&dates(&["epoch-millis"], None), "1777406310050", Edge::Start), "2026-04-28T19:58:30.05Z");
+        assert_eq!(at(&dates(&["filetime"], None), "133484544000000000", Edge::Start), "2023-12-31T00:00:00Z");
+    }
+
+    #[test]
+    fn never_unknown_and_not_applicable_are_three_things() {
+        let d = dates(&[], Some("UTC"));
+        for text in ["9999-12-31", "Never", "0", "0001-01-01T00:00:00Z", "infinity"] {
+            assert_eq!(d.read(text), Ok(Reading::Never), "{text}");
+        }
+        assert_eq!(d.read("no_information"), Ok(Reading::Missing));
+        assert_eq!(d.read(" "), Ok(Reading::Missing));
+        assert_eq!(d.read("N/A"), Ok(Reading::NotApplicable));
+    }
+
+    #[test]
+    fn what_is_no_date_is_named() {
+        let d = dates(&["%m/%d/%Y"], Some("UTC"));
+        assert_eq!(d.read("20260-01-01"), Err(TimeError::Range("20260-01-01".into())));
+        for text in ["01/01/20260", "31/31/2026", "soon", "2026-06-30T00:00[Europe/Berlin]"] {
+            assert!(matches!(d.read(text), Err(TimeError::Form(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn forms_that_read_one_text_two_ways_clash() {
+        let form = |f: &str| Form::parse(f).unwrap();
+        assert!(form("%m/%d/%Y").clashes(&form("%d/%m/%Y")));
+        assert!(!form("%m/%d/%Y").clashes(&form("%d.%m.%Y")));
+        assert!(Form::parse("%Y").is_err());
+        assert!(Form::parse("MM/DD/YYYY").is_err());
+    }
+}

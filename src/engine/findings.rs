@@ -1,0 +1,319 @@
+//! From a check's row to a finding: who, what to remove, and every source line behind it.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::Run;
+use super::evaluate::Hit;
+use super::load::System;
+use crate::checks::Check;
+use crate::model::time::DAY;
+use crate::model::*;
+
+/// A hit that does not say what a finding of its check needs.
+#[derive(Debug, thiserror::Error)]
+#[error("check `{check}`: {what}")]
+pub struct HalfMade {
+    pub check: String,
+    pub what: String,
+}
+
+/// The subject of a hit, resolved to native ids.
+#[derive(Clone, Debug, Default)]
+struct Subject {
+    kind: SubjectKind,
+    system: String,
+    id: String,
+    name: Option<String>,
+    account_ix: Option<u32>,
+    principal: Option<String>,
+    target: Option<String>,
+    target_name: Option<String>,
+    resource: Option<String>,
+    /// What the fingerprint is over, beside the check.
+    key: Vec<String>,
+    /// System whose snapshot holds `rows`.
+    system_ix: Option<u32>,
+    /// Rows of that snapshot that it stands on.
+    rows: Vec<(&'static str, u32)>,
+    /// Identities that it is about, by run-wide ordinal.
+    identities: Vec<u32>,
+    observed_at: Option<Time>,
+}
+
+/// Columns that carry the engine's own keys and are no evidence.
+const KEYS: [&str; 8] = ["system_ix", "account_ix", "credential_ix", "identity_ix", "edge_ix", "outcome", "certainty", "since"];
+
+/// Builds the finding of one hit. Its state is set in triage.
+///
+/// # Errors
+/// The row lacks its subject's keys, or the finding would lack evidence or a remedy.
+pub fn build(run: &Run, check: &Check, severity: Severity, hit: &Hit) -> Result<FindingRow, HalfMade> {
+    let half = |what: &str| HalfMade { check: check.id.clone(), what: what.to_owned() };
+    let mut subject = subject(run, check, hit).ok_or_else(|| half("a row does not name its subject"))?;
+    if let (Some(system_ix), Some(account_ix)) = (hit.system_ix, subject.account_ix) {
+        subject.identities = run.candidates(system_ix, account_ix).iter().map(|c| c.identity_ix).collect();
+    }
+    let people: Vec<&RunIdentityRow> = subject.identities.iter().filter_map(|i| run.identities.get(*i as usize)).collect();
+    let joined = |f: &dyn Fn(&RunIdentityRow) -> Option<String>| {
+        let parts: Vec<String> = people.iter().filter_map(|p| f(p)).collect();
+        (!parts.is_empty()).then(|| parts.join(" | "))
+    };
+    let identity = joined(&|p| Some(p.identity.clone()));
+    let identity_name = joined(&|p| p.display_name.clone());
+    let account = subject.account_ix.zip(run.system(hit.system_ix)).and_then(|(a, s)| s.accounts.get(a as usize)).map(|a| a.native_id.clone());
+    let evidence: Map<String, Value> = hit.columns.iter().filter(|(k, _)| !KEYS.contains(&k.as_str())).map(|(k, v)| (k.clone(), v.clone())).collect();
+    if evidence.is_empty() {
+        return Err(half("a row carries no evidence"));
+    }
+    if check.remedy.is_empty() {
+        return Err(half("the check names no remedy"));
+    }
+    let origins = origins(run, &subject);
+    if origins.is_empty() && matches!(subject.kind, SubjectKind::Account | SubjectKind::Credential | SubjectKind::Edge) {
+        return Err(half("a finding about a snapshot row has no origin"));
+    }
+    let age_days = hit.since.zip(subject.observed_at).map(|(s, o)| (o.micros() - s.micros()) as f64 / DAY as f64);
+    let person = identity.clone().or_else(|| account.clone()).unwrap_or_else(|| subject.id.clone());
+    Ok(FindingRow {
+        fingerprint: fingerprint(&check.id, &subject),
+        check_id: check.id.clone(),
+        severity,
+        certainty: hit.certainty,
+        state: FindingState::New,
+        also: false,
+        case_key: format!("{person} @ {}", subject.system),
+        title: message(&check.message, &hit.columns, account.as_deref().unwrap_or(&subject.id)),
+        remedy: remedy(check, &subject),
+        evidence: Value::Object(evidence).to_string(),
+        origins: (!origins.is_empty()).then(|| Value::Array(origins).to_string()),
+        observed_at: subject.observed_at,
+        since: hit.since,
+        age_days,
+        system: subject.system,
+        subject_kind: subject.kind,
+        subject: subject.id,
+        subject_name: subject.name,
+        account,
+        identity,
+        identity_name,
+        principal: subject.principal,
+        target: subject.target,
+        target_name: subject.target_name,
+        resource: subject.resource,
+        exception: None,
+        first_seen: run.as_of,
+        last_seen: run.as_of,
+    })
+}
+
+/// The check's remedy, with the very thing to take away in front.
+fn remedy(check: &Check, s: &Subject) -> String {
+    match s.kind {
+        SubjectKind::Edge => {
+            let target = s.target_name.as_deref().or(s.target.as_deref()).unwrap_or("?");
+            let holder = s.name.as_deref().or(s.principal.as_deref()).unwrap_or("?");
+            format!("Take `{target}` away from `{holder}` in `{}`. {}", s.system, check.remedy)
+        }
+        SubjectKind::Account | SubjectKind::Credential => {
+            format!("`{}` in `{}`: {}", s.name.as_deref().unwrap_or(&s.id), s.system, check.remedy)
+        }
+        _ => check.remedy.clone(),
+    }
+}
+
+fn subject(run: &Run, check: &Check, hit: &Hit) -> Option<Subject> {
+    let number = |name: &str| hit.columns.get(name).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+    let text = |name: &str| hit.columns.get(name).and_then(Value::as_str).map(str::to_owned);
+    let system = run.system(hit.system_ix);
+    let mut s = Subject { kind: check.subject, system_ix: hit.system_ix, account_ix: number("account_ix"), ..Subject::default() };
+    if let Some(system) = system {
+        s.system.clone_from(&system.name);
+        s.observed_at = Some(system.observed_at());
+    }
+    match check.subject {
+        SubjectKind::Account => {
+            let account = system?.accounts.get(s.account_ix? as usize)?;
+            s.id.clone_from(&account.native_id);
+            s.name = account.login.clone().or_else(|| account.display_name.clone());
+            s.key = vec![s.system.clone(), account.native_id.clone()];
+            s.rows = vec![("accounts", account.account_ix)];
+        }
+        SubjectKind::Credential => {
+            let row = system?.credentials.get(number("credential_ix")? as usize)?;
+            let account = row.account_ix.and_then(|a| system?.accounts.get(a as usize));
+            s.account_ix = row.account_ix;
+            s.id.clone_from(&row.native_id);
+            let login = account.and_then(|a| a.login.clone()).unwrap_or_else(|| row.native_id.clone());
+            s.name = Some(format!("{} of {login}", row.kind));
+            s.key = vec![s.system.clone(), row.native_id.clone()];
+            s.rows = vec![("credentials", row.credential_ix)];
+            s.rows.extend(row.account_ix.map(|a| ("accounts", a)));
+        }
+        SubjectKind::Edge => edge(system?, &text("edge")?, number("edge_ix")?, &mut s)?,
+        SubjectKind::Identity => {
+            let ix = number("identity_ix")?;
+            let identity = run.identities.get(ix as usize)?;
+            let authority = run.system(Some(identity.system_ix))?;
+            s.system.clone_from(&authority.name);
+            s.observed_at = Some(identity.observed_at);
+            s.id.clone_from(&identity.identity);
+            s.name.clone_from(&identity.display_name);
+            s.key = vec![authority.name.clone(), identity.identity.clone()];
+            s.identities = vec![ix];
+        }
+        SubjectKind::Source => {
+            s.system = text("system")?;
+            s.id.clone_from(&s.system);
+            s.observed_at = run.sources.iter().find(|r| r.system == s.id).and_then(|r| r.observed_at);
+            s.key = vec![s.system.clone()];
+        }
+        SubjectKind::Exception => {
+            s.id = text("exception")?;
+            s.system = "*".to_owned();
+            s.observed_at = Some(run.as_of);
+            s.key = vec![s.id.clone()];
+            let recorded = run.systems.iter().find_map(|y| y.exceptions.iter().position(|e| e.exception == s.id).map(|row| (y.ix, row)));
+            if let Some((ix, row)) = recorded {
+                s.system_ix = Some(ix);
+                s.rows = vec![("exceptions", u32::try_from(row).ok()?)];
+            }
+        }
+        SubjectKind::Request | SubjectKind::Rule => {
+            s.id = text("subject")?;
+            s.system = text("system").unwrap_or_else(|| "*".to_owned());
+            s.key = vec![s.system.clone(), s.id.clone()];
+        }
+    }
+    Some(s)
+}
+
+fn edge(system: &System, edge: &str, ix: u32, s: &mut Subject) -> Option<()> {
+    let account = |a: Option<u32>| a.and_then(|a| system.accounts.get(a as usize));
+    let group = |g: Option<u32>| g.and_then(|g| system.groups.get(g as usize));
+    let (account_ix, holder_group, verbatim);
+    match edge {
+        "membership" => {
+            let row = system.memberships.get(ix as usize)?;
+            let target = system.groups.get(row.group_ix as usize)?;
+            (account_ix, holder_group, verbatim) = (row.account_ix, row.member_group_ix, row.principal_ref.clone());
+            s.target = Some(target.native_id.clone());
+            s.target_name.clone_from(&target.name);
+            s.rows = vec![("memberships", ix)];
+        }
+        "grant" => {
+            let row = system.grants.get(ix as usize)?;
+            let target = system.entitlements.get(row.entitlement_ix as usize)?;
+            (account_ix, holder_group, verbatim) = (row.account_ix, row.group_ix, row.principal_ref.clone());
+            s.target = Some(target.native_id.clone());
+            s.target_name.clone_from(&target.name);
+            s.resource = row.resource_ix.and_then(|r| system.resources.get(r as usize)).map(|r| r.native_id.clone());
+            s.rows = vec![("grants", ix)];
+        }
+        _ => return None,
+    }
+    s.account_ix = account_ix;
+    s.rows.extend(account_ix.map(|a| ("accounts", a)));
+    let holder = account(account_ix).map(|a| &a.native_id).or(group(holder_group).map(|g| &g.native_id)).or(verbatim.as_ref())?;
+    s.principal = Some(holder.clone());
+    let name = account(account_ix).and_then(|a| a.login.clone().or_else(|| a.display_name.clone())).or_else(|| group(holder_group).and_then(|g| g.name.clone()));
+    s.name = Some(name.unwrap_or_else(|| holder.clone()));
+    let target = s.target.clone()?;
+    s.id = format!("{holder} -> {target}");
+    s.key = vec![s.system.clone(), edge.to_owned(), holder.clone(), target, s.resource.clone().unwrap_or_default()];
+    Some(())
+}
+
+/// 128 bits of SHA-256 over (check, subject kind, native ids), hex: never names, lines, ordinals, severity or time.
+fn fingerprint(check: &str, s: &Subject) -> String {
+    let mut hash = Sha256::new();
+    for part in [check, s.kind.as_str()].into_iter().chain(s.key.iter().map(String::as_str)) {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    data_encoding::HEXLOWER.encode(hash.finalize().get(..16).unwrap_or_default())
+}
+
+/// The check's one line, its `{column}` places filled in. A null becomes `fallback` for `{login}`, else `not known`.
+fn message(template: &str, columns: &Map<String, Value>, fallback: &str) -> String {
+    let mut out = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        out.push_str(before);
+        let Some((name, tail)) = after.split_once('}') else {
+            out.push('{');
+            rest = after;
+            continue;
+        };
+        match columns.get(name) {
+            Some(Value::String(s)) => out.push_str(s),
+            Some(Value::Null) | None if name == "login" => out.push_str(fallback),
+            Some(Value::Null) | None => out.push_str("not known"),
+            Some(v) => out.push_str(&v.to_string()),
+        }
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Where every fact behind the finding was read: its own rows, then the records of the people it is about.
+fn origins(run: &Run, s: &Subject) -> Vec<Value> {
+    let mut out: Vec<Value> = Vec::new();
+    if let Some(system) = run.system(s.system_ix) {
+        for (table, row) in &s.rows {
+            out.extend(system.origins(table, *row).map(|o| origin(system, o)));
+        }
+    }
+    for identity in s.identities.iter().filter_map(|i| run.identities.get(*i as usize)) {
+        let Some(authority) = run.system(Some(identity.system_ix)) else { continue };
+        // An identity that only an older snapshot holds has no row here.
+        let here = authority.identities.get(identity.source_ix as usize).filter(|r| r.native_id == identity.identity);
+        let Some(here) = here else { continue };
+        out.extend(authority.origins("identities", here.identity_ix).map(|o| origin(authority, o)));
+        let first = authority.employments.partition_point(|e| e.identity_ix < here.identity_ix);
+        for (row, _) in authority.employments.iter().enumerate().skip(first).take_while(|(_, e)| e.identity_ix == here.identity_ix) {
+            if let Ok(row) = u32::try_from(row) {
+                out.extend(authority.origins("employments", row).map(|o| origin(authority, o)));
+            }
+        }
+    }
+    let mut seen = BTreeMap::new();
+    out.retain(|v| seen.insert(v.to_string(), ()).is_none());
+    out
+}
+
+fn origin(system: &System, o: &OriginRow) -> Value {
+    json!({
+        "table": o.table, "fact": o.fact, "file": system.file_label(o.file_ix), "unit": o.unit.as_str(), "number": o.number,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_11_7_a_fingerprint_is_over_check_kind_and_native_ids_only() {
+        let mut s = Subject { kind: SubjectKind::Account, key: vec!["ad".into(), "guid-1".into()], name: Some("alice".into()), ..Subject::default() };
+        let first = fingerprint("ghost-account", &s);
+        s.name = Some("renamed".into());
+        s.observed_at = Some(Time::default());
+        assert_eq!(fingerprint("ghost-account", &s), first);
+        assert_eq!(first.len(), 32);
+        assert_ne!(fingerprint("orphan-account", &s), first);
+        s.key = vec!["adguid".into(), "-1".into()];
+        assert_ne!(fingerprint("ghost-account", &s), first, "parts do not run into each other");
+    }
+
+    #[test]
+    fn a_message_fills_its_places_from_the_row() {
+        let mut row = Map::new();
+        row.insert("login".into(), Value::Null);
+        row.insert("left_by".into(), Value::from("2026-11-01T00:00:00Z"));
+        row.insert("n".into(), Value::from(3));
+        assert_eq!(message("`{login}` left {left_by}, {n} of {m} {", &row, "arn:x"), "`arn:x` left 2026-11-01T00:00:00Z, 3 of not known {");
+    }
+}

@@ -1,0 +1,26 @@
+//! holdover finds access that outlived its reason: it reconciles the exports of directories, cloud IAM and applications
+//! with the records that say who should have what, offline, from files.
+//!
+//! ```text
+//! exports ─▶ connectors ─▶ store ─▶ resolve ─▶ checks ─▶ triage ─▶ report
+//!  files      parse one     sealed   who is      SQL       exceptions,  what people
+//!             format        Parquet  who; what             baseline     read
+//! ```
+//!
+//! A stage sees only what stands to its left; `tests/integration/architecture.rs` holds the imports to it.
+//! `docs/architecture.md` says why things are as they are.
+
+pub mod audit;
+pub mod checks;
+pub mod cli;
+pub mod config;
+pub mod connectors;
+pub mod demo;
+pub mod engine;
+pub mod ingest;
+pub mod model;
+pub mod report;
+pub mod resolve;
+pub mod sql;
+pub mod store;
+pub mod triage;

@@ -1,0 +1,170 @@
+//! The closed sets of words that columns hold. A word that is not in its set is refused at the door of the store.
+
+/// A closed set of lower-case words, stored as text.
+pub trait Word: Sized + Copy + 'static {
+    /// Every member, in the order of the documentation.
+    const ALL: &'static [Self];
+    /// The stored spelling.
+    fn as_str(self) -> &'static str;
+    /// The member spelt `text`.
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|w| w.as_str() == text)
+    }
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $first:ident = $first_text:literal, $($variant:ident = $text:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { #[default] $first, $($variant),* }
+        impl Word for $name {
+            const ALL: &'static [Self] = &[Self::$first, $(Self::$variant),*];
+            fn as_str(self) -> &'static str {
+                match self { Self::$first => $first_text, $(Self::$variant => $text),* }
+            }
+        }
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str(self.as_str()) }
+        }
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> { s.serialize_str(self.as_str()) }
+        }
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                let text = <String as serde::Deserialize>::deserialize(d)?;
+                Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!(
+                    "`{text}` is not one of {}", Self::ALL.iter().map(|w| w.as_str()).collect::<Vec<_>>().join(", "))))
+            }
+        }
+    };
+}
+
+words!(
+    /// What sort of principal an account is, as far as the connector knows for certain.
+    AccountKind {
+        Unknown = "unknown", Human = "human", Service = "service", Workload = "workload", Agent = "agent", Role = "role",
+        Shared = "shared", External = "external", System = "system", Device = "device",
+    }
+);
+words!(
+    /// The account's own state in its system.
+    AccountStatus {
+        Unknown = "unknown", Active = "active", Disabled = "disabled", Locked = "locked", Expired = "expired",
+        Pending = "pending", Deleted = "deleted",
+    }
+);
+words!(
+    /// What a source says of use. `not_in_window`: not used since `use_window_from`, which is not the same as never.
+    UseState { Unknown = "unknown", Used = "used", Never = "never", NotInWindow = "not_in_window", NotApplicable = "not_applicable" }
+);
+words!(
+    /// What a source says of a second factor.
+    MfaState { Unknown = "unknown", Yes = "yes", No = "no", NotApplicable = "not_applicable" }
+);
+words!(
+    /// How much an entitlement lets its holder do.
+    Level { Unknown = "unknown", None = "none", Read = "read", Write = "write", Admin = "admin" }
+);
+words!(
+    /// What the principal of an edge is. Only `account` and `group` have an ordinal; the rest keep their own text.
+    PrincipalKind {
+        Account = "account", Group = "group",
+        // Named, but neither an account nor a group of this export.
+        Unresolved = "unresolved",
+        // A principal that the vendor shows by its dead unique id (AWS `AIDA…`, `AROA…`).
+        Deleted = "deleted",
+        // Named by an id that belongs to another system or tenant: it could not be in this export.
+        External = "external",
+        Wildcard = "wildcard", Root = "root", Federated = "federated", Service = "service",
+    }
+);
+words!(
+    /// How a membership came about. `primary`: closure only, never something to remove. `assume`: may assume the role.
+    MembershipKind { Direct = "direct", Primary = "primary", Dynamic = "dynamic", Assume = "assume" }
+);
+words!(
+    /// What a grant does. `boundary` limits and grants nothing.
+    Effect { Allow = "allow", Deny = "deny", Boundary = "boundary" }
+);
+words!(
+    /// The kinds of credential, each a life cycle of its own.
+    CredentialKind {
+        Password = "password", AccessKey = "access_key", ApiToken = "api_token", ClientSecret = "client_secret",
+        Certificate = "certificate", SshKey = "ssh_key", VaultSecret = "vault_secret", ServiceCredential = "service_credential",
+    }
+);
+words!(
+    /// Whether a credential would be accepted.
+    CredentialStatus { Unknown = "unknown", Active = "active", Inactive = "inactive", Expired = "expired", Pending = "pending", Deleted = "deleted" }
+);
+words!(
+    /// People and registered non-humans.
+    IdentityKind { Person = "person", Workload = "workload", Agent = "agent", External = "external" }
+);
+words!(
+    /// What the authority says of the identity's standing. `suspended` is leave: not left.
+    IdentityStatus { Unknown = "unknown", Active = "active", Suspended = "suspended", Left = "left", Prehire = "prehire" }
+);
+words!(
+    /// Whether a people list holds everybody it ever knew, or only those who are here.
+    Population { All = "all", ActiveOnly = "active-only" }
+);
+words!(
+    /// How a record of a file is counted.
+    RecordUnit { Line = "line", Record = "record" }
+);
+words!(
+    /// How an account relates to the authorities (docs/architecture.md, correlation).
+    MatchState {
+        // Nobody fits.
+        Orphan = "orphan",
+        Linked = "linked",
+        // Several candidates, or one that is possible and not certain.
+        Disputed = "disputed",
+        // Every candidate has left.
+        Ghost = "ghost",
+        // A non-human with no registry entry.
+        Unregistered = "unregistered",
+        // Registered, and its owner is gone.
+        Unowned = "unowned",
+        // Younger than the authority's knowledge.
+        TooNew = "too_new",
+        // Vendor-made or a device: counted, never reconciled.
+        NotApplicable = "not_applicable",
+        // No authority covers its kind.
+        NotEvaluated = "not_evaluated",
+    }
+);
+words!(
+    /// An identity's standing at one instant, read from its employments.
+    Standing { Unknown = "unknown", Active = "active", Suspended = "suspended", Left = "left", NotStarted = "not_started" }
+);
+words!(
+    /// Answers of fact.
+    Answer { Unknown = "unknown", Yes = "yes", No = "no" }
+);
+words!(
+    /// What became of one finding since the previous run.
+    FindingState {
+        New = "new", Open = "open", Excepted = "excepted", Resolved = "resolved", Reopened = "reopened", Unverified = "unverified",
+    }
+);
+words!(
+    /// Severity of a check.
+    Severity { Info = "info", Low = "low", Medium = "medium", High = "high", Critical = "critical" }
+);
+words!(
+    /// True for every candidate, or for some only.
+    Certainty { Certain = "certain", Possible = "possible" }
+);
+words!(
+    /// What a finding is about.
+    SubjectKind {
+        Account = "account", Credential = "credential", Edge = "edge", Identity = "identity", Source = "source",
+        Exception = "exception", Request = "request", Rule = "rule",
+    }
+);
+words!(
+    /// How a check ended.
+    OutcomeKind { Evaluated = "evaluated", NotEvaluated = "not_evaluated", Failed = "failed" }
+);

@@ -1,0 +1,16 @@
+//! The normal form: the vocabulary that every stage shares (`docs/architecture.md`).
+//!
+//! Nothing here reads a file, a flag or a clock.
+
+pub mod cell;
+pub mod facts;
+pub mod mask;
+pub mod run;
+pub mod schema;
+pub mod text;
+pub mod time;
+
+pub use facts::*;
+pub use run::*;
+pub use schema::*;
+pub use time::Time;

@@ -1,0 +1,189 @@
+//! The tables that a run adds: who is who, what groups reach, and what the checks found.
+
+use arrow::array::ArrayRef;
+
+use super::cell::{Builder, Cell, CellError};
+use super::facts::*;
+use super::schema::{Column, Row, Table, table};
+use super::time::Time;
+
+table!(RUN_SYSTEMS, RunSystemRow, "systems_seen", key ["system_ix"], "The current snapshot of every system of this run.", {
+    system_ix: u32, "ordinal in the byte order of `system`; with `account_ix` it is the key of an account in this run";
+    system: String, "name in the configuration";
+    connector: String, "connector that read it";
+    snapshot: String, "directory below `snapshots/<system>/`";
+    observed_at: Time, "the snapshot's `taken_at`: the instant at which ages, states and deadlines are judged";
+    taken_at_from: String, "`flag`, `config`, `export` or `inferred`";
+    authority: bool, "holds identities";
+    team: Option<String>, "owning team: security, platform, application; null: not configured";
+    owner_ref: Option<String>, "null: not stated";
+    environment: Option<String>, "null: not configured";
+    covers: String, "tables that the snapshot covers, sorted, joined by `,`";
+    complete: bool, "neither short nor dropped beyond `max_drop`, rejects within the limit";
+    fresh: Answer, "within its maximum age; `unknown`: `as_of` was derived, or no maximum age is set";
+    expected: bool, "the configuration expects this source";
+    problems: Option<String>, "why it is incomplete or stale, joined by `; `; null: nothing";
+});
+
+table!(RUN_IDENTITIES, RunIdentityRow, "identities_seen", key ["identity_ix"], "Every identity of every authority, after declared joins.", {
+    identity_ix: u32, "run-wide ordinal, in the order of (`system_ix`, `native_id`)";
+    system_ix: u32, "the authority";
+    source_ix: u32, "`identity_ix` inside the authority's snapshot";
+    identity: String, "native id in the authority";
+    kind: IdentityKind, "person or registered non-human";
+    display_name: Option<String>, "hostile input";
+    employee_number: Option<String>, "text; null: none";
+    email: Option<String>, "null: none";
+    org_unit: Option<String>, "null: none";
+    manager_ref: Option<String>, "null: none";
+    owner_ref: Option<String>, "null: none";
+    status_text: Option<String>, "the record's own word; null: none";
+    observed_at: Time, "the authority's `taken_at`";
+    standing: Standing, "at `observed_at`";
+    active_since: Option<Time>, "start of the span that covers `observed_at`; null: open start, or not active";
+    left_after: Option<Time>, "the end lies after this instant; null: the end is exact or has no known lower bound";
+    left_by: Option<Time>, "the end lies at or before this instant; null: not left at `observed_at`";
+    left_exact: bool, "`left_by` is the authority's own date";
+    known_after: Option<Time>, "the end was entered after this instant; null: exact or no known lower bound";
+    known_by: Option<Time>, "the end was entered at or before this instant; null: not left";
+    accounts_linked: u32, "accounts whose only candidate it is, in this run";
+    accounts_disputed: u32, "accounts of which it is one of several candidates, or possible";
+});
+
+table!(ACCOUNT_STATE, AccountStateRow, "account_state", key ["system_ix", "account_ix"], "What this run knows of each account beyond its export.", {
+    system_ix: u32, "system";
+    account_ix: u32, "account";
+    kind: AccountKind, "registry link, else the connector's certain knowledge, else configured patterns, else `unknown`";
+    kind_from: String, "`registry`, `connector`, `pattern` or `none`";
+    match_state: MatchState, "how it relates to the authorities";
+    candidates: u32, "rows that it has in `account_identity`";
+    candidates_left: u32, "candidates that had left at its `observed_at`";
+    candidates_suspended: u32, "candidates that were on leave at its `observed_at`";
+    owner_identity_ix: Option<u32>, "owner, resolved; null: none stated or not resolved";
+    can_authenticate: Answer, "active or locked, unexpired, and (where credentials are covered) one credential live";
+    can_authenticate_why: String, "the reason in a few words";
+});
+
+table!(ACCOUNT_IDENTITY, AccountIdentityRow, "account_identity", key ["system_ix", "account_ix", "rank"], "Every candidate of every account.", {
+    system_ix: u32, "system";
+    account_ix: u32, "account";
+    rank: u32, "0 is the best; ties in the order of `identity_ix`";
+    identity_ix: u32, "candidate";
+    score: f64, "confidence, 0 to 1";
+    rule: String, "strongest rule that fits";
+    state: MatchState, "`linked` or `disputed`";
+    standing: Standing, "the candidate's, at the account's `observed_at`";
+    left_after: Option<Time>, "as in `identities_seen`, for the end that counts at the account's `observed_at`";
+    left_by: Option<Time>, "as in `identities_seen`; null: not left before the account's `observed_at`";
+    left_exact: bool, "`left_by` is the authority's own date";
+    known_after: Option<Time>, "as in `identities_seen`";
+    known_by: Option<Time>, "as in `identities_seen`";
+    leaves_later: bool, "the end lies at or after the account's `observed_at`: not yet observable";
+});
+
+table!(MATCH_TRACE, MatchTraceRow, "match_trace", key ["system_ix", "account_ix", "identity_ix", "rule"], "Which rules tied an account to a candidate.", {
+    system_ix: u32, "system";
+    account_ix: u32, "account";
+    identity_ix: u32, "candidate";
+    tier: u32, "tier of the rule, from 1";
+    rule: String, "rule id";
+    weight: f64, "weight of the rule";
+    account_column: String, "column of the account that was compared";
+    identity_column: String, "column of the identity that was compared";
+    value: String, "normalised value on which they agree";
+});
+
+table!(GROUP_REACH, GroupReachRow, "group_reach", key ["system_ix", "group_ix"], "What membership of a group leads to, nested groups included.", {
+    system_ix: u32, "system";
+    group_ix: u32, "group";
+    level: Level, "highest level reached: own level, own grants, and those of every group above";
+    risks: Option<String>, "risks reached, sorted, joined by `,`; null: none";
+    conditional: bool, "the level or a risk is reached only under a condition";
+    entitlements: u32, "distinct entitlements reached";
+    ancestors: Option<String>, "ordinals of the groups above, ascending, joined by `,`; null: none";
+    level_group_ix: u32, "group that confers the level";
+    level_entitlement_ix: Option<u32>, "entitlement that confers the level; null: the group itself does";
+    path: String, "names from this group to the one that confers the level, joined by ` > `";
+    members: u32, "accounts that are members directly or through groups; kind `primary` not counted";
+    cycle: bool, "the group is its own ancestor";
+});
+
+table!(FINDINGS, FindingRow, "findings", key ["check_id", "fingerprint"], "Every finding ever seen by this store's runs, with its state in this run.", {
+    fingerprint: String, "32 hex digits over (check, subject kind, native ids); stable across runs";
+    check_id: String, "check";
+    severity: Severity, "after configured overrides";
+    certainty: Certainty, "true for all candidates, or for some";
+    state: FindingState, "in this run";
+    also: bool, "a covering check reports the same subject: kept, out of totals";
+    system: String, "system";
+    subject_kind: SubjectKind, "what it is about";
+    subject: String, "native id; an edge: `<principal> -> <target>`";
+    subject_name: Option<String>, "what people call it; hostile input";
+    account: Option<String>, "native id of the account concerned; null: none";
+    identity: Option<String>, "native id of the person concerned, candidates joined by ` | `; null: none";
+    identity_name: Option<String>, "their names, joined by ` | `; null: none";
+    principal: Option<String>, "edges: the account's or group's native id";
+    target: Option<String>, "edges: native id of the entitlement or group to take away";
+    target_name: Option<String>, "edges: its name";
+    resource: Option<String>, "edges: native id of the resource; null: none";
+    case_key: String, "findings of one person in one system share it";
+    observed_at: Option<Time>, "instant at which it was judged; null: not about a snapshot";
+    since: Option<Time>, "instant from which the fault counts; null: not dated";
+    age_days: Option<f64>, "from `since` to `observed_at`; null: not dated";
+    title: String, "what was found, in one line, its values included";
+    remedy: String, "the thing to remove or correct";
+    evidence: String, "JSON object: the columns of the check's row";
+    origins: Option<String>, "JSON array of {table, file, unit, number, fact}; null: no row of an export";
+    exception: Option<String>, "exception that applies; null: none";
+    first_seen: Time, "`as_of` of the first run that found it";
+    last_seen: Time, "`as_of` of the last run that found it";
+});
+
+table!(OUTCOMES, OutcomeRow, "outcomes", key ["check_id", "system"], "What became of each check for each system.", {
+    check_id: String, "check";
+    system: String, "system; `*` for a check that reads several";
+    outcome: OutcomeKind, "how it ended";
+    reason: Option<String>, "why it was not evaluated or failed; null: evaluated";
+    population: u64, "subjects that the check looked at";
+    evaluated: u64, "subjects answered yes or no";
+    unknown: u64, "subjects that the export does not let anyone judge";
+    too_new: u64, "subjects younger than the question";
+    not_yet_observable: u64, "facts that took effect at or after the subject was observed";
+    before_coverage: u64, "subjects that began before the log that would answer";
+    certain: u64, "findings true for all candidates, covered ones left out";
+    possible: u64, "findings true for some candidates, covered ones left out";
+});
+
+table!(SOURCES, SourceRow, "sources", key ["system"], "Every source that this run expected or met, and how complete it is.", {
+    system: String, "name in the configuration, or the pattern that matched nothing";
+    system_ix: Option<u32>, "null: nothing of it is sealed at `as_of`";
+    expected: bool, "its absence fails the run";
+    present: bool, "a snapshot is sealed at `as_of`";
+    complete: Answer, "`no`: short, or dropped beyond `max_drop`; `unknown`: absent";
+    fresh: Answer, "`unknown`: `as_of` was derived, no maximum age is set, or absent";
+    in_step: Answer, "`no`: its snapshot is further than `max_skew` from the newest one";
+    within_rejects: Answer, "rejected records are within the source's limit";
+    rejected: u64, "records rejected";
+    observed_at: Option<Time>, "null: absent";
+    age_days: Option<f64>, "from `observed_at` to `as_of`; null: absent or derived `as_of`";
+    problems: Option<String>, "in words, joined by `; `; null: none";
+});
+
+table!(EXCEPTION_MATCHES, ExceptionMatchRow, "exception_matches", key ["exception"], "What became of each exception of the current register.", {
+    exception: String, "its id";
+    status: String, "`applies`, `expired`, `not_yet`, `unseen` (recorded too late for this run), `void`, `unmatched`";
+    why: Option<String>, "reason for `void` and others; null: applies";
+    findings: u32, "findings of this run that it names, whatever its status";
+    check_id: String, "as recorded";
+    system: String, "as recorded";
+    subject: String, "as recorded";
+    owner: Option<String>, "as recorded";
+    approver: Option<String>, "as recorded";
+    valid_from: Option<Time>, "as recorded";
+    expires_at: Option<Time>, "as recorded";
+    first_seen: Time, "`as_of` of the first run that met this record";
+});
+
+/// Every table that a run adds to the snapshots it read.
+pub static RUN_TABLES: &[&Table] =
+    &[&RUN_SYSTEMS, &RUN_IDENTITIES, &ACCOUNT_STATE, &ACCOUNT_IDENTITY, &MATCH_TRACE, &GROUP_REACH, &SOURCES, &EXCEPTION_MATCHES, &FINDINGS, &OUTCOMES];

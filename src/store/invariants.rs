@@ -1,0 +1,121 @@
+//! Invariants, computed from the Parquet that was written, before anything is sealed.
+
+use std::path::Path;
+
+use super::StoreError;
+use super::manifest::Invariant;
+use super::table_file::read;
+use crate::connectors::FileLedger;
+use crate::model::*;
+
+/// Computes every invariant of a staged snapshot.
+///
+/// # Errors
+/// A table cannot be read back.
+pub fn check(dir: &Path, ledgers: &[FileLedger]) -> Result<Vec<Invariant>, StoreError> {
+    let accounts: Vec<AccountRow> = read(dir)?;
+    let groups: Vec<GroupRow> = read(dir)?;
+    let memberships: Vec<MembershipRow> = read(dir)?;
+    let entitlements: Vec<EntitlementRow> = read(dir)?;
+    let statements: Vec<StatementRow> = read(dir)?;
+    let resources: Vec<ResourceRow> = read(dir)?;
+    let grants: Vec<GrantRow> = read(dir)?;
+    let credentials: Vec<CredentialRow> = read(dir)?;
+    let events: Vec<EventRow> = read(dir)?;
+    let identities: Vec<IdentityRow> = read(dir)?;
+    let employments: Vec<EmploymentRow> = read(dir)?;
+    let lifecycle: Vec<LifecycleRow> = read(dir)?;
+    let exceptions: Vec<ExceptionRow> = read(dir)?;
+    let systems: Vec<SystemRow> = read(dir)?;
+    let rejects: Vec<RejectRow> = read(dir)?;
+    let origins: Vec<OriginRow> = read(dir)?;
+    let (na, ng, ne, nr, ni) = (accounts.len(), groups.len(), entitlements.len(), resources.len(), identities.len());
+
+    let dangling = |bad: usize, table: &str| Invariant { name: "no-dangling-ordinal".to_owned(), table: table.to_owned(), broken: bad as u64 };
+    let edge_ends = |kind: PrincipalKind, account: Option<u32>, group: Option<u32>, text: &Option<String>| {
+        let ends = usize::from(account.is_some()) + usize::from(group.is_some()) + usize::from(text.is_some());
+        let fits = match kind {
+            PrincipalKind::Account => account.is_some(),
+            PrincipalKind::Group => group.is_some(),
+            _ => text.is_some(),
+        };
+        ends == 1 && fits
+    };
+    Ok(vec![
+        dense("accounts", accounts.iter().map(|r| (r.account_ix, r.native_id.as_str()))),
+        dense("groups", groups.iter().map(|r| (r.group_ix, r.native_id.as_str()))),
+        dense("entitlements", entitlements.iter().map(|r| (r.entitlement_ix, r.native_id.as_str()))),
+        dense("resources", resources.iter().map(|r| (r.resource_ix, r.native_id.as_str()))),
+        dense("credentials", credentials.iter().map(|r| (r.credential_ix, r.native_id.as_str()))),
+        dense("identities", identities.iter().map(|r| (r.identity_ix, r.native_id.as_str()))),
+        unique("exceptions", exceptions.iter().map(|r| r.exception.as_str())),
+        unique("systems", systems.iter().map(|r| r.system.as_str())),
+        dangling(memberships.iter().filter(|m| out(m.account_ix, na) || out(m.member_group_ix, ng) || out(Some(m.group_ix), ng)).count(), "memberships"),
+        dangling(
+            grants
+                .iter()
+                .filter(|g| out(g.account_ix, na) || out(g.group_ix, ng) || out(Some(g.entitlement_ix), ne) || out(g.resource_ix, nr))
+                .count(),
+            "grants",
+        ),
+        dangling(statements.iter().filter(|s| out(Some(s.entitlement_ix), ne)).count(), "statements"),
+        dangling(credentials.iter().filter(|c| out(c.account_ix, na) || c.account_ix.is_some() == c.holder_ref.is_some()).count(), "credentials"),
+        dangling(events.iter().filter(|e| out(e.account_ix, na)).count(), "events"),
+        dangling(employments.iter().filter(|e| out(Some(e.identity_ix), ni)).count(), "employments"),
+        dangling(lifecycle.iter().filter(|e| out(Some(e.identity_ix), ni)).count(), "lifecycle_events"),
+        Invariant {
+            name: "edge-has-one-principal".to_owned(),
+            table: "memberships".to_owned(),
+            broken: memberships.iter().filter(|m| !edge_ends(m.principal_kind, m.account_ix, m.member_group_ix, &m.principal_ref)).count() as u64,
+        },
+        Invariant {
+            name: "edge-has-one-principal".to_owned(),
+            table: "grants".to_owned(),
+            broken: grants.iter().filter(|g| !edge_ends(g.principal_kind, g.account_ix, g.group_ix, &g.principal_ref)).count() as u64,
+        },
+        Invariant {
+            name: "use-has-its-instant".to_owned(),
+            table: "accounts".to_owned(),
+            broken: accounts.iter().filter(|a| (a.use_state == UseState::Used) != a.last_used_at.is_some()).count() as u64,
+        },
+        Invariant {
+            name: "use-has-its-instant".to_owned(),
+            table: "credentials".to_owned(),
+            broken: credentials.iter().filter(|c| (c.use_state == UseState::Used) != c.last_used_at.is_some()).count() as u64,
+        },
+        Invariant {
+            name: "read-is-accepted-and-rejected".to_owned(),
+            table: "rejects".to_owned(),
+            broken: ledgers.iter().filter(|l| l.read != l.accepted + l.rejected).count() as u64
+                + (ledgers.iter().map(|l| l.rejected).sum::<u64>()).abs_diff(rejects.len() as u64),
+        },
+        Invariant {
+            name: "origin-names-a-file".to_owned(),
+            table: "row_origins".to_owned(),
+            broken: origins.iter().filter(|o| o.file_ix as usize >= ledgers.len()).count() as u64,
+        },
+    ])
+}
+
+fn out(ix: Option<u32>, len: usize) -> bool {
+    ix.is_some_and(|i| i as usize >= len)
+}
+
+/// Ordinals count up from 0 in strict byte order of the native id.
+fn dense<'a>(table: &str, rows: impl Iterator<Item = (u32, &'a str)>) -> Invariant {
+    let mut broken = 0;
+    let mut last: Option<&str> = None;
+    for (i, (ix, id)) in rows.enumerate() {
+        if ix as usize != i || last.is_some_and(|l| l >= id) {
+            broken += 1;
+        }
+        last = Some(id);
+    }
+    Invariant { name: "dense-ordinals-in-byte-order".to_owned(), table: table.to_owned(), broken }
+}
+
+fn unique<'a>(table: &str, keys: impl Iterator<Item = &'a str>) -> Invariant {
+    let mut seen = std::collections::BTreeSet::new();
+    let broken = keys.filter(|k| !seen.insert(*k)).count() as u64;
+    Invariant { name: "unique-key".to_owned(), table: table.to_owned(), broken }
+}

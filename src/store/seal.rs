@@ -1,0 +1,162 @@
+//! Sealing: a draft becomes an immutable snapshot, or nothing at all.
+
+use sha2::{Digest, Sha256};
+
+use super::assemble::{Tables, assemble};
+use super::manifest::{FORMAT, FileEntry, Manifest, Provenance};
+use super::table_file::{TableEntry, write};
+use super::{Snapshot, Store, StoreError, Writer, invariants, write_file};
+use crate::connectors::{Draft, Input};
+use crate::model::*;
+
+/// What is to be sealed, beside the draft.
+#[derive(Debug)]
+pub struct Sealing<'a> {
+    pub system: &'a str,
+    pub connector: &'a str,
+    /// Given by flag or configuration, with that word.
+    pub taken_at: Option<(Time, &'static str)>,
+    pub population: Option<Population>,
+    pub files: &'a [Input],
+    /// One for each file, in the same order.
+    pub provenance: &'a [Provenance],
+    /// The source's options as text: they decide what the bytes mean.
+    pub options: &'a str,
+    pub supersede: bool,
+}
+
+/// How a seal ended.
+#[derive(Debug)]
+pub enum Sealed {
+    New(Box<Snapshot>),
+    /// The same inputs are sealed under this system and time.
+    Already(Box<Snapshot>),
+}
+
+impl Sealing<'_> {
+    /// Digest of everything that decides the content: files (order-free), connector, options.
+    pub fn input_digest(&self) -> String {
+        let mut digests: Vec<&[u8; 32]> = self.files.iter().map(|f| &f.sha256).collect();
+        digests.sort();
+        let mut hash = Sha256::new();
+        hash.update(self.connector.as_bytes());
+        hash.update([0]);
+        hash.update(self.options.as_bytes());
+        hash.update([0]);
+        for digest in digests {
+            hash.update(digest);
+        }
+        data_encoding::HEXLOWER.encode(&hash.finalize())
+    }
+}
+
+impl Store {
+    /// The snapshot that already holds exactly these inputs, if its time is known before reading.
+    ///
+    /// # Errors
+    /// The system's snapshots cannot be listed.
+    pub fn already(&self, sealing: &Sealing<'_>) -> Result<Option<Snapshot>, StoreError> {
+        let digest = sealing.input_digest();
+        let same = |s: &Snapshot| s.manifest.input_digest == digest && sealing.taken_at.is_none_or(|(t, _)| t == s.manifest.taken_at);
+        Ok(self.snapshots(sealing.system)?.into_iter().find(same))
+    }
+
+    /// Seals a draft.
+    ///
+    /// # Errors
+    /// No instant to date it by, other bytes under the same system and time, a broken invariant, or the disk.
+    pub fn seal(&self, writer: &Writer, sealing: &Sealing<'_>, mut draft: Draft) -> Result<Sealed, StoreError> {
+        let tables = assemble(&mut draft).map_err(|e| StoreError::Refused {
+            message: e.to_string(),
+            help: "split the export into several systems".to_owned(),
+        })?;
+        let (taken_at, taken_at_from) = dated(sealing, &draft, &tables)?;
+        let input_digest = sealing.input_digest();
+        let sealed = self.snapshots(sealing.system)?;
+        let same_time: Vec<&Snapshot> = sealed.iter().filter(|s| s.manifest.taken_at.compact() == taken_at.compact()).collect();
+        if let Some(same) = same_time.iter().find(|s| s.manifest.input_digest == input_digest) {
+            return Ok(Sealed::Already(Box::new((*same).clone())));
+        }
+        if let Some(other) = same_time.last().filter(|_| !sealing.supersede) {
+            return Err(conflict(sealing.system, taken_at, &other.manifest.input_digest, &input_digest));
+        }
+        let generation = same_time.last().map_or(1, |s| s.manifest.generation + 1);
+        let name = if generation == 1 { taken_at.compact() } else { format!("{}.{generation}", taken_at.compact()) };
+
+        let staged = self.stage(writer, &format!("snapshot-{}-{name}", sealing.system))?;
+        let entries = write_tables(&staged, &tables)?;
+        let broken = invariants::check(&staged, &draft.files)?;
+        if let Some(bad) = broken.iter().find(|i| i.broken > 0) {
+            return Err(StoreError::Internal {
+                message: format!("invariant `{}` of `{}` is broken by {} rows; nothing was sealed", bad.name, bad.table, bad.broken),
+            });
+        }
+        let files = sealing.files.iter().zip(&draft.files).enumerate().map(|(i, (file, ledger))| {
+            let provenance = sealing.provenance.get(i).cloned().unwrap_or_default();
+            FileEntry::new(&file.name, file.size, &file.sha256, ledger, provenance)
+        });
+        let manifest = Manifest {
+            format: FORMAT,
+            tool: "holdover".to_owned(),
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            system: sealing.system.to_owned(),
+            connector: sealing.connector.to_owned(),
+            taken_at,
+            taken_at_from: taken_at_from.to_owned(),
+            generation,
+            input_digest,
+            population: sealing.population,
+            covers: draft.covers.iter().map(|t| (*t).to_owned()).collect(),
+            files: files.collect(),
+            tables: entries,
+            invariants: broken,
+        };
+        let text = serde_json::to_string_pretty(&manifest).map_err(|e| StoreError::internal("manifest.json", e))?;
+        write_file(&staged.join("manifest.json"), format!("{text}\n").as_bytes())?;
+        let dir = self.root().join("snapshots").join(sealing.system).join(&name);
+        self.commit(writer, &staged, &dir)?;
+        Ok(Sealed::New(Box::new(Snapshot { dir, name, manifest })))
+    }
+}
+
+/// The snapshot's instant: given, else stated by the export, else the newest instant inside it.
+fn dated(sealing: &Sealing<'_>, draft: &Draft, tables: &Tables) -> Result<(Time, &'static str), StoreError> {
+    if let Some(given) = sealing.taken_at {
+        return Ok(given);
+    }
+    if let Some(stated) = draft.files.iter().filter_map(|f| f.stated_at).max() {
+        return Ok((stated, "export"));
+    }
+    tables.newest_instant().map(|t| (t, "inferred")).ok_or_else(|| StoreError::Refused {
+        message: format!("no instant inside the export of `{}` says when it was taken", sealing.system),
+        help: "say it: `--taken-at 2026-11-22T00:00:00Z`, or `taken_at` in the source's configuration".to_owned(),
+    })
+}
+
+fn conflict(system: &str, at: Time, sealed: &str, offered: &str) -> StoreError {
+    StoreError::Refused {
+        message: format!("`{system}` at {at} is sealed from other bytes: sealed {sealed}, offered {offered}"),
+        help: "give the right `--taken-at`, or seal a second generation beside the first with `--supersede`".to_owned(),
+    }
+}
+
+fn write_tables(dir: &std::path::Path, t: &Tables) -> Result<Vec<TableEntry>, StoreError> {
+    Ok(vec![
+        write(dir, &t.accounts)?,
+        write(dir, &t.groups)?,
+        write(dir, &t.memberships)?,
+        write(dir, &t.entitlements)?,
+        write(dir, &t.statements)?,
+        write(dir, &t.resources)?,
+        write(dir, &t.grants)?,
+        write(dir, &t.credentials)?,
+        write(dir, &t.events)?,
+        write(dir, &t.identities)?,
+        write(dir, &t.employments)?,
+        write(dir, &t.lifecycle)?,
+        write(dir, &t.exceptions)?,
+        write(dir, &t.systems)?,
+        write(dir, &t.rejects)?,
+        write(dir, &t.origins)?,
+    ])
+}

@@ -1,0 +1,151 @@
+//! One table, one Parquet file: zstd, dictionaries, statistics, row groups that hold whole accounts.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use arrow::array::{Array, RecordBatch, UInt32Array};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use sha2::{Digest, Sha256};
+
+use super::StoreError;
+use crate::model::{Row, from_batch, to_batch};
+
+/// Rows after which a row group ends at the next account.
+const GROUP_ROWS: usize = 65_536;
+
+/// What the manifest says of one table.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableEntry {
+    pub name: String,
+    pub rows: u64,
+    pub row_groups: u64,
+    pub bytes: u64,
+    /// SHA-256 of the file, hex.
+    pub sha256: String,
+}
+
+/// Writes `rows` to `dir/<table>.parquet` and says what was written.
+///
+/// # Errors
+/// The disk refuses, or Arrow does.
+pub fn write<R: Row>(dir: &Path, rows: &[R]) -> Result<TableEntry, StoreError> {
+    let batch = to_batch(rows).map_err(|e| StoreError::internal(R::TABLE.name, e))?;
+    write_batch(dir, R::TABLE.name, &batch)
+}
+
+/// Writes one batch to `dir/<name>.parquet` and syncs it.
+///
+/// # Errors
+/// The disk refuses, or Arrow does.
+pub fn write_batch(dir: &Path, name: &str, batch: &RecordBatch) -> Result<TableEntry, StoreError> {
+    let path = dir.join(format!("{name}.parquet"));
+    let file = File::create(&path).map_err(|e| StoreError::io(&path, e))?;
+    restrict(&file, &path)?;
+    let level = ZstdLevel::try_new(3).map_err(|e| StoreError::internal(name, e))?;
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(level))
+        .set_dictionary_enabled(true)
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_max_row_group_row_count(Some(usize::MAX))
+        .build();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).map_err(|e| StoreError::parquet(&path, e))?;
+    for (from, len) in whole_accounts(batch) {
+        writer.write(&batch.slice(from, len)).map_err(|e| StoreError::parquet(&path, e))?;
+        writer.flush().map_err(|e| StoreError::parquet(&path, e))?;
+    }
+    let file = writer.into_inner().map_err(|e| StoreError::parquet(&path, e))?;
+    file.sync_all().map_err(|e| StoreError::io(&path, e))?;
+    drop(file);
+    let (bytes, sha256) = digest(&path)?;
+    let row_groups = whole_accounts(batch).len() as u64;
+    Ok(TableEntry { name: name.to_owned(), rows: batch.num_rows() as u64, row_groups, bytes, sha256 })
+}
+
+/// Where row groups start and how long they are: at least [`GROUP_ROWS`], then up to the end of the account.
+fn whole_accounts(batch: &RecordBatch) -> Vec<(usize, usize)> {
+    let rows = batch.num_rows();
+    let accounts = batch.column_by_name("account_ix").and_then(|c| c.as_any().downcast_ref::<UInt32Array>());
+    let same = |i: usize| accounts.is_some_and(|a| a.is_valid(i) && a.is_valid(i - 1) && a.value(i) == a.value(i - 1));
+    let mut groups = Vec::new();
+    let mut from = 0;
+    while from < rows {
+        let mut to = (from + GROUP_ROWS).min(rows);
+        while to < rows && same(to) {
+            to += 1;
+        }
+        groups.push((from, to - from));
+        from = to;
+    }
+    groups
+}
+
+/// Size and SHA-256 (hex) of a file.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn digest(path: &Path) -> Result<(u64, String), StoreError> {
+    let mut file = File::open(path).map_err(|e| StoreError::io(path, e))?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0u8; 1 << 16];
+    let mut bytes = 0u64;
+    loop {
+        let n = file.read(&mut buffer).map_err(|e| StoreError::io(path, e))?;
+        let Some(part) = buffer.get(..n).filter(|p| !p.is_empty()) else { break };
+        hash.update(part);
+        bytes += n as u64;
+    }
+    Ok((bytes, data_encoding::HEXLOWER.encode(&hash.finalize())))
+}
+
+/// Every batch of a Parquet file.
+///
+/// # Errors
+/// The file is missing, short or damaged.
+pub fn read_batches(path: &Path) -> Result<Vec<RecordBatch>, StoreError> {
+    let file = File::open(path).map_err(|e| StoreError::io(path, e))?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+        .and_then(|b| b.with_batch_size(GROUP_ROWS).build())
+        .map_err(|e| StoreError::parquet(path, e))?;
+    reader.collect::<Result<Vec<_>, _>>().map_err(|e| StoreError::internal(&path.display().to_string(), e))
+}
+
+/// Every row of `dir/<table>.parquet`.
+///
+/// # Errors
+/// The file is missing or damaged, or its columns are not the table's.
+pub fn read<R: Row>(dir: &Path) -> Result<Vec<R>, StoreError> {
+    let path = dir.join(format!("{}.parquet", R::TABLE.name));
+    let mut rows = Vec::new();
+    for batch in read_batches(&path)? {
+        rows.extend(from_batch::<R>(&batch).map_err(|e| StoreError::damaged(&path, e.to_string()))?);
+    }
+    Ok(rows)
+}
+
+/// Row groups and rows that the footer of a Parquet file promises.
+///
+/// # Errors
+/// The footer cannot be read.
+pub fn promised(path: &Path) -> Result<(u64, u64), StoreError> {
+    let file = File::open(path).map_err(|e| StoreError::io(path, e))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| StoreError::parquet(path, e))?;
+    let meta = builder.metadata();
+    Ok((meta.num_row_groups() as u64, u64::try_from(meta.file_metadata().num_rows()).unwrap_or(0)))
+}
+
+/// Only the owner may read what the store holds.
+#[cfg(unix)]
+pub(super) fn restrict(file: &File, path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(|e| StoreError::io(path, e))
+}
+
+#[cfg(not(unix))]
+pub(super) fn restrict(_file: &File, _path: &Path) -> Result<(), StoreError> {
+    Ok(())
+}

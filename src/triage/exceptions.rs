@@ -1,0 +1,249 @@
+//! Exceptions: which of them apply, which are void and why, and which match nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::*;
+
+/// What decides about exceptions, beside the findings themselves.
+#[derive(Debug)]
+pub struct Register<'a> {
+    pub as_of: Time,
+    pub exceptions: &'a [ExceptionRow],
+    pub identities: &'a [RunIdentityRow],
+    /// (system, login) → native ids of the accounts with that login.
+    pub logins: &'a BTreeMap<(String, String), BTreeSet<String>>,
+    /// Exceptions that earlier runs met, with the `as_of` of the first.
+    pub first_seen: &'a BTreeMap<String, Time>,
+}
+
+/// Applies the register to the findings and says what became of each exception.
+pub fn apply(register: &Register<'_>, findings: &mut [FindingRow]) -> Vec<ExceptionMatchRow> {
+    let mut out = Vec::new();
+    for e in register.exceptions {
+        let matched: Vec<usize> =
+            findings.iter().enumerate().filter(|(_, f)| super::is_live(f.state) && register.names(e, f)).map(|(i, _)| i).collect();
+        let people: BTreeSet<String> =
+            matched.iter().filter_map(|i| findings.get(*i)).filter_map(|f| f.identity.clone()).flat_map(|i| i.split(" | ").map(str::to_owned).collect::<Vec<_>>()).collect();
+        let (status, why) = register.judge(e, &people, matched.is_empty());
+        if status == "applies" {
+            for i in &matched {
+                if let Some(f) = findings.get_mut(*i) {
+                    f.state = FindingState::Excepted;
+                    f.exception = Some(e.exception.clone());
+                }
+            }
+        }
+        out.push(ExceptionMatchRow {
+            exception: e.exception.clone(),
+            status: status.to_owned(),
+            why,
+            findings: u32::try_from(matched.len()).unwrap_or(u32::MAX),
+            check_id: e.check_id.clone(),
+            system: e.system.clone(),
+            subject: e.subject.clone(),
+            owner: e.owner.clone(),
+            approver: e.approver.clone(),
+            valid_from: e.valid_from,
+            expires_at: e.expires_at,
+            first_seen: register.first_seen.get(&e.exception).copied().unwrap_or(register.as_of),
+        });
+    }
+    out.sort_by(|a, b| a.exception.cmp(&b.exception));
+    out
+}
+
+impl Register<'_> {
+    fn judge(&self, e: &ExceptionRow, people: &BTreeSet<String>, unmatched: bool) -> (&'static str, Option<String>) {
+        if let Some(why) = self.void(e, people) {
+            return ("void", Some(why));
+        }
+        let expires = e.expires_at.unwrap_or_default();
+        if expires <= self.as_of {
+            return ("expired", Some(format!("ended at {expires}")));
+        }
+        if let Some(from) = e.valid_from.filter(|f| *f > self.as_of) {
+            return ("not_yet", Some(format!("starts at {from}")));
+        }
+        if unmatched {
+            return ("unmatched", Some("no finding of this run is named by it".to_owned()));
+        }
+        ("applies", None)
+    }
+
+    /// Why an exception is void whatever its dates say.
+    fn void(&self, e: &ExceptionRow, people: &BTreeSet<String>) -> Option<String> {
+        if e.expires_at.is_none() {
+            return Some("it has no end".to_owned());
+        }
+        let missing = [("owner", &e.owner), ("approver", &e.approver), ("reason", &e.reason)];
+        if let Some((name, _)) = missing.iter().find(|(_, v)| v.as_deref().is_none_or(|t| t.trim().is_empty())) {
+            return Some(format!("it names no {name}"));
+        }
+        let approver = self.resolve(e.approver.as_deref()?);
+        let [approver] = approver.as_slice() else {
+            return Some(format!("its approver resolves to {} identities, not to one", approver.len()));
+        };
+        if approver.standing != Standing::Active {
+            return Some(format!("its approver is not active (`{}`)", approver.standing));
+        }
+        let same = |reference: &Option<String>| {
+            reference.as_deref().is_some_and(|r| self.resolve(r).iter().any(|i| i.identity_ix == approver.identity_ix))
+                || reference.is_some() && text::norm_opt(reference.as_deref()) == text::norm_opt(e.approver.as_deref())
+        };
+        if same(&e.owner) {
+            return Some("its approver is its owner".to_owned());
+        }
+        if same(&e.beneficiary) || (e.beneficiary.is_none() && people.contains(&approver.identity)) {
+            return Some("its approver gains by it".to_owned());
+        }
+        None
+    }
+
+    /// Identities that a reference names: native id, employee number, address or full name.
+    fn resolve(&self, reference: &str) -> Vec<&RunIdentityRow> {
+        let wanted = text::norm(reference);
+        let exact = |i: &&RunIdentityRow| i.identity == reference || i.employee_number.as_deref() == Some(reference);
+        let keyed: Vec<_> = self.identities.iter().filter(exact).collect();
+        if !keyed.is_empty() {
+            return keyed;
+        }
+        let mail: Vec<_> = self.identities.iter().filter(|i| wanted.is_some() && text::norm_opt(i.email.as_deref()) == wanted).collect();
+        if !mail.is_empty() {
+            return mail;
+        }
+        self.identities.iter().filter(|i| wanted.is_some() && text::norm_opt(i.display_name.as_deref()) == wanted).collect()
+    }
+
+    /// Whether an exception names a finding.
+    fn names(&self, e: &ExceptionRow, f: &FindingRow) -> bool {
+        let is = |want: &str, have: &str| want == "*" || want == have;
+        is(&e.check_id, &f.check_id) && is(&e.system, &f.system) && self.subject(e, f) && edge(e, f) && candidate(e, f)
+    }
+
+    fn subject(&self, e: &ExceptionRow, f: &FindingRow) -> bool {
+        let native: Vec<&String> = [Some(&f.subject), f.account.as_ref(), f.principal.as_ref(), f.identity.as_ref()].into_iter().flatten().collect();
+        if e.subject == "*" || native.iter().any(|id| **id == e.subject) {
+            return true;
+        }
+        // A login counts only where it names exactly one account of the system.
+        let Some(login) = text::norm(&e.subject) else { return false };
+        match self.logins.get(&(f.system.clone(), login)) {
+            Some(ids) if ids.len() == 1 => f.account.as_ref().is_some_and(|a| ids.contains(a)),
+            _ => false,
+        }
+    }
+}
+
+/// An edge needs its entitlement; anything else must not name one.
+fn edge(e: &ExceptionRow, f: &FindingRow) -> bool {
+    match (&e.entitlement, f.subject_kind) {
+        (Some(want), SubjectKind::Edge) => want == "*" || f.target.as_ref() == Some(want) || f.target_name.as_ref() == Some(want),
+        (None, SubjectKind::Edge) => false,
+        (Some(want), _) => want == "*",
+        (None, _) => true,
+    }
+}
+
+/// A possible finding is excepted only by a record that names the candidate.
+fn candidate(e: &ExceptionRow, f: &FindingRow) -> bool {
+    match f.certainty {
+        Certainty::Certain => true,
+        Certainty::Possible => e.candidate.as_ref().is_some_and(|c| f.identity.as_ref().is_some_and(|i| i.split(" | ").any(|one| one == c))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(n: i64) -> Time {
+        Time::from_seconds(1_790_000_000 + n * 86_400).unwrap()
+    }
+
+    fn person(ix: u32, id: &str, standing: Standing) -> RunIdentityRow {
+        RunIdentityRow { identity_ix: ix, identity: id.into(), standing, ..RunIdentityRow::default() }
+    }
+
+    fn exception() -> ExceptionRow {
+        ExceptionRow {
+            exception: "EX-1".into(),
+            check_id: "ghost-account".into(),
+            system: "ad".into(),
+            subject: "guid-1".into(),
+            owner: Some("own".into()),
+            approver: Some("boss".into()),
+            reason: Some("handover".into()),
+            valid_from: Some(day(0)),
+            expires_at: Some(day(10)),
+            ..ExceptionRow::default()
+        }
+    }
+
+    fn finding() -> FindingRow {
+        FindingRow {
+            check_id: "ghost-account".into(),
+            system: "ad".into(),
+            subject: "guid-1".into(),
+            account: Some("guid-1".into()),
+            identity: Some("gone".into()),
+            ..FindingRow::default()
+        }
+    }
+
+    fn run(e: ExceptionRow, mut f: FindingRow, as_of: Time) -> (String, Option<String>, FindingState) {
+        let identities = [person(0, "boss", Standing::Active), person(1, "own", Standing::Active), person(2, "gone", Standing::Left)];
+        let logins = BTreeMap::from([
+            (("ad".to_owned(), "alice".to_owned()), BTreeSet::from(["guid-1".to_owned()])),
+            (("ad".to_owned(), "twice".to_owned()), BTreeSet::from(["guid-1".to_owned(), "guid-2".to_owned()])),
+        ]);
+        let first_seen = BTreeMap::new();
+        let exceptions = [e];
+        let register = Register { as_of, exceptions: &exceptions, identities: &identities, logins: &logins, first_seen: &first_seen };
+        let mut findings = [std::mem::take(&mut f)];
+        let out = apply(&register, &mut findings);
+        (out[0].status.clone(), out[0].why.clone(), findings[0].state)
+    }
+
+    #[test]
+    fn rule_11_11_applies_from_its_first_instant_up_to_its_end() {
+        assert_eq!(run(exception(), finding(), day(0)), ("applies".into(), None, FindingState::Excepted));
+        assert_eq!(run(exception(), finding(), day(10)).0, "expired");
+        assert_eq!(run(exception(), finding(), Time::from_micros(day(0).micros() - 1).unwrap()).0, "not_yet");
+    }
+
+    #[test]
+    fn rule_11_11_what_voids_an_exception() {
+        let void = |change: fn(&mut ExceptionRow)| {
+            let mut e = exception();
+            change(&mut e);
+            let (status, why, state) = run(e, finding(), day(1));
+            assert_eq!((status.as_str(), state), ("void", FindingState::New));
+            why.unwrap()
+        };
+        assert_eq!(void(|e| e.expires_at = None), "it has no end");
+        assert_eq!(void(|e| e.approver = None), "it names no approver");
+        assert_eq!(void(|e| e.reason = Some(" ".into())), "it names no reason");
+        assert_eq!(void(|e| e.approver = Some("nobody".into())), "its approver resolves to 0 identities, not to one");
+        assert_eq!(void(|e| e.approver = Some("gone".into())), "its approver is not active (`left`)");
+        assert_eq!(void(|e| e.owner = Some("boss".into())), "its approver is its owner");
+        assert_eq!(void(|e| e.beneficiary = Some("BOSS".into())), "its approver gains by it");
+    }
+
+    #[test]
+    fn rule_11_11_a_login_counts_only_if_it_names_one_account() {
+        let by = |subject: &str| run(ExceptionRow { subject: subject.into(), ..exception() }, finding(), day(1)).0;
+        assert_eq!(by("Alice"), "applies");
+        assert_eq!(by("twice"), "unmatched");
+        assert_eq!(by("*"), "applies");
+    }
+
+    #[test]
+    fn rule_11_11_edges_need_their_entitlement_and_possible_findings_their_candidate() {
+        let edge = FindingRow { subject_kind: SubjectKind::Edge, target: Some("g1".into()), ..finding() };
+        assert_eq!(run(exception(), edge.clone(), day(1)).0, "unmatched");
+        assert_eq!(run(ExceptionRow { entitlement: Some("g1".into()), ..exception() }, edge, day(1)).0, "applies");
+        let possible = FindingRow { certainty: Certainty::Possible, ..finding() };
+        assert_eq!(run(exception(), possible.clone(), day(1)).0, "unmatched");
+        assert_eq!(run(ExceptionRow { candidate: Some("gone".into()), ..exception() }, possible, day(1)).0, "applies");
+    }
+}
