@@ -16,6 +16,8 @@ pub struct Job {
     pub context: Context,
     /// One for each file.
     pub provenance: Vec<Provenance>,
+    /// Records that all files together must have.
+    pub control_total: Option<u64>,
     pub supersede: bool,
 }
 
@@ -52,6 +54,7 @@ impl Job {
             connector: &self.connector,
             taken_at: self.taken_at,
             population: self.context.population,
+            control_total: self.control_total,
             files,
             provenance: &self.provenance,
             options,

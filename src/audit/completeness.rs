@@ -44,6 +44,11 @@ pub fn judge(current: &BTreeMap<String, Current>, settings: &Settings, as_of: Ti
     for (name, c) in current {
         out.insert(name.clone(), one(name, c, settings, as_of, from, newest));
     }
+    for (name, why) in &settings.unreadable {
+        let state = out.entry(name.clone()).or_insert_with(|| absent("nothing of it is sealed"));
+        state.complete = Answer::No;
+        state.why.push(why.clone());
+    }
     for name in settings.sources.keys().chain(settings.missing.keys()) {
         out.entry(name.clone()).or_insert_with(|| absent("nothing of it is sealed"));
     }

@@ -119,7 +119,7 @@ impl Stored {
             parameters: r.parameters.clone(),
             asked: Asked::of(&outcomes),
             outcomes,
-            counts: Totals::default(),
+            counts: Totals::of(&self.findings.iter().filter(|f| f.check_id == r.id).filter_map(|f| FindingEntry::from_row(f, &[]).ok()).collect::<Vec<_>>()),
             rule_text: r.rule_text.clone(),
             overridden: None,
         }

@@ -332,7 +332,8 @@ fn run_check(run: &Run, p: &Prepared, frames: &Frames) -> Result<(Vec<OutcomeRow
     let mut outcomes = Vec::new();
     let mut able = BTreeSet::new();
     let whole_world = p.check.needs.is_empty() || matches!(p.check.subject, SubjectKind::Identity | SubjectKind::Source | SubjectKind::Exception);
-    for s in &run.systems {
+    // A register (people, exceptions, systems) holds no access: nothing is asked of it, so nothing is left unanswered.
+    for s in run.systems.iter().filter(|s| ACCESS_TABLES.iter().any(|t| s.covers.contains(*t))) {
         match unable(run, p, s) {
             None => {
                 able.insert(s.ix);
@@ -377,6 +378,9 @@ fn run_check(run: &Run, p: &Prepared, frames: &Frames) -> Result<(Vec<OutcomeRow
     Ok((outcomes, found))
 }
 
+/// Tables that speak of access. A source that covers none of them is a register.
+const ACCESS_TABLES: [&str; 5] = ["accounts", "groups", "memberships", "grants", "credentials"];
+
 /// Why a check cannot be evaluated over a system; `None`: it can.
 fn unable(run: &Run, p: &Prepared, s: &System) -> Option<String> {
     for need in &p.check.needs {
@@ -384,8 +388,8 @@ fn unable(run: &Run, p: &Prepared, s: &System) -> Option<String> {
             if !run.seen.iter().any(|r| r.authority) {
                 return Some("no people list is among the sources".to_owned());
             }
-        } else if !s.covers.contains(need) {
-            return Some(format!("its export does not cover {need}"));
+        } else if !need.split('|').any(|table| s.covers.contains(table)) {
+            return Some(format!("its export does not cover {}", need.replace('|', " or ")));
         }
     }
     None
@@ -394,7 +398,7 @@ fn unable(run: &Run, p: &Prepared, s: &System) -> Option<String> {
 /// Why a check over the whole world cannot be evaluated: a table that no snapshot covers, or an empty authority.
 fn unable_anywhere(run: &Run, p: &Prepared) -> Option<String> {
     p.check.needs.iter().find_map(|need| {
-        let covered = run.systems.iter().any(|s| s.covers.contains(need));
+        let covered = run.systems.iter().any(|s| need.split('|').any(|table| s.covers.contains(table)));
         (!covered).then(|| if need == IDENTITIES.name { "no people list is among the sources".to_owned() } else { format!("no source covers {need}") })
     })
 }

@@ -64,6 +64,8 @@ pub struct Settings {
     pub expect_all: bool,
     /// Expected or optional sources of which no file was found, by name or pattern.
     pub missing: BTreeMap<String, bool>,
+    /// Systems of which a file could not be read in this import, and why: what is current of them is older than it should be.
+    pub unreadable: BTreeMap<String, String>,
     /// Kinds by authority; `None`: every system that lists identities, for the kinds it lists.
     pub authorities: Option<BTreeMap<String, Vec<IdentityKind>>>,
     /// Current snapshots further apart are input-incomplete; microseconds.
@@ -84,6 +86,7 @@ impl Settings {
             sources: BTreeMap::new(),
             expect_all: true,
             missing: BTreeMap::new(),
+            unreadable: BTreeMap::new(),
             authorities: None,
             max_skew: 7 * DAY,
             max_drop: 0.10,
@@ -101,12 +104,13 @@ impl Settings {
     /// A text that differs wherever the result could. The checks themselves are hashed apart.
     pub fn digest_text(&self) -> String {
         format!(
-            "{:?}|{:?}|{:?}|{}|{:?}|{:?}|{}|{}|{:?}|{:?}",
+            "{:?}|{:?}|{:?}|{}|{:?}|{:?}|{:?}|{}|{}|{:?}|{:?}",
             self.as_of.map(|a| a.from),
             self.overrides,
             self.sources,
             self.expect_all,
             self.missing,
+            self.unreadable,
             self.authorities,
             self.max_skew,
             self.max_drop,

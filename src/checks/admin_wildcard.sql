@@ -30,4 +30,4 @@ SELECT g.system_ix AS system_ix, g.account_ix AS account_ix, 'grant' AS edge, g.
     g.entitlement_name AS entitlement_name, g.principal_name AS principal_name, g.entitlement_kind AS entitlement_kind,
     g.level AS level, g.risks AS risks, g.conditional AS conditional, g.members AS members, g.vendor_managed AS vendor_managed
 FROM grants g
-WHERE g.effect = 'allow' AND NOT g.principal_vendor AND (:include_vendor_policies OR NOT g.vendor_managed)
+WHERE g.effect = 'allow' AND g.entitlement_kind IN ('managed-policy', 'inline-policy') AND NOT g.principal_vendor AND (:include_vendor_policies OR NOT g.vendor_managed)

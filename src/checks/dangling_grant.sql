@@ -5,7 +5,7 @@
 -- confidence = "high"
 -- grain = "run"
 -- subject = "edge"
--- needs = ["memberships"]
+-- needs = ["memberships|grants"]
 -- message = "`{principal}` no longer exists and is still named for `{target_name}`"
 -- description = """
 -- A membership, a trust or a grant names a principal that the vendor itself shows as deleted (certain), or one

@@ -6,7 +6,7 @@
 -- grain = "account"
 -- subject = "account"
 -- needs = ["accounts", "identities"]
--- message = "account `{login}` fits {candidates} identities and no rule decides"
+-- message = "account `{login}` has {candidates} candidate identities and no rule makes one of them certain"
 -- description = """
 -- Correlation found several identities, or one below the threshold of certainty. Nothing is guessed: every finding
 -- that depends on it says how it would change either way."""
@@ -18,10 +18,19 @@
 -- controls = [
 --     "nist-800-53:IA-4", "nist-csf:PR.AA-01", "iso-27001:5.16", "soc2:CC6.1", "soc2:CC2.1", "pci-dss:8.2.1"]
 -- ---
+WITH held AS (
+    SELECT c.system_ix AS system_ix, c.account_ix AS account_ix, COUNT(*) AS candidates,
+        COUNT(*) FILTER (WHERE c.candidate_state = 'disputed') AS disputed, MIN(c.identity) AS first_candidate,
+        MAX(c.identity) AS last_candidate, MAX(c.score) AS best_score
+    FROM candidates c
+    GROUP BY c.system_ix, c.account_ix
+)
 SELECT a.system_ix AS system_ix, a.account_ix AS account_ix,
-    CASE WHEN a.match_state = 'disputed' THEN 'finding' ELSE 'ok' END AS outcome,
+    CASE WHEN h.disputed > 0 THEN 'finding' ELSE 'ok' END AS outcome,
     'certain' AS certainty,
     a.login AS login, a.status AS status, a.display_name AS display_name, a.email AS email, a.employee_ref AS employee_ref,
-    a.candidates AS candidates
+    h.candidates AS candidates, h.first_candidate AS first_candidate, h.last_candidate AS last_candidate,
+    h.best_score AS best_score
 FROM accounts a
-WHERE a.candidates > 0 AND a.status <> 'deleted'
+JOIN held h ON h.system_ix = a.system_ix AND h.account_ix = a.account_ix
+WHERE a.status <> 'deleted'

@@ -5,7 +5,7 @@
 -- confidence = "high"
 -- grain = "account"
 -- subject = "edge"
--- needs = ["accounts", "identities", "memberships"]
+-- needs = ["accounts", "identities", "memberships|grants"]
 -- message = "`{target_name}` is still held by the account `{login}` of somebody who had left by {left_by}"
 -- description = """
 -- Each grant and each own membership that an account still holds after every identity it may belong to has left

@@ -33,4 +33,4 @@ SELECT c.system_ix AS system_ix, c.credential_ix AS credential_ix,
 FROM credentials c
 JOIN held h ON h.system_ix = c.system_ix AND h.account_ix = c.account_ix
 WHERE c.status = 'active' AND (c.expires_at IS NULL OR c.expires_at > c.observed_at)
-    AND (c.kind <> 'password' OR c.account_status IN ('active', 'locked'))
+    AND (c.kind <> 'password' OR c.can_authenticate <> 'no')

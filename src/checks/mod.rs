@@ -83,7 +83,7 @@ pub struct Check {
     pub confidence: Confidence,
     pub grain: Grain,
     pub subject: SubjectKind,
-    /// Tables that a snapshot must cover; `identities`: some authority must.
+    /// Tables that a snapshot must cover, `a|b` for either; `identities`: some authority must.
     pub needs: Vec<String>,
     /// One line with `{column}` places.
     pub message: String,

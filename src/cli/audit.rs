@@ -64,16 +64,16 @@ pub fn run(args: &AuditArgs) -> Result<u8, Failure> {
     let checks = crate::checks::load(args.checks.as_deref())?;
     let configured = setup::configured(&args.place, &checks)?;
     let path = setup::store_path(&args.place, configured.as_ref())?;
-    let mut imported = 0;
+    let mut imported = import::ImportedAll::default();
     let (store, mut settings) = match &configured {
         Some(c) => {
             let store = Store::open_or_create(&path)?;
             if !args.no_import {
-                let (text, code) = import::all(&store, c, false, true)?;
-                eprint!("{text}");
-                imported = code;
+                imported = import::all(&store, c, false, true)?;
+                eprint!("{}", imported.text);
             }
-            let settings = c.settings(checks, &c.expand()?);
+            let mut settings = c.settings(checks, &c.expand()?);
+            settings.unreadable = imported.failed.clone();
             (store, settings)
         }
         None => (Store::open(&path)?, Settings::by_hand(checks)),
@@ -85,19 +85,7 @@ pub fn run(args: &AuditArgs) -> Result<u8, Failure> {
         Format::Csv => out(&report::canonical_csv(&done.report))?,
         Format::Table => out(&table(&done.report, &path.join("runs").join(&done.audit.id).join("report.html"), "`holdover audit --format json`"))?,
     }
-    // A file that could not be read leaves an older snapshot current: the run must not look complete.
-    Ok(worse(done.report.verdict.exit_code, imported))
-}
-
-/// 4 over 2 over 3 over 1.
-fn worse(a: u8, b: u8) -> u8 {
-    let rank = |c: u8| match c {
-        4 => 4,
-        2 => 3,
-        3 => 2,
-        c => u8::from(c == 1),
-    };
-    if rank(b) > rank(a) { b } else { a }
+    Ok(done.report.verdict.exit_code)
 }
 
 /// An audit that is on disk.

@@ -151,3 +151,18 @@ fn page(kind: &str, table: &Table) -> String {
     text.push('\n');
     text
 }
+
+/// Every table as Markdown.
+pub(super) fn schema_page() -> String {
+    let mut text = String::from("# Tables\n\nInstants are microseconds since 1970 without a zone and mean UTC.\n");
+    for (kind, table) in tables() {
+        text.push_str(&format!("\n## {} ({kind})\n\n{}\n\nKey: {}.\n\n", table.name, table.doc, table.key.join(", ")));
+        text.push_str("| column | type | null | meaning |\n|---|---|---|---|\n");
+        for c in table.columns {
+            let words = if let ColType::Word(words) = c.ty { format!(" One of: {}.", words().join(", ")) } else { String::new() };
+            let null = if c.nullable { "yes" } else { "" };
+            text.push_str(&format!("| `{}` | {} | {null} | {}.{words} |\n", c.name, c.ty.name(), c.doc.replace('|', "\\|")));
+        }
+    }
+    text
+}

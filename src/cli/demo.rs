@@ -14,7 +14,6 @@ use crate::demo;
 use crate::model::FindingRow;
 use crate::report::AsOfFrom;
 use crate::store::Store;
-use crate::triage::is_live;
 
 #[derive(Debug, Args)]
 pub struct DemoArgs {
@@ -75,7 +74,7 @@ fn compare(answers: &std::path::Path, findings: &[FindingRow]) -> Result<Vec<Str
         *want.entry(["check", "certainty", "state", "system", "native_id"].map(|n| at(&row, n))).or_default() += 1;
     }
     let mut have: BTreeMap<[String; 5], u32> = BTreeMap::new();
-    for f in findings.iter().filter(|f| is_live(f.state) || f.exception.is_some()) {
+    for f in findings {
         let key = [f.check_id.clone(), f.certainty.to_string(), f.state.to_string(), f.system.clone(), f.subject.clone()];
         *have.entry(key).or_default() += 1;
     }

@@ -64,9 +64,9 @@ pub fn run(args: &ImportArgs) -> Result<u8, Failure> {
     let configured = setup::configured(&args.place, &checks)?
         .ok_or_else(|| Failure::usage("nothing says what to import", "give `--connector ID --system NAME FILES…`, or `--config FILE`"))?;
     let store = Store::open_or_create(&configured.store())?;
-    let (text, code) = all(&store, &configured, args.supersede, false)?;
-    out(&text)?;
-    Ok(code)
+    let done = all(&store, &configured, args.supersede, false)?;
+    out(&done.text)?;
+    Ok(done.code)
 }
 
 fn by_hand(args: &ImportArgs) -> Result<u8, Failure> {
@@ -83,7 +83,8 @@ fn by_hand(args: &ImportArgs) -> Result<u8, Failure> {
         files: named(&args.files),
         taken_at: args.taken_at.map(|t| (t, "flag")),
         context: context(args, system)?,
-        provenance: vec![Provenance { control_total: args.control_total, ..Provenance::default() }; args.files.len()],
+        provenance: vec![Provenance::default(); args.files.len()],
+        control_total: args.control_total,
         supersede: args.supersede,
     };
     let store = Store::open_or_create(&store)?;
@@ -155,18 +156,27 @@ impl EscapeAscii for [u8] {
     }
 }
 
+/// What importing a whole configuration came to.
+#[derive(Default)]
+pub struct ImportedAll {
+    /// What to tell a person.
+    pub text: String,
+    pub code: u8,
+    /// Systems of which a file could not be read, and why.
+    pub failed: BTreeMap<String, String>,
+}
+
 /// Imports everything that the configuration's patterns find and that is not sealed yet.
 ///
 /// # Errors
 /// A mistake of the configuration or the store. A file that cannot be trusted is told, and the other sources go on.
-pub fn all(store: &Store, configured: &Configured, supersede: bool, quiet: bool) -> Result<(String, u8), Failure> {
+pub fn all(store: &Store, configured: &Configured, supersede: bool, quiet: bool) -> Result<ImportedAll, Failure> {
     let expanded = configured.expand()?;
     let jobs: Vec<Job> = expanded.imports.iter().map(|i| configured.job(i, supersede)).collect::<Result<_, _>>()?;
     let limits: Vec<u64> = expanded.imports.iter().map(|i| i.source.max_rejects).collect();
     let writer = store.writer()?;
     let progress = Progress::new("importing", jobs.len());
-    let mut text = String::new();
-    let mut worst = 0;
+    let mut done = ImportedAll::default();
     // Reading is parallel and bounded; sealing is one after the other, in the order of the configuration.
     for (jobs, limits) in jobs.chunks(8).zip(limits.chunks(8)) {
         let read: Vec<_> = jobs.par_iter().map(|j| j.read(store)).collect();
@@ -174,13 +184,14 @@ pub fn all(store: &Store, configured: &Configured, supersede: bool, quiet: bool)
             match read.and_then(|r| job.seal(store, &writer, r)) {
                 Ok(imported) => {
                     if !quiet || imported.new && !imported.snapshot.manifest.short().is_empty() {
-                        text.push_str(&summary(&imported));
+                        done.text.push_str(&summary(&imported));
                     }
-                    worst = worst.max(code(&imported.snapshot.manifest, *limit));
+                    done.code = done.code.max(code(&imported.snapshot.manifest, *limit));
                 }
                 Err(e @ ImportError::Connector(crate::connectors::ConnectorError::File { .. })) => {
+                    done.failed.insert(job.context.system.clone(), e.to_string());
                     eprintln!("{}", Failure::from(e));
-                    worst = worst.max(fail::INPUT);
+                    done.code = done.code.max(fail::INPUT);
                 }
                 Err(e) => return Err(e.into()),
             }
@@ -189,10 +200,10 @@ pub fn all(store: &Store, configured: &Configured, supersede: bool, quiet: bool)
     }
     for missing in expanded.missing.iter().filter(|m| m.expected) {
         eprintln!("warning: no file of source `{}` was found", missing.system);
-        worst = worst.max(fail::INPUT);
+        done.code = done.code.max(fail::INPUT);
     }
     progress.done();
-    Ok((text, worst))
+    Ok(done)
 }
 
 /// 3 where the snapshot is short or too much of it was rejected.

@@ -61,6 +61,8 @@ enum Command {
     InternalRandomQueries(internal::RandomArgs),
     #[command(hide = true)]
     InternalRecalculate(internal::RecalculateArgs),
+    #[command(hide = true)]
+    InternalDocs(internal::DocsArgs),
 }
 
 /// Where the store is.
@@ -111,6 +113,7 @@ pub fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Init(args) => init::run(&args),
         Command::InternalRandomQueries(args) => internal::random_queries(&args),
         Command::InternalRecalculate(args) => internal::recalculate(&args),
+        Command::InternalDocs(args) => internal::docs(&args),
     }
 }
 

@@ -52,8 +52,7 @@ impl Configured {
     /// The fingerprint key cannot be read.
     pub fn job(&self, import: &Import<'_>, supersede: bool) -> Result<Job, Failure> {
         let source = import.source;
-        let total = import.control_total();
-        let provenance = import.files.iter().enumerate().map(|(i, f)| {
+        let provenance = import.files.iter().map(|f| {
             let p = &f.provenance;
             Provenance {
                 extracted_by: p.extracted_by.clone(),
@@ -61,8 +60,7 @@ impl Configured {
                 command: p.command.clone(),
                 filters: p.filters.clone(),
                 extracted_at: p.extracted_at.map(|t| t.to_string()),
-                // A total over all files of an import can be compared only where there is one file.
-                control_total: p.control_total.or(total.filter(|_| i == 0 && import.files.len() == 1)),
+                control_total: p.control_total,
             }
         });
         Ok(Job {
@@ -70,6 +68,7 @@ impl Configured {
             files: import.files.iter().map(|f| (f.name.clone(), f.path.clone())).collect(),
             taken_at: import.taken_at.as_ref().map(|t| (t.time, "config")),
             provenance: provenance.collect(),
+            control_total: import.control_total(),
             context: Context {
                 system: import.system.clone(),
                 options: source.options.clone(),

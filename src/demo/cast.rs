@@ -84,7 +84,7 @@ pub const CAST: &[Part] = &[
     stays("anna.bergstroem", "Anna", "Bergström", "Sales", "ad").left(150),
     stays("anna.bergstroem2", "Anna", "Bergström", "Support", "ad").mail("anna.bergstroem").started(101),
     stays("marek.zielonka", "Marek", "Zielonka", "Sales", "ad").left(72),
-    stays("marek.zielonka2", "Marek", "Zielonka", "Support", "ad").left(48),
+    stays("marek.zielonka2", "Marek", "Zielonka", "Support", "ad").left(58),
     stays("paloma.vasquero", "Paloma", "Vasquero", "Engineering", "ad"),
     stays("jonas.weidlich", "Jonas", "Weidlich", "Sales", "ad crm"),
     stays("jonas.weidlich2", "Jonas", "Weidlich", "Support", "ad crm").started(160),

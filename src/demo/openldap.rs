@@ -26,8 +26,8 @@ pub struct User {
     pub description: Option<String>,
     pub service: bool,
     pub uid_number: u32,
+    /// `disabled` is a lock for good here.
     pub life: Life,
-    /// `disabled` in `life` is a lock for good here.
     pub groups: Vec<Edge>,
     pub ssh_key: bool,
 }

@@ -79,13 +79,14 @@ pub fn candidates(c: &Context<'_>, from: u32, to: u32) -> Vec<CandidateView> {
                 identity_kind: i.kind,
                 score: r.score,
                 rule: r.rule.clone(),
+                candidate_state: r.state,
                 standing: r.standing,
                 left_after: r.left_after,
                 left_by: r.left_by,
                 left_exact: r.left_exact,
                 known_after: r.known_after,
                 known_by: r.known_by,
-                leaves_later: r.leaves_later,
+                leaves_later: r.leaves_later && i.left_by.is_some(),
             })
         })
         .collect()
@@ -231,6 +232,7 @@ pub fn credentials(c: &Context<'_>) -> Vec<CredentialView> {
             login: account.and_then(|a| a.login.clone()),
             account_kind: state.map_or(AccountKind::Unknown, |s| s.kind),
             account_status: account.map_or(AccountStatus::Unknown, |a| a.status),
+            can_authenticate: state.map_or(Answer::Unknown, |s| s.can_authenticate),
             match_state: state.map_or(MatchState::NotEvaluated, |s| s.match_state),
             kind: x.kind,
             status: x.status,

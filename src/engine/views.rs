@@ -51,13 +51,14 @@ table!(V_CANDIDATES, CandidateView, "candidates", key ["system_ix", "account_ix"
     identity_kind: IdentityKind, "person or registered non-human";
     score: f64, "confidence, 0 to 1";
     rule: String, "strongest rule that fits";
+    candidate_state: MatchState, "`linked`: this identity and no other; `disputed`: one of several, or not certain";
     standing: Standing, "at the account's `observed_at`";
     left_after: Option<Time>, "the end lies after this instant; null: exact or no known lower bound";
     left_by: Option<Time>, "the end lies at or before this instant; null: not left";
     left_exact: bool, "`left_by` is the authority's own date";
     known_after: Option<Time>, "the end was entered after this instant";
     known_by: Option<Time>, "the end was entered at or before this instant";
-    leaves_later: bool, "the end lies at or after the account's `observed_at`";
+    leaves_later: bool, "the authority knew the identity as left, and the end lies at or after the account's `observed_at`";
 });
 
 table!(V_ACCESS, AccessView, "access", key ["system_ix", "account_ix", "edge", "edge_ix"],
@@ -133,6 +134,7 @@ table!(V_CREDENTIALS, CredentialView, "credentials", key ["system_ix", "credenti
     login: Option<String>, "the account's";
     account_kind: AccountKind, "the account's, resolved";
     account_status: AccountStatus, "the account's";
+    can_authenticate: Answer, "the account's; `unknown` without an account";
     match_state: MatchState, "the account's; `not_evaluated` without an account";
     kind: CredentialKind, "what it is";
     status: CredentialStatus, "whether it would be accepted";

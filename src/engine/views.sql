@@ -18,8 +18,8 @@ JOIN account_state t ON t.system_ix = a.system_ix AND t.account_ix = a.account_i
 -- view candidates
 SELECT c.system_ix AS system_ix, c.account_ix AS account_ix, c.rank AS rank, c.identity_ix AS identity_ix,
     i.identity AS identity, i.display_name AS identity_name, i.kind AS identity_kind, c.score AS score, c.rule AS rule,
-    c.standing AS standing, c.left_after AS left_after, c.left_by AS left_by, c.left_exact AS left_exact,
-    c.known_after AS known_after, c.known_by AS known_by, c.leaves_later AS leaves_later
+    c.state AS candidate_state, c.standing AS standing, c.left_after AS left_after, c.left_by AS left_by, c.left_exact AS left_exact,
+    c.known_after AS known_after, c.known_by AS known_by, (c.leaves_later AND i.left_by IS NOT NULL) AS leaves_later
 FROM account_identity c
 JOIN identities_seen i ON i.identity_ix = c.identity_ix;
 
@@ -82,6 +82,7 @@ LEFT JOIN snapshot_groups h ON h.system_ix = m.system_ix AND h.group_ix = m.memb
 SELECT c.system_ix AS system_ix, c.credential_ix AS credential_ix, s.system AS system, c.native_id AS credential,
     c.account_ix AS account_ix, COALESCE(a.native_id, c.holder_ref) AS holder, a.login AS login,
     COALESCE(t.kind, 'unknown') AS account_kind, COALESCE(a.status, 'unknown') AS account_status,
+    COALESCE(t.can_authenticate, 'unknown') AS can_authenticate,
     COALESCE(t.match_state, 'not_evaluated') AS match_state, c.kind AS kind, c.status AS status,
     c.created_at AS created_at, c.rotated_at AS rotated_at, c.last_used_at AS last_used_at, c.use_state AS use_state,
     c.use_window_from AS use_window_from, c.expires_at AS expires_at, s.observed_at AS observed_at

@@ -7,7 +7,9 @@ use unicode_normalization::UnicodeNormalization;
 /// The same function folds both sides of every comparison, so what it does to `İ` or `ß` matters less than that it
 /// does so once.
 pub fn norm(text: &str) -> Option<String> {
-    let folded: String = text.nfkc().flat_map(char::to_lowercase).nfkc().collect();
+    // NFKC leaves ASCII as it is, and most of what is compared is ASCII.
+    let folded: String =
+        if text.is_ascii() { text.to_ascii_lowercase() } else { text.nfkc().flat_map(char::to_lowercase).nfkc().collect() };
     let joined = folded.split_whitespace().collect::<Vec<_>>().join(" ");
     (!joined.is_empty()).then_some(joined)
 }

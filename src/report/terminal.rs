@@ -299,6 +299,8 @@ impl Screen<'_> {
         self.line("");
         self.line(&format!("{severity} {}: {}", self.paint(Paint::Bold, &visible(&first.check)), up_to(certain, possible)));
         self.prose(title, "  ", "  ");
+        let remedy = report.checks.iter().find(|c| c.id == first.check).map_or("", |c| c.remedy.as_str());
+        self.prose(&short_prose(remedy), if self.options.drawn { "  → " } else { "  > " }, "    ");
         let limit = if self.options.per_check == 0 { group.len() } else { self.options.per_check };
         for finding in group.iter().take(limit) {
             self.finding(finding);
@@ -321,7 +323,6 @@ impl Screen<'_> {
         let line = if matches!(f.state, FindingState::New | FindingState::Reopened) { line } else { self.paint(Paint::Faint, &line) };
         self.line(&line);
         self.prose(&short_prose(&f.title), "    ", "    ");
-        self.prose(&short_prose(&f.remedy), if self.options.drawn { "    → " } else { "    > " }, "      ");
     }
 
     fn exceptions(&mut self, report: &Report) {

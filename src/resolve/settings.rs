@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use globset::{Glob, GlobMatcher};
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 use super::forms::{AccountColumn, IdentityColumn};
 use super::rules::{Rule, Rules};
@@ -42,7 +42,7 @@ impl Default for Settings {
 pub struct KindPattern {
     /// System names, `*` as wildcard; empty: all.
     pub systems: Vec<String>,
-    /// Regular expression over `login_norm`, so in lower case.
+    /// Regular expression over `login_norm`, in any case.
     pub login: Option<String>,
     /// Regular expression over the native id as it stands.
     pub native_id: Option<String>,
@@ -188,8 +188,8 @@ pub(super) fn compile(settings: &Settings) -> Result<Compiled, Vec<SettingsError
         }
         CompiledKind {
             systems: globs(&k.systems, &at, &mut faults),
-            login: k.login.as_deref().and_then(|r| regex(r, &at, &mut faults)),
-            native_id: k.native_id.as_deref().and_then(|r| regex(r, &at, &mut faults)),
+            login: k.login.as_deref().and_then(|r| regex(r, true, &at, &mut faults)),
+            native_id: k.native_id.as_deref().and_then(|r| regex(r, false, &at, &mut faults)),
             kind: k.kind,
         }
     });
@@ -274,8 +274,8 @@ fn glob(pattern: &str, at: &str, faults: &mut Vec<SettingsError>) -> Option<Glob
     }
 }
 
-fn regex(pattern: &str, at: &str, faults: &mut Vec<SettingsError>) -> Option<Regex> {
-    match Regex::new(pattern) {
+fn regex(pattern: &str, any_case: bool, at: &str, faults: &mut Vec<SettingsError>) -> Option<Regex> {
+    match RegexBuilder::new(pattern).case_insensitive(any_case).build() {
         Ok(good) => Some(good),
         Err(_) => {
             fault(faults, at, &format!("`{pattern}` is no regular expression"), "backreferences and look-around are not supported");

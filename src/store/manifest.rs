@@ -98,6 +98,8 @@ pub struct Manifest {
     /// Digest of the input files, the connector and its options: equal inputs are never sealed twice.
     pub input_digest: String,
     pub population: Option<Population>,
+    /// Records that all files together must have, where the source states one total for them.
+    pub control_total: Option<u64>,
     /// Tables that this snapshot speaks about. A table that is not here is *not evaluated*, never empty.
     pub covers: Vec<String>,
     pub files: Vec<FileEntry>,
@@ -114,6 +116,10 @@ impl Manifest {
             if let Some(total) = file.control_total.filter(|t| file.accepted < *t) {
                 why.push(format!("{}: {} records accepted, control total is {total}", file.name, file.accepted));
             }
+        }
+        let accepted: u64 = self.files.iter().map(|f| f.accepted).sum();
+        if let Some(total) = self.control_total.filter(|t| accepted < *t) {
+            why.push(format!("{accepted} records accepted in {} files, control total is {total}", self.files.len()));
         }
         why
     }

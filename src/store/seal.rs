@@ -17,6 +17,8 @@ pub struct Sealing<'a> {
     /// Given by flag or configuration, with that word.
     pub taken_at: Option<(Time, &'static str)>,
     pub population: Option<Population>,
+    /// Records that all files together must have.
+    pub control_total: Option<u64>,
     pub files: &'a [Input],
     /// One for each file, in the same order.
     pub provenance: &'a [Provenance],
@@ -106,6 +108,7 @@ impl Store {
             generation,
             input_digest,
             population: sealing.population,
+            control_total: sealing.control_total,
             covers: draft.covers.iter().map(|t| (*t).to_owned()).collect(),
             files: files.collect(),
             tables: entries,

@@ -18,6 +18,11 @@ import sys
 import duckdb
 
 BIGINT = range(-(2**63), 2**63)
+# DuckDB 2.0 fails to plan a CASE of literals compared with a literal where its statistics show that no branch is taken:
+# `CASE WHEN n = 0 THEN 'a' END = 'b'` over n > 0. The same text is asked again without that optimizer, and counted.
+DEFECT = "BindBuiltinScalarFunction did not return a BoundFunctionExpression"
+
+defects = 0
 
 
 def canonical(value):
@@ -42,10 +47,25 @@ def rows_of(rows):
     return collections.Counter(tuple(canonical(v) for v in row) for row in rows)
 
 
+def fetch(connection, sql):
+    global defects
+    try:
+        return connection.execute(sql).fetchall()
+    except duckdb.InvalidInputException as error:
+        if DEFECT not in str(error):
+            raise
+    defects += 1
+    connection.execute("SET disabled_optimizers = 'statistics_propagation'")
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.execute("SET disabled_optimizers = ''")
+
+
 def ask(connection, sql):
     """(rows, None), or (None, error). An integer beyond BIGINT counts as an error: only DuckDB's SUM goes on in 128 bits."""
     try:
-        rows = connection.execute(sql).fetchall()
+        rows = fetch(connection, sql)
     except (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException) as error:
         return None, str(error)
     except duckdb.Error as error:
@@ -99,6 +119,7 @@ def main():
             print(f"  only {name}: {list(more.items())[:5]}")
     summary = json.loads((options.folder / "summary.json").read_text(encoding="utf-8"))
     print(f"{total} queries, {equal} equal, {len(differences)} differ ({nonempty} with rows, {errors} errors on both sides)")
+    print(f"{defects} asked again without DuckDB's statistics_propagation, which fails on them")
     differ = summary["account_grain_differs"]
     print(f"{summary['account_grain']} of account grain, {len(differ)} differ when run account by account")
     for text in differ[: options.show]:

@@ -124,7 +124,7 @@ impl Planting<'_> {
         let left = user.life.removed.unwrap_or(expired);
         keep(&mut user.life);
         user.console = Some(Console { habit: Habit::Regular, mfa: true, off: Spans::from(left) });
-        user.keys = vec![Key { inactive: Spans::from(left), ..Key::left(day(120)) }];
+        user.keys = vec![Key { inactive: Spans::from(left), ..Key::left(day(100)) }];
         let near = &mut self.answers;
         near.near(
             "ghost-account",

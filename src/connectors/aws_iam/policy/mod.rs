@@ -23,9 +23,9 @@ pub(super) enum Which {
 }
 
 impl Which {
-    fn len(&self) -> usize {
+    fn patterns(&self) -> &[String] {
         match self {
-            Self::Only(list) | Self::Except(list) => list.len(),
+            Self::Only(list) | Self::Except(list) => list,
         }
     }
 }
@@ -58,8 +58,11 @@ pub(super) struct Document {
     pub(super) unreadable: u32,
 }
 
-/// The most actions of one document. AWS's own largest policy has under half of them; an account's own, far fewer.
+/// The most actions, and the most statements, of one document. AWS's own largest policy has under half of them; an account's own, far fewer.
 const MOST_ACTIONS: usize = 10_000;
+
+/// The most pairs of an allowed and a denied action with wildcards in both, the costly ones. AWS's own have under 500.
+const MOST_PAIRS: usize = 20_000;
 
 /// What a document hangs on: an identity policy names resources, a trust policy principals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,22 +89,27 @@ impl Document {
         }
         .map_err(|_| Fault::new("aws-iam/policy", "`Statement` is neither an object nor a list", "export the policy again"))?;
         let mut document = Self::default();
-        let mut actions = 0;
         for item in items {
             match Statement::read(item.get(), kind) {
-                Ok(statement) => {
-                    actions += statement.actions.len();
-                    document.statements.push(statement);
-                }
+                Ok(statement) => document.statements.push(statement),
                 Err(_) => document.unreadable += 1,
             }
-            // Judging costs allowed times denied actions: a document made to be slow is refused.
-            if actions > MOST_ACTIONS {
-                let message = format!("policy document names more than {MOST_ACTIONS} actions");
-                return Err(Fault::new("aws-iam/policy", message, "AWS accepts no such document: check the file"));
-            }
         }
+        document.bounded()?;
         Ok(document)
+    }
+
+    /// Judging costs allowed times denied actions: a document made to be slow is refused.
+    fn bounded(&self) -> Result<(), Fault> {
+        let patterns = |effect: Effect| self.statements.iter().filter(move |s| s.effect == effect).flat_map(|s| s.folded.patterns());
+        let wild = |effect: Effect| patterns(effect).filter(|p| p.contains(['*', '?'])).count();
+        let actions = patterns(Effect::Allow).count() + patterns(Effect::Deny).count();
+        let statements = self.statements.len();
+        if statements.max(actions) <= MOST_ACTIONS && wild(Effect::Allow).saturating_mul(wild(Effect::Deny)) <= MOST_PAIRS {
+            return Ok(());
+        }
+        let help = "AWS accepts no such document: check the file";
+        Err(Fault::new("aws-iam/policy", "policy document names more actions than AWS allows", help))
     }
 
     /// The rows of its statements, each judged alone. Statements that cannot be read have none; the entitlement says so.
