@@ -142,3 +142,93 @@ pub fn rows(states: &BTreeMap<String, State>, systems: &[System], settings: &Set
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::SourcePolicy;
+    use crate::model::ACCOUNTS;
+    use crate::store::table_file::TableEntry;
+    use crate::store::{FileEntry, Provenance, Snapshot};
+
+    fn day(n: i64) -> Time {
+        Time::from_seconds(1_790_000_000).unwrap().plus(n * DAY)
+    }
+
+    fn snapshot(taken_at: Time, accounts: u64, change: impl Fn(&mut FileEntry)) -> Snapshot {
+        let ledger = crate::connectors::FileLedger { read: accounts, accepted: accounts, ..Default::default() };
+        let mut file = FileEntry::new("accounts.csv", 1, &[0; 32], &ledger, Provenance::default());
+        change(&mut file);
+        let entry = TableEntry { name: ACCOUNTS.name.into(), rows: accounts, row_groups: 1, bytes: 1, sha256: String::new() };
+        let manifest = Manifest {
+            format: 1,
+            tool: "holdover".into(),
+            tool_version: "0".into(),
+            system: "crm".into(),
+            connector: "tabular".into(),
+            taken_at,
+            taken_at_from: "flag".into(),
+            generation: 1,
+            input_digest: String::new(),
+            population: None,
+            control_total: None,
+            covers: vec![ACCOUNTS.name.into()],
+            files: vec![file],
+            tables: vec![entry],
+            invariants: Vec::new(),
+        };
+        Snapshot { dir: std::path::PathBuf::new(), name: taken_at.compact(), manifest }
+    }
+
+    fn judged(before: Vec<Snapshot>, now: Snapshot, from: AsOfFrom) -> State {
+        let mut settings = Settings::by_hand(Vec::new());
+        let policy = SourcePolicy { expected: true, max_age: Some(8 * DAY), ..SourcePolicy::default() };
+        settings.sources.insert("crm".into(), policy);
+        let current = BTreeMap::from([("crm".to_owned(), Current { now: Some(now), before, later: 0 })]);
+        judge(&current, &settings, day(10), from).remove("crm").unwrap()
+    }
+
+    fn same(_: &mut FileEntry) {}
+
+    #[test]
+    fn rule_11_4_a_drop_beyond_the_limit_is_short_and_one_at_the_limit_is_not() {
+        let before = || vec![snapshot(day(0), 100, same)];
+        assert_eq!(judged(before(), snapshot(day(9), 90, same), AsOfFrom::Flag).complete, Answer::Yes);
+        let short = judged(before(), snapshot(day(9), 89, same), AsOfFrom::Flag);
+        assert_eq!(short.complete, Answer::No);
+        assert_eq!(short.problems().unwrap(), format!("accounts shrank from 100 to 89 rows since {}", day(0)));
+    }
+
+    #[test]
+    fn rule_11_4_a_drop_is_measured_against_the_last_complete_snapshot() {
+        let cut = snapshot(day(5), 10, |f| f.short.push("page 2 is missing".into()));
+        let state = judged(vec![snapshot(day(0), 100, same), cut], snapshot(day(9), 50, same), AsOfFrom::Flag);
+        assert_eq!((state.complete, state.complete_before.len()), (Answer::No, 1));
+    }
+
+    #[test]
+    fn rule_11_4_fewer_accepted_rows_than_the_control_total_are_short() {
+        let state = judged(Vec::new(), snapshot(day(9), 50, |f| f.control_total = Some(51)), AsOfFrom::Flag);
+        assert_eq!(state.problems().unwrap(), "accounts.csv: 50 records accepted, control total is 51");
+    }
+
+    #[test]
+    fn rule_11_2_freshness_is_judged_only_against_a_given_instant() {
+        let old = || snapshot(day(1), 50, same);
+        assert_eq!(judged(Vec::new(), old(), AsOfFrom::Flag).fresh, Answer::No);
+        assert_eq!(judged(Vec::new(), old(), AsOfFrom::Derived).fresh, Answer::Unknown);
+        assert_eq!(judged(Vec::new(), snapshot(day(2), 50, same), AsOfFrom::Config).fresh, Answer::Yes);
+    }
+
+    #[test]
+    fn rule_11_2_snapshots_further_apart_than_the_skew_are_incomplete() {
+        let current = |at| {
+            let one = |now| Current { now: Some(now), ..Current::default() };
+            BTreeMap::from([("a".to_owned(), one(snapshot(at, 5, same))), ("b".to_owned(), one(snapshot(day(10), 5, same)))])
+        };
+        let settings = Settings::by_hand(Vec::new());
+        assert_eq!(judge(&current(day(3)), &settings, day(10), AsOfFrom::Flag)["a"].in_step, Answer::Yes);
+        let late = day(3).plus(-60_000_000);
+        assert_eq!(judge(&current(late), &settings, day(10), AsOfFrom::Flag)["a"].in_step, Answer::No);
+    }
+}

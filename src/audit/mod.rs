@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-pub use settings::{AsOf, CheckOverride, Gate, Settings, SourcePolicy};
+pub use settings::{AsOf, Authority, CheckOverride, Gate, Settings, SourcePolicy};
 
 use crate::checks::Check;
 use crate::engine::{Frames, Run, System, catalog, evaluate, findings, frame_of};
@@ -233,31 +233,32 @@ fn resolve(run: &Run, current: &BTreeMap<String, Current>, settings: &Settings, 
         .collect();
     let mut authorities = Vec::new();
     for s in run.systems.iter().filter(|s| s.covers.contains(IDENTITIES.name)) {
-        let kinds = match &settings.authorities {
+        let all = Authority { kinds: Vec::new(), joiners: true, leavers: true };
+        let speaks = match &settings.authorities {
             Some(configured) => match configured.get(&s.name) {
-                Some(kinds) => kinds.clone(),
+                Some(authority) => authority,
                 None => continue,
             },
-            None => Vec::new(),
+            None => &all,
         };
         let mut history = Vec::new();
         for old in current.get(&s.name).map(|c| c.before.as_slice()).unwrap_or_default() {
             if states.get(&s.name).is_some_and(|st| st.complete_before.contains(&old.name)) {
-                history.push(PastPeople {
-                    observed_at: old.manifest.taken_at,
-                    identities: crate::store::table_file::read(&old.dir)?,
-                    employments: crate::store::table_file::read(&old.dir)?,
-                });
+                let (identities, employments) =
+                    heard(speaks, crate::store::table_file::read(&old.dir)?, crate::store::table_file::read(&old.dir)?);
+                history.push(PastPeople { observed_at: old.manifest.taken_at, identities, employments });
             }
         }
+        let (identities, employments) = heard(speaks, s.identities.clone(), s.employments.clone());
         authorities.push(AuthorityInput {
             system_ix: s.ix,
             system: s.name.clone(),
             observed_at: s.observed_at(),
-            population: s.manifest.population.unwrap_or_default(),
-            kinds,
-            identities: s.identities.clone(),
-            employments: s.employments.clone(),
+            // Whoever does not speak for leavers says nothing by leaving somebody out.
+            population: if speaks.leavers { s.manifest.population.unwrap_or_default() } else { Population::All },
+            kinds: speaks.kinds.clone(),
+            identities,
+            employments,
             history,
         });
     }
@@ -265,6 +266,24 @@ fn resolve(run: &Run, current: &BTreeMap<String, Current>, settings: &Settings, 
         let help = faults.first().map(|f| f.help.clone()).unwrap_or_default();
         AuditError::Config { message: faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "), help }
     })
+}
+
+/// An authority's records without the events that it does not speak for.
+fn heard(speaks: &Authority, mut identities: Vec<IdentityRow>, mut employments: Vec<EmploymentRow>) -> (Vec<IdentityRow>, Vec<EmploymentRow>) {
+    if !speaks.leavers {
+        for i in identities.iter_mut().filter(|i| i.status == IdentityStatus::Left) {
+            i.status = IdentityStatus::Unknown;
+        }
+        for e in &mut employments {
+            (e.ends_at, e.end_known_at, e.ended_undated) = (None, None, false);
+        }
+    }
+    if !speaks.joiners {
+        for e in &mut employments {
+            (e.starts_at, e.start_known_at) = (None, None);
+        }
+    }
+    (identities, employments)
 }
 
 struct Judged {

@@ -36,6 +36,17 @@ pub struct CheckOverride {
     pub reason: Option<String>,
 }
 
+/// What one authority speaks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authority {
+    /// Empty: the kinds that it lists.
+    pub kinds: Vec<IdentityKind>,
+    /// Its starts count.
+    pub joiners: bool,
+    /// Its ends count.
+    pub leavers: bool,
+}
+
 /// Which findings make the exit code 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gate {
@@ -66,8 +77,8 @@ pub struct Settings {
     pub missing: BTreeMap<String, bool>,
     /// Systems of which a file could not be read in this import, and why: what is current of them is older than it should be.
     pub unreadable: BTreeMap<String, String>,
-    /// Kinds by authority; `None`: every system that lists identities, for the kinds it lists.
-    pub authorities: Option<BTreeMap<String, Vec<IdentityKind>>>,
+    /// By system; `None`: every system that lists identities, for the kinds it lists and for all events.
+    pub authorities: Option<BTreeMap<String, Authority>>,
     /// Current snapshots further apart are input-incomplete; microseconds.
     pub max_skew: i64,
     /// Share of rows that a table may lose between complete snapshots.

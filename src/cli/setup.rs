@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{Failure, Place};
-use crate::audit::{AsOf, CheckOverride, Gate, Settings, SourcePolicy};
+use crate::audit::{AsOf, Authority, CheckOverride, Gate, Settings, SourcePolicy};
 use crate::checks::Check;
-use crate::config::{Config, Expanded, Import, Known};
+use crate::config::{Config, Expanded, Import, Known, LifecycleEvent};
 use crate::connectors::{self, Context};
 use crate::ingest::Job;
 use crate::model::{Time, Word};
@@ -98,8 +98,7 @@ impl Configured {
             settings.sources.extend(source.filter(|s| s.system.is_literal()).map(|s| (missing.system.clone(), policy(s))));
         }
         if !c.authorities.is_empty() {
-            let kinds = |a: &crate::config::Authority| a.kinds.iter().flatten().copied().collect();
-            settings.authorities = Some(c.authorities.iter().map(|a| (a.system.clone(), kinds(a))).collect());
+            settings.authorities = Some(c.authorities.iter().map(|a| (a.system.clone(), authority(a))).collect());
         }
         settings.overrides = c.overrides.iter().map(|(id, o)| (id.clone(), override_of(o))).collect();
         settings.resolve = resolve_settings(c);
@@ -120,6 +119,15 @@ fn policy(source: &crate::config::Source) -> SourcePolicy {
         team: source.team.map(|t| t.as_str().to_owned()),
         owner: source.owner.clone(),
         environment: source.environment.clone(),
+    }
+}
+
+fn authority(a: &crate::config::Authority) -> Authority {
+    let speaks = |event| a.events.as_ref().is_none_or(|e| e.contains(&event));
+    Authority {
+        kinds: a.kinds.iter().flatten().copied().collect(),
+        joiners: speaks(LifecycleEvent::Joiner),
+        leavers: speaks(LifecycleEvent::Leaver),
     }
 }
 

@@ -468,40 +468,37 @@ mod tests {
 
         critical leaver-access-unremoved: 4
           Access of somebody who left
+          > Disable the account, or record who answers for it.
           000000000000 new        ad-corp ad-corp/guid-0100 -> Domain Admins
             `Jane Doe` left 2026-05-03 and is still a member of `Domain Admins`, 203
             days later
-            > remove `Jane Doe` from `Domain Admins`
           000000000000 new        ad-corp ad-corp/guid-0100 -> Finance Share RW
             `Jane Doe` left 2026-05-03 and is still a member of `Finance Share RW`, 203
             days later
-            > remove `Jane Doe` from `Finance Share RW`
           and 2 more of leaver-access-unremoved: `--limit 0` lists all
 
         high orphan-account: 9 (up to 10)
           Account that nobody answers for
+          > Disable the account, or record who answers for it.
           9f3a2c10b4de new        ad-corp <script>alert('x')</script>
             `<script>alert('x')</script>` is live, and nobody in `hr` fits it
-            > disable `<script>alert('x')</script>`, or add its owner to the registry
           3e74582169bc open       ad-corp invoice\u{202e}gpj.exe
             `invoice\u{202e}gpj.exe` is live, and nobody in `hr` fits it
-            > disable `invoice\u{202e}gpj.exe`, or add its owner to the registry
           and 8 more of orphan-account: `--limit 0` lists all
 
         high source-incomplete: 1
           Source that does not show everything
+          > Disable the account, or record who answers for it.
           b896c754083d new        aws-prod aws-prod
             the export of `aws-prod` is short: the last page names a next one
-            > export `aws-prod` again with all pages
 
         medium stale-key: 19 (up to 22)
           Access key older than its limit
+          > Disable the account, or record who answers for it.
           d77fe4b7c58a new        aws-prod arn:aws:iam::123456789012:user/ci/deployer-10
             access key of `deployer-10` is 203 days old, the limit is 90
-            > rotate or delete the access key of `deployer-10`
           76ba10c87a68 open       aws-prod arn:aws:iam::123456789012:user/ci/deployer-11
             access key of `deployer-11` is 203 days old, the limit is 90
-            > rotate or delete the access key of `deployer-11`
           and 20 more of stale-key: `--limit 0` lists all
 
         Exceptions that need attention

@@ -527,10 +527,7 @@ fn conjuncts(expr: &Expr) -> Vec<&Expr> {
 }
 
 fn filtered(input: Rel, terms: Vec<Scalar>) -> Rel {
-    match terms.len() {
-        0 => input,
-        _ => Rel::Filter { input: Box::new(input), predicate: Scalar::boolean(Op::And(terms), true) },
-    }
+    if terms.is_empty() { input } else { Rel::Filter { input: Box::new(input), terms } }
 }
 
 /// `a = b` of two columns, as names.

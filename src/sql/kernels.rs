@@ -198,6 +198,17 @@ pub(super) fn double_sum(anchor: Expr, sum: Expr, count: Expr) -> Expr {
     })
 }
 
+/// The value of every row, where polars gives one value for all rows: of literals alone, and of columns that it holds as one value
+/// (`'3' = x` over the NULLs of a LEFT JOIN without partners has length 1 in polars 0.55).
+pub(super) fn spread(anchor: Expr, value: Expr, to: DataType) -> Expr {
+    kernel(anchor, &[value], to, |length, operands| match operands.first() {
+        Some(series) if series.len() == length => Ok(series.clone()),
+        Some(series) if length == 0 => Ok(series.clear()),
+        Some(series) if series.len() == 1 => Ok(series.new_from_index(0, length)),
+        _ => Err(PolarsError::ShapeMismatch("an expression has neither one value nor one per row".into())),
+    })
+}
+
 /// A column of `length` numbers, all 1: what windows without a partition are partitioned by.
 pub(super) fn ones(anchor: Expr) -> Expr {
     kernel(anchor, &[], DataType::Int64, |length, _| Ok(Int64Chunked::full("".into(), 1, length).into_series()))

@@ -12,7 +12,7 @@ use polars::prelude::{
 
 use super::ast::WindowFunc;
 use super::kernels;
-use super::lower_expr::{col, dtype, lower, name, null};
+use super::lower_expr::{col, dtype, lower, name, null, predicate};
 use super::plan::{Aggregate, ColId, Col, Measure, Op, Plan, Rel, ScanColumn, Scalar, SortKey, Ty, Window};
 use super::types::Type;
 use super::{SqlError, Tables};
@@ -79,10 +79,10 @@ impl Lowering<'_> {
             Rel::Scan { view, columns, .. } => self.scan(view, columns, need),
             Rel::Shared { cte, columns } => self.shared(*cte, columns, need),
             Rel::Join { left, right, outer, keys, residual, pos: _ } => self.join(left, right, *outer, keys, residual, need),
-            Rel::Filter { input, predicate } => {
-                let frame = self.rel(input, &with(need, [predicate]))?;
-                let predicate = lower(predicate, &frame.anchor);
-                Ok(frame.map(|lazy| lazy.filter(predicate)))
+            Rel::Filter { input, terms } => {
+                let frame = self.rel(input, &with(need, terms))?;
+                let condition = predicate(terms, &frame.anchor);
+                Ok(frame.map(|lazy| lazy.filter(condition)))
             }
             Rel::Exists { input, inner, negated, keys, pos: _ } => self.exists(input, inner, *negated, keys, need),
             Rel::Aggregate { input, groups, aggregates, pos: _ } => self.aggregate(input, groups, aggregates, need),
@@ -152,8 +152,8 @@ impl Lowering<'_> {
         if residual.is_empty() {
             return Ok(joined);
         }
-        let predicate = lower(&Scalar::boolean(Op::And(residual.to_vec()), true), &joined.anchor);
-        Ok(joined.map(|lazy| lazy.filter(predicate)))
+        let condition = predicate(residual, &joined.anchor);
+        Ok(joined.map(|lazy| lazy.filter(condition)))
     }
 
     /// LEFT JOIN with conditions beyond equalities: pairs that meet them all, then every left row with its pairs or with NULL.
@@ -166,8 +166,8 @@ impl Lowering<'_> {
         right_columns.push(polars::prelude::col(row.as_str()).alias(partner.as_str()));
         let numbered = Frame { lazy: left.clone().lazy(), anchor: anchor.clone() };
         let pairs = self.equi_join(numbered, right.lazy(), keys, JoinType::Inner);
-        let predicate = lower(&Scalar::boolean(Op::And(residual.to_vec()), true), &pairs.anchor);
-        let pairs = pairs.lazy.filter(predicate).select(right_columns);
+        let condition = predicate(residual, &pairs.anchor);
+        let pairs = pairs.lazy.filter(condition).select(right_columns);
         let on = ([polars::prelude::col(row.as_str())], [polars::prelude::col(partner.as_str())]);
         Ok(Frame { lazy: left.lazy().join(pairs, on.0, on.1, join_args(JoinType::Left)), anchor })
     }

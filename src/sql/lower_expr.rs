@@ -38,16 +38,18 @@ fn typed<T: Into<polars::prelude::Scalar>>(value: T) -> Expr {
     Expr::Literal(LiteralValue::Scalar(value.into()))
 }
 
-/// The expression over a frame of which `anchor` is a column.
+/// The expression over a frame of which `anchor` is a column: one value per row, also where polars finds one value for all of them.
 pub(super) fn lower(scalar: &Scalar, anchor: &str) -> Expr {
     let expr = Lowerer { anchor }.scalar(scalar, None);
-    let mut columns = std::collections::BTreeSet::new();
-    scalar.columns(&mut columns);
-    if columns.is_empty() {
-        // A literal alone has no height: tie it to the frame.
-        return when(polars::prelude::col(anchor).is_null()).then(expr.clone()).otherwise(expr);
+    match scalar.op {
+        Op::Column(_) => expr,
+        _ => kernels::spread(polars::prelude::col(anchor), expr, dtype(scalar.ty)),
     }
-    expr
+}
+
+/// The conditions of a filter, each for itself, so that polars can move them apart.
+pub(super) fn predicate(terms: &[Scalar], anchor: &str) -> Expr {
+    balanced(terms.iter().map(|term| lower(term, anchor)).collect(), true)
 }
 
 struct Lowerer<'a> {

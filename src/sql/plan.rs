@@ -227,7 +227,8 @@ pub(super) enum Rel {
     /// A CTE: its number, and (column here, column there).
     Shared { cte: usize, columns: Vec<(ColId, ColId)> },
     Join { left: Box<Rel>, right: Box<Rel>, outer: bool, keys: Vec<(ColId, ColId)>, residual: Vec<Scalar>, pos: Pos },
-    Filter { input: Box<Rel>, predicate: Scalar },
+    /// Keeps the rows for which every term is true.
+    Filter { input: Box<Rel>, terms: Vec<Scalar> },
     /// Keeps the rows of `input` that have (or, negated, lack) a partner; keys are (outer, inner).
     Exists { input: Box<Rel>, inner: Box<Rel>, negated: bool, keys: Vec<(ColId, ColId)>, pos: Pos },
     /// Groups are (column here, column of the input).

@@ -107,4 +107,31 @@ mod tests {
         let now = states(vec![finding("r", FindingState::New)], vec![finding("r", FindingState::Resolved)], &Closing::default());
         assert_eq!(now.iter().map(|f| f.state).collect::<Vec<_>>(), [FindingState::Reopened]);
     }
+
+    #[test]
+    fn rule_11_9_a_finding_is_also_where_its_subject_or_account_is_open_under_a_covering_check() {
+        let mut check = Check::parse("stale_key.sql", include_str!("../checks/stale_key.sql")).unwrap();
+        check.id = "covered".into();
+        check.covered_by = vec!["covering".into()];
+        let mut covering = check.clone();
+        covering.id = "covering".into();
+        covering.covered_by.clear();
+        let row = |check: &str, subject: &str, account: &str, state| FindingRow {
+            check_id: check.into(),
+            subject: subject.into(),
+            account: Some(account.into()),
+            system: "s".into(),
+            state,
+            ..FindingRow::default()
+        };
+        let mut rows = [
+            row("covered", "key-1", "alice", FindingState::New),
+            row("covered", "key-2", "bob", FindingState::New),
+            row("covered", "key-3", "carol", FindingState::New),
+            row("covering", "alice", "alice", FindingState::Open),
+            row("covering", "carol", "carol", FindingState::Excepted),
+        ];
+        cover(&mut rows, &[check, covering]);
+        assert_eq!(rows.iter().map(|f| f.also).collect::<Vec<_>>(), [true, false, false, false, false], "an excepted finding covers nothing");
+    }
 }
