@@ -41,7 +41,8 @@ fn main() -> Result<(), Failure> {
 }
 
 fn job(system: &str, connector: &str, paths: Vec<PathBuf>) -> Job {
-    let files: Vec<(String, PathBuf)> = paths.into_iter().map(|p| (p.file_name().unwrap_or_default().to_string_lossy().into_owned(), p)).collect();
+    let files: Vec<(String, PathBuf)> =
+        paths.into_iter().map(|p| (p.file_name().unwrap_or_default().to_string_lossy().into_owned(), p)).collect();
     Job {
         connector: connector.to_owned(),
         taken_at: None,

@@ -85,7 +85,8 @@ impl Job {
         let draft = connector.read(&inputs, &self.context)?;
         for (before, after) in inputs.iter().zip(measure(&self.files)?) {
             if before.sha256 != after.sha256 {
-                let error = InputError::new("input/changed", "changed while it was read", "wait until the export is written, then import again");
+                let error =
+                    InputError::new("input/changed", "changed while it was read", "wait until the export is written, then import again");
                 return Err(ConnectorError::file(before, error).into());
             }
         }

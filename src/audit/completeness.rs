@@ -64,7 +64,8 @@ fn one(name: &str, c: &Current, settings: &Settings, as_of: Time, from: AsOfFrom
         return absent(&format!("all {} snapshots of it are later than as_of", c.later));
     };
     let policy = settings.policy(name);
-    let mut state = State { present: true, observed_at: Some(now.manifest.taken_at), rejected: now.manifest.rejected(), ..State::default() };
+    let mut state =
+        State { present: true, observed_at: Some(now.manifest.taken_at), rejected: now.manifest.rejected(), ..State::default() };
     let mut reference: Option<&Manifest> = None;
     for old in &c.before {
         if why_incomplete(&old.manifest, reference, settings.max_drop).is_empty() {

@@ -119,7 +119,14 @@ impl Stored {
             parameters: r.parameters.clone(),
             asked: Asked::of(&outcomes),
             outcomes,
-            counts: Totals::of(&self.findings.iter().filter(|f| f.check_id == r.id).filter_map(|f| FindingEntry::from_row(f, &[]).ok()).collect::<Vec<_>>()),
+            counts: Totals::of(
+                &self
+                    .findings
+                    .iter()
+                    .filter(|f| f.check_id == r.id)
+                    .filter_map(|f| FindingEntry::from_row(f, &[]).ok())
+                    .collect::<Vec<_>>(),
+            ),
             rule_text: r.rule_text.clone(),
             overridden: None,
         }
@@ -127,7 +134,11 @@ impl Stored {
 
     fn candidates(&self, system_ix: u32, account_ix: u32) -> Vec<Candidate> {
         let trace = |identity_ix: u32| {
-            let mine = self.run.match_trace.iter().filter(move |t| (t.system_ix, t.account_ix, t.identity_ix) == (system_ix, account_ix, identity_ix));
+            let mine = self
+                .run
+                .match_trace
+                .iter()
+                .filter(move |t| (t.system_ix, t.account_ix, t.identity_ix) == (system_ix, account_ix, identity_ix));
             mine.map(|t| TraceLine {
                 tier: t.tier,
                 rule: t.rule.clone(),
@@ -182,7 +193,8 @@ impl Stored {
     fn arithmetic(&self, f: &FindingRow, rule: Option<&StoredRule>, account: Option<(&System, u32)>) -> Vec<Arithmetic> {
         let (Some(since), Some(observed)) = (f.since, f.observed_at) else { return Vec::new() };
         let days = |text: &str| text.strip_suffix('d').and_then(|n| n.parse::<i64>().ok());
-        let limit = rule.and_then(|r| r.parameters.iter().find_map(|(name, v)| days(v).map(|n| Limit { name: name.clone(), micros: n * DAY })));
+        let limit =
+            rule.and_then(|r| r.parameters.iter().find_map(|(name, v)| days(v).map(|n| Limit { name: name.clone(), micros: n * DAY })));
         let candidates = account.map(|(s, a)| self.run.candidates(s.ix, a)).unwrap_or_default();
         let from_after = candidates.iter().find(|c| c.left_by == Some(since)).filter(|c| !c.left_exact).and_then(|c| c.left_after);
         vec![Arithmetic { what: "from the fault's first instant to the snapshot".to_owned(), to: observed, from: since, from_after, limit }]

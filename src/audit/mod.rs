@@ -177,7 +177,12 @@ fn prepare(settings: &Settings) -> Result<Vec<Prepared>, AuditError> {
     Ok(out)
 }
 
-fn load(run: &mut Run, current: &BTreeMap<String, Current>, settings: &Settings, states: &BTreeMap<String, completeness::State>) -> Result<(), AuditError> {
+fn load(
+    run: &mut Run,
+    current: &BTreeMap<String, Current>,
+    settings: &Settings,
+    states: &BTreeMap<String, completeness::State>,
+) -> Result<(), AuditError> {
     let present: Vec<_> = current.values().filter_map(|c| c.now.as_ref()).collect();
     run.systems = present
         .par_iter()
@@ -214,7 +219,12 @@ fn seen(s: &System, settings: &Settings, states: &BTreeMap<String, completeness:
 }
 
 /// Hands the loaded rows to the resolve stage.
-fn resolve(run: &Run, current: &BTreeMap<String, Current>, settings: &Settings, states: &BTreeMap<String, completeness::State>) -> Result<Resolved, AuditError> {
+fn resolve(
+    run: &Run,
+    current: &BTreeMap<String, Current>,
+    settings: &Settings,
+    states: &BTreeMap<String, completeness::State>,
+) -> Result<Resolved, AuditError> {
     let systems: Vec<SystemInput> = run
         .systems
         .iter()
@@ -269,7 +279,11 @@ fn resolve(run: &Run, current: &BTreeMap<String, Current>, settings: &Settings, 
 }
 
 /// An authority's records without the events that it does not speak for.
-fn heard(speaks: &Authority, mut identities: Vec<IdentityRow>, mut employments: Vec<EmploymentRow>) -> (Vec<IdentityRow>, Vec<EmploymentRow>) {
+fn heard(
+    speaks: &Authority,
+    mut identities: Vec<IdentityRow>,
+    mut employments: Vec<EmploymentRow>,
+) -> (Vec<IdentityRow>, Vec<EmploymentRow>) {
     if !speaks.leavers {
         for i in identities.iter_mut().filter(|i| i.status == IdentityStatus::Left) {
             i.status = IdentityStatus::Unknown;
@@ -331,13 +345,24 @@ fn except(run: &Run, findings: &mut [FindingRow], first_seen: &BTreeMap<String, 
             }
         }
     }
-    let register =
-        triage::exceptions::Register { as_of: run.as_of, exceptions: &exceptions, identities: &run.identities, logins: &logins, first_seen };
+    let register = triage::exceptions::Register {
+        as_of: run.as_of,
+        exceptions: &exceptions,
+        identities: &run.identities,
+        logins: &logins,
+        first_seen,
+    };
     triage::exceptions::apply(&register, findings)
 }
 
 /// What each check said, check by check in parallel; findings are built from hits only.
-fn run_checks(run: &Run, checks: &[&Prepared], frames: &Frames, outcomes: &mut Vec<OutcomeRow>, found: &mut Vec<FindingRow>) -> Result<(), AuditError> {
+fn run_checks(
+    run: &Run,
+    checks: &[&Prepared],
+    frames: &Frames,
+    outcomes: &mut Vec<OutcomeRow>,
+    found: &mut Vec<FindingRow>,
+) -> Result<(), AuditError> {
     let answered: Vec<(Vec<OutcomeRow>, Vec<FindingRow>)> =
         checks.par_iter().map(|p| run_check(run, p, frames)).collect::<Result<_, AuditError>>()?;
     for (o, f) in answered {
@@ -350,7 +375,8 @@ fn run_checks(run: &Run, checks: &[&Prepared], frames: &Frames, outcomes: &mut V
 fn run_check(run: &Run, p: &Prepared, frames: &Frames) -> Result<(Vec<OutcomeRow>, Vec<FindingRow>), AuditError> {
     let mut outcomes = Vec::new();
     let mut able = BTreeSet::new();
-    let whole_world = p.check.needs.is_empty() || matches!(p.check.subject, SubjectKind::Identity | SubjectKind::Source | SubjectKind::Exception);
+    let whole_world =
+        p.check.needs.is_empty() || matches!(p.check.subject, SubjectKind::Identity | SubjectKind::Source | SubjectKind::Exception);
     // A register (people, exceptions, systems) holds no access: nothing is asked of it, so nothing is left unanswered.
     for s in run.systems.iter().filter(|s| ACCESS_TABLES.iter().any(|t| s.covers.contains(*t))) {
         match unable(run, p, s) {
@@ -374,15 +400,25 @@ fn run_check(run: &Run, p: &Prepared, frames: &Frames) -> Result<(Vec<OutcomeRow
     let answers = match evaluate::evaluate(&p.check, &p.query, frames, &able) {
         Ok(answers) => answers,
         Err(e) => {
-            let failed = OutcomeRow { check_id: p.check.id.clone(), system: "*".to_owned(), outcome: OutcomeKind::Failed, reason: Some(e.to_string()), ..OutcomeRow::default() };
+            let failed = OutcomeRow {
+                check_id: p.check.id.clone(),
+                system: "*".to_owned(),
+                outcome: OutcomeKind::Failed,
+                reason: Some(e.to_string()),
+                ..OutcomeRow::default()
+            };
             return Ok((vec![failed], Vec::new()));
         }
     };
     if whole_world {
-        outcomes.push(evaluated(&p.check.id, "*", answers.counts.values().copied().fold(evaluate::Counts::default(), |mut sum, c| {
-            sum.add_all(c);
-            sum
-        })));
+        outcomes.push(evaluated(
+            &p.check.id,
+            "*",
+            answers.counts.values().copied().fold(evaluate::Counts::default(), |mut sum, c| {
+                sum.add_all(c);
+                sum
+            }),
+        ));
     } else {
         for ix in &able {
             let counts = answers.counts.get(&Some(*ix)).copied().unwrap_or_default();
@@ -418,12 +454,20 @@ fn unable(run: &Run, p: &Prepared, s: &System) -> Option<String> {
 fn unable_anywhere(run: &Run, p: &Prepared) -> Option<String> {
     p.check.needs.iter().find_map(|need| {
         let covered = run.systems.iter().any(|s| need.split('|').any(|table| s.covers.contains(table)));
-        (!covered).then(|| if need == IDENTITIES.name { "no people list is among the sources".to_owned() } else { format!("no source covers {need}") })
+        (!covered).then(|| {
+            if need == IDENTITIES.name { "no people list is among the sources".to_owned() } else { format!("no source covers {need}") }
+        })
     })
 }
 
 fn not_evaluated(check: &str, system: &str, reason: String) -> OutcomeRow {
-    OutcomeRow { check_id: check.to_owned(), system: system.to_owned(), outcome: OutcomeKind::NotEvaluated, reason: Some(reason), ..OutcomeRow::default() }
+    OutcomeRow {
+        check_id: check.to_owned(),
+        system: system.to_owned(),
+        outcome: OutcomeKind::NotEvaluated,
+        reason: Some(reason),
+        ..OutcomeRow::default()
+    }
 }
 
 fn evaluated(check: &str, system: &str, c: evaluate::Counts) -> OutcomeRow {
@@ -476,7 +520,13 @@ fn closing(run: &Run, outcomes: &[OutcomeRow]) -> Closing {
 }
 
 /// `<as_of>-<8 hex of the digest of everything that the run is a function of>`.
-fn run_id(as_of: Time, current: &BTreeMap<String, Current>, settings: &Settings, prepared: &[Prepared], previous: Option<&output::PreviousRun>) -> String {
+fn run_id(
+    as_of: Time,
+    current: &BTreeMap<String, Current>,
+    settings: &Settings,
+    prepared: &[Prepared],
+    previous: Option<&output::PreviousRun>,
+) -> String {
     let mut hash = Sha256::new();
     let mut part = |text: &str| {
         hash.update((text.len() as u64).to_le_bytes());

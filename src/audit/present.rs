@@ -6,7 +6,7 @@ use super::{Audit, AuditError, Gate, Prepared, Settings};
 use crate::engine::System;
 use crate::model::*;
 use crate::report::{
-    Asked, AsOfFrom, CheckEntry, CheckOutcome, ExceptionEntry, ExceptionStatus, FindingEntry, IdentityCounts, MissingSource, OverrideEntry,
+    AsOfFrom, Asked, CheckEntry, CheckOutcome, ExceptionEntry, ExceptionStatus, FindingEntry, IdentityCounts, MissingSource, OverrideEntry,
     RejectEntry, Report, Source, SourceFile, Totals, Verdict, VerdictWord,
 };
 use crate::triage::is_live;
@@ -21,7 +21,11 @@ const REJECTS_LISTED: usize = 200;
 pub fn report(audit: &Audit, settings: &Settings) -> Result<Report, AuditError> {
     let controls: BTreeMap<&str, &[String]> = audit.prepared.iter().map(|p| (p.check.id.as_str(), p.check.controls.as_slice())).collect();
     let mut findings = Vec::new();
-    for row in audit.findings.iter().filter(|f| f.state != FindingState::Resolved || audit.resolved_now.contains(&(f.check_id.clone(), f.fingerprint.clone()))) {
+    for row in audit
+        .findings
+        .iter()
+        .filter(|f| f.state != FindingState::Resolved || audit.resolved_now.contains(&(f.check_id.clone(), f.fingerprint.clone())))
+    {
         let controls = controls.get(row.check_id.as_str()).copied().unwrap_or_default();
         findings.push(FindingEntry::from_row(row, controls).map_err(AuditError::internal)?);
     }
@@ -51,7 +55,10 @@ pub fn report(audit: &Audit, settings: &Settings) -> Result<Report, AuditError> 
 fn headline(audit: &Audit) -> Vec<String> {
     let mut out = Vec::new();
     if audit.as_of_from == AsOfFrom::Derived {
-        out.push(format!("freshness was not evaluated: as_of {} was derived from the newest snapshot; give --as-of to judge it", audit.as_of));
+        out.push(format!(
+            "freshness was not evaluated: as_of {} was derived from the newest snapshot; give --as-of to judge it",
+            audit.as_of
+        ));
     }
     for (system, n) in &audit.later {
         out.push(format!("{n} snapshots of `{system}` are later than as_of and were ignored"));
@@ -90,7 +97,8 @@ pub fn verdict(audit: &Audit, gate: &Gate) -> Verdict {
     }
     let not_evaluated = audit.outcomes.iter().filter(|o| o.outcome == OutcomeKind::NotEvaluated).count();
     if not_evaluated > 0 {
-        sentences.push(format!("{} not evaluated for want of input; they say nothing, not that all is well", plural(not_evaluated, "question")));
+        sentences
+            .push(format!("{} not evaluated for want of input; they say nothing, not that all is well", plural(not_evaluated, "question")));
     }
     let (exit_code, word) = match (failed.is_empty(), incomplete.is_empty(), open + new) {
         (false, _, _) => (4, VerdictWord::Failed),

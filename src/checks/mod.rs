@@ -149,7 +149,9 @@ impl Check {
         let fault = |line: u64, message: String, help: &str| CheckError { file: file.to_owned(), line, message, help: help.to_owned() };
         let parts = parse_check(source).map_err(|d| fault(u64::from(d.line), d.message.clone(), &d.help))?;
         let front: FrontMatter = toml::from_str(&parts.front_matter).map_err(|e| {
-            let line = e.span().map_or(1, |s| parts.front_matter.get(..s.start).unwrap_or_default().matches('\n').count() as u64 + u64::from(parts.front_matter_line));
+            let line = e.span().map_or(1, |s| {
+                parts.front_matter.get(..s.start).unwrap_or_default().matches('\n').count() as u64 + u64::from(parts.front_matter_line)
+            });
             fault(line, e.message().to_owned(), "see `holdover checks show orphan-account` for the form")
         })?;
         let mut parameters = BTreeMap::new();
@@ -239,10 +241,15 @@ pub fn load(dir: Option<&Path>) -> Result<Vec<Check>, Vec<CheckError>> {
     for (file, source) in BUILTIN {
         add(file, source, &mut errors);
     }
-    for (file, source) in dir.map(user_files).transpose().unwrap_or_else(|e| {
-        errors.push(e);
-        None
-    }).unwrap_or_default() {
+    for (file, source) in dir
+        .map(user_files)
+        .transpose()
+        .unwrap_or_else(|e| {
+            errors.push(e);
+            None
+        })
+        .unwrap_or_default()
+    {
         add(&file, &source, &mut errors);
     }
     checks.sort_by(|a, b| a.id.cmp(&b.id));

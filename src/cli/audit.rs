@@ -83,7 +83,9 @@ pub fn run(args: &AuditArgs) -> Result<u8, Failure> {
     match args.format {
         Format::Json => out(&report::json::report_v1(&done.report).map_err(|e| Failure::internal(e.to_string()))?)?,
         Format::Csv => out(&report::canonical_csv(&done.report))?,
-        Format::Table => out(&table(&done.report, &path.join("runs").join(&done.audit.id).join("report.html"), "`holdover audit --format json`"))?,
+        Format::Table => {
+            out(&table(&done.report, &path.join("runs").join(&done.audit.id).join("report.html"), "`holdover audit --format json`"))?
+        }
     }
     Ok(done.report.verdict.exit_code)
 }
@@ -145,10 +147,16 @@ pub fn explain(args: &ExplainArgs) -> Result<u8, Failure> {
             out(&text)?;
             Ok(0)
         }
-        [] => Err(Failure::usage(format!("run `{run}` has no finding `{}`", args.finding), "take the fingerprint from the report, or name another run with `--run`")),
+        [] => Err(Failure::usage(
+            format!("run `{run}` has no finding `{}`", args.finding),
+            "take the fingerprint from the report, or name another run with `--run`",
+        )),
         several => {
             let list: Vec<String> = several.iter().map(|f| format!("{} {} {}", f.fingerprint, f.check_id, f.subject)).collect();
-            Err(Failure::usage(format!("`{}` begins {} fingerprints", args.finding, several.len()), &format!("give more digits:\n    {}", list.join("\n    "))))
+            Err(Failure::usage(
+                format!("`{}` begins {} fingerprints", args.finding, several.len()),
+                &format!("give more digits:\n    {}", list.join("\n    ")),
+            ))
         }
     }
 }

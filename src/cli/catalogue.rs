@@ -55,7 +55,10 @@ pub fn checks(command: &ChecksCommand) -> Result<u8, Failure> {
         }
         ChecksCommand::Show { id, checks } => {
             let all = checks::load(checks.as_deref())?;
-            let check = all.iter().find(|c| c.id == *id).ok_or_else(|| Failure::usage(format!("there is no check `{id}`"), "`holdover checks list` names them all"))?;
+            let check = all
+                .iter()
+                .find(|c| c.id == *id)
+                .ok_or_else(|| Failure::usage(format!("there is no check `{id}`"), "`holdover checks list` names them all"))?;
             out(&check.source)?;
         }
     }
@@ -85,7 +88,14 @@ fn csv(all: &[Check]) -> Result<String, Failure> {
     writer.write_record(["id", "severity", "confidence", "grain", "subject", "title"]).map_err(fail)?;
     for c in all {
         writer
-            .write_record([&c.id, c.severity.to_string().as_str(), c.confidence.as_str(), c.grain.as_str(), &c.subject.to_string(), &c.title])
+            .write_record([
+                &c.id,
+                c.severity.to_string().as_str(),
+                c.confidence.as_str(),
+                c.grain.as_str(),
+                &c.subject.to_string(),
+                &c.title,
+            ])
             .map_err(fail)?;
     }
     let bytes = writer.into_inner().map_err(|e| Failure::internal(e.to_string()))?;
@@ -104,7 +114,8 @@ pub fn connectors(command: &ConnectorsCommand) -> Result<u8, Failure> {
             out(&connectors::ALL.iter().map(|c| format!("{:wide$}  {}\n", c.id(), c.title())).collect::<String>())?;
         }
         ConnectorsCommand::Show { id } => {
-            let found = connectors::find(id).ok_or_else(|| Failure::usage(format!("there is no connector `{id}`"), "`holdover connectors list` names them all"))?;
+            let found = connectors::find(id)
+                .ok_or_else(|| Failure::usage(format!("there is no connector `{id}`"), "`holdover connectors list` names them all"))?;
             out(found.page())?;
         }
     }

@@ -33,7 +33,7 @@ pub fn run(args: &DemoArgs) -> Result<u8, Failure> {
     };
     let checks = crate::checks::load(None)?;
     let configured = Configured::load(&written.config, &checks)?;
-    let store = Store::open_or_create(&configured.store())?;
+    let store = Store::open_or_create(&configured.store())?.not_waiting();
     import::all(&store, &configured, false, true)?;
     let expanded = configured.expand()?;
     let mut settings = configured.settings(checks, &expanded);
@@ -55,7 +55,11 @@ pub fn run(args: &DemoArgs) -> Result<u8, Failure> {
     for line in &wrong {
         text.push_str(&format!("{line}\n"));
     }
-    let verdict = if wrong.is_empty() { "every finding is one that was planted, and every planted fault was found" } else { "the findings are not the answers" };
+    let verdict = if wrong.is_empty() {
+        "every finding is one that was planted, and every planted fault was found"
+    } else {
+        "the findings are not the answers"
+    };
     text.push_str(&format!("\ndemo: {verdict} ({})\n", written.answers.display()));
     out(&text)?;
     eprintln!("{:.1} s", started.elapsed().as_secs_f64());
@@ -68,7 +72,9 @@ fn compare(answers: &std::path::Path, findings: &[FindingRow]) -> Result<Vec<Str
     let mut want: BTreeMap<[String; 5], u32> = BTreeMap::new();
     let mut reader = csv::Reader::from_path(answers).map_err(fail)?;
     let headers = reader.headers().map_err(fail)?.clone();
-    let at = |row: &csv::StringRecord, name: &str| headers.iter().position(|h| h == name).and_then(|i| row.get(i)).unwrap_or_default().to_owned();
+    let at = |row: &csv::StringRecord, name: &str| {
+        headers.iter().position(|h| h == name).and_then(|i| row.get(i)).unwrap_or_default().to_owned()
+    };
     for row in reader.records() {
         let row = row.map_err(fail)?;
         *want.entry(["check", "certainty", "state", "system", "native_id"].map(|n| at(&row, n))).or_default() += 1;

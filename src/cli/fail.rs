@@ -107,10 +107,8 @@ impl From<ConfigError> for Failure {
 
 impl From<Vec<CheckError>> for Failure {
     fn from(errors: Vec<CheckError>) -> Self {
-        let parts: Vec<String> = errors
-            .iter()
-            .map(|e| Self::new(USAGE, "check", &e.message, Some(&format!("{}:{}", e.file, e.line)), &e.help).text)
-            .collect();
+        let parts: Vec<String> =
+            errors.iter().map(|e| Self::new(USAGE, "check", &e.message, Some(&format!("{}:{}", e.file, e.line)), &e.help).text).collect();
         Self::all(USAGE, &parts)
     }
 }

@@ -97,7 +97,8 @@ fn by_hand(args: &ImportArgs) -> Result<u8, Failure> {
 
 fn context(args: &ImportArgs, system: &str) -> Result<Context, Failure> {
     let timezone = args.timezone.as_deref().map(|name| {
-        jiff::tz::TimeZone::get(name).map_err(|_| Failure::usage(format!("`{name}` is not a time zone"), "write an IANA name such as `Europe/Berlin` or `UTC`"))
+        jiff::tz::TimeZone::get(name)
+            .map_err(|_| Failure::usage(format!("`{name}` is not a time zone"), "write an IANA name such as `Europe/Berlin` or `UTC`"))
     });
     let population = args.population.as_deref().map(|word| {
         Population::parse(word).ok_or_else(|| Failure::usage(format!("`{word}` is not a population"), "write `all` or `active-only`"))

@@ -16,7 +16,11 @@ pub struct InitArgs {
 pub fn run(args: &InitArgs) -> Result<u8, Failure> {
     use std::io::Write;
     let mut file = std::fs::File::options().write(true).create_new(true).open(&args.file).map_err(|e| {
-        let help = if e.kind() == std::io::ErrorKind::AlreadyExists { "name another file, or remove this one" } else { "name a file in a folder that may be written" };
+        let help = if e.kind() == std::io::ErrorKind::AlreadyExists {
+            "name another file, or remove this one"
+        } else {
+            "name a file in a folder that may be written"
+        };
         Failure::usage(format!("`{}` cannot be written: {e}", args.file.display()), help)
     })?;
     file.write_all(crate::config::TEMPLATE.as_bytes()).map_err(|e| Failure::internal(e.to_string()))?;

@@ -69,7 +69,8 @@ pub struct DocsArgs {
 /// The documents that are made from the registries: the keys of the configuration, and every table.
 pub fn docs(args: &DocsArgs) -> Result<u8, Failure> {
     let write = |name: &str, text: String| {
-        std::fs::write(args.dir.join(name), text).map_err(|e| Failure::usage(format!("`{name}` cannot be written: {e}"), "name the folder `docs`"))
+        std::fs::write(args.dir.join(name), text)
+            .map_err(|e| Failure::usage(format!("`{name}` cannot be written: {e}"), "name the folder `docs`"))
     };
     write("configuration.md", crate::config::reference_page())?;
     write("schema.md", super::catalogue::schema_page())?;

@@ -95,10 +95,7 @@ fn instant(text: &str) -> Result<Time, String> {
 /// What is wrong, where, and how to mend it, with its exit code.
 pub fn run(cli: Cli) -> Result<u8, Failure> {
     if let Some(threads) = cli.threads {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build_global()
-            .map_err(|e| Failure::internal(e.to_string()))?;
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().map_err(|e| Failure::internal(e.to_string()))?;
     }
     match cli.command {
         Command::Demo(args) => demo::run(&args),

@@ -47,7 +47,9 @@ pub fn run(args: &QueryArgs) -> Result<u8, Failure> {
     };
     let query = compile_as(Mode::Ask, &args.sql, &BTreeMap::new(), &world.catalog)
         .map_err(|d| Failure::usage(format!("line {}, column {}: {}", d.line, d.column, d.message), &d.help))?;
-    let result = query.run(&|name| world.frames.get(name).map(|f| f.clone().lazy())).map_err(|e| Failure::usage(e.to_string(), "see `holdover schema` for the tables"))?;
+    let result = query
+        .run(&|name| world.frames.get(name).map(|f| f.clone().lazy()))
+        .map_err(|e| Failure::usage(e.to_string(), "see `holdover schema` for the tables"))?;
     out(&shown(&result, args.format)?)?;
     Ok(0)
 }

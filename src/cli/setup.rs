@@ -194,7 +194,10 @@ pub fn store_path(place: &Place, configured: Option<&Configured>) -> Result<Path
         return Ok(c.store());
     }
     place.store.clone().ok_or_else(|| {
-        Failure::usage("neither a store nor a configuration is named", "give `--store DIR`, or `--config FILE`, or run `holdover init` here")
+        Failure::usage(
+            "neither a store nor a configuration is named",
+            "give `--store DIR`, or `--config FILE`, or run `holdover init` here",
+        )
     })
 }
 
@@ -219,13 +222,16 @@ pub fn with_flags(settings: &mut Settings, as_of: Option<Time>, flags: &super::a
 pub fn options(pairs: &[String]) -> Result<toml::Table, Failure> {
     let mut out = toml::Table::new();
     for pair in pairs {
-        let (name, value) = pair.split_once('=').ok_or_else(|| Failure::usage(format!("`{pair}` is not `name=value`"), "write `--option mapping=hr`"))?;
+        let (name, value) =
+            pair.split_once('=').ok_or_else(|| Failure::usage(format!("`{pair}` is not `name=value`"), "write `--option mapping=hr`"))?;
         let parts: Vec<&str> = name.split('.').collect();
         let Some((last, path)) = parts.split_last() else { continue };
         let mut at = &mut out;
         for part in path {
             let next = at.entry((*part).to_owned()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
-            at = next.as_table_mut().ok_or_else(|| Failure::usage(format!("`{part}` in `{name}` is a value already"), "give each option once"))?;
+            at = next
+                .as_table_mut()
+                .ok_or_else(|| Failure::usage(format!("`{part}` in `{name}` is a value already"), "give each option once"))?;
         }
         at.insert((*last).to_owned(), typed(value));
     }

@@ -55,7 +55,9 @@ impl InputError {
     pub fn io(e: &io::Error) -> Self {
         match e.get_ref().and_then(|inner| inner.downcast_ref::<Cap>()) {
             Some(cap) => Self::new(cap.code, cap.message.clone(), "check the file; a file this large or this dense is not an export"),
-            None => Self::new("input/unreadable", format!("cannot be read: {e}"), "check that the file exists, is complete and may be read"),
+            None => {
+                Self::new("input/unreadable", format!("cannot be read: {e}"), "check that the file exists, is complete and may be read")
+            }
         }
     }
 }

@@ -34,7 +34,11 @@ pub struct Context {
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectorError {
     #[error("`{file}`: {error}")]
-    File { file: String, #[source] error: InputError },
+    File {
+        file: String,
+        #[source]
+        error: InputError,
+    },
     /// A mistake in the source's options: exit code 2.
     #[error("{message}")]
     Options { message: String, help: String },

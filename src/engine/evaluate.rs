@@ -43,7 +43,9 @@ impl Counts {
             "too_new" => &mut self.too_new,
             "not_yet_observable" => &mut self.not_yet_observable,
             "before_coverage" => &mut self.before_coverage,
-            other => return Err(format!("outcome `{other}` is not one of finding, ok, unknown, too_new, not_yet_observable, before_coverage")),
+            other => {
+                return Err(format!("outcome `{other}` is not one of finding, ok, unknown, too_new, not_yet_observable, before_coverage"));
+            }
         } += 1;
         Ok(())
     }

@@ -63,8 +63,10 @@ pub fn build(run: &Run, check: &Check, severity: Severity, hit: &Hit) -> Result<
     };
     let identity = joined(&|p| Some(p.identity.clone()));
     let identity_name = joined(&|p| p.display_name.clone());
-    let account = subject.account_ix.zip(run.system(hit.system_ix)).and_then(|(a, s)| s.accounts.get(a as usize)).map(|a| a.native_id.clone());
-    let evidence: Map<String, Value> = hit.columns.iter().filter(|(k, _)| !KEYS.contains(&k.as_str())).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let account =
+        subject.account_ix.zip(run.system(hit.system_ix)).and_then(|(a, s)| s.accounts.get(a as usize)).map(|a| a.native_id.clone());
+    let evidence: Map<String, Value> =
+        hit.columns.iter().filter(|(k, _)| !KEYS.contains(&k.as_str())).map(|(k, v)| (k.clone(), v.clone())).collect();
     if evidence.is_empty() {
         return Err(half("a row carries no evidence"));
     }
@@ -218,7 +220,9 @@ fn edge(system: &System, edge: &str, ix: u32, s: &mut Subject) -> Option<()> {
     s.rows.extend(account_ix.map(|a| ("accounts", a)));
     let holder = account(account_ix).map(|a| &a.native_id).or(group(holder_group).map(|g| &g.native_id)).or(verbatim.as_ref())?;
     s.principal = Some(holder.clone());
-    let name = account(account_ix).and_then(|a| a.login.clone().or_else(|| a.display_name.clone())).or_else(|| group(holder_group).and_then(|g| g.name.clone()));
+    let name = account(account_ix)
+        .and_then(|a| a.login.clone().or_else(|| a.display_name.clone()))
+        .or_else(|| group(holder_group).and_then(|g| g.name.clone()));
     s.name = Some(name.unwrap_or_else(|| holder.clone()));
     let target = s.target.clone()?;
     s.id = format!("{holder} -> {target}");
@@ -297,7 +301,12 @@ mod tests {
 
     #[test]
     fn rule_11_7_a_fingerprint_is_over_check_kind_and_native_ids_only() {
-        let mut s = Subject { kind: SubjectKind::Account, key: vec!["ad".into(), "guid-1".into()], name: Some("alice".into()), ..Subject::default() };
+        let mut s = Subject {
+            kind: SubjectKind::Account,
+            key: vec!["ad".into(), "guid-1".into()],
+            name: Some("alice".into()),
+            ..Subject::default()
+        };
         let first = fingerprint("ghost-account", &s);
         s.name = Some("renamed".into());
         s.observed_at = Some(Time::default());

@@ -165,7 +165,16 @@ pub fn catalog() -> Catalog {
         catalog.views.insert(table.name.to_owned(), view(table).partitioned());
     }
     let whole = views::WHOLE.iter().copied();
-    for table in whole.chain([&RUN_SYSTEMS, &RUN_IDENTITIES, &SOURCES, &ACCOUNT_STATE, &ACCOUNT_IDENTITY, &MATCH_TRACE, &GROUP_REACH, &EXCEPTION_MATCHES]) {
+    for table in whole.chain([
+        &RUN_SYSTEMS,
+        &RUN_IDENTITIES,
+        &SOURCES,
+        &ACCOUNT_STATE,
+        &ACCOUNT_IDENTITY,
+        &MATCH_TRACE,
+        &GROUP_REACH,
+        &EXCEPTION_MATCHES,
+    ]) {
         catalog.views.insert(table.name.to_owned(), view(table));
     }
     catalog

@@ -4,8 +4,8 @@ use arrow::array::ArrayRef;
 
 use crate::model::cell::{Builder, Cell, CellError};
 use crate::model::{
-    AccountKind, AccountStatus, Answer, CredentialKind, CredentialStatus, Effect, IdentityKind, Level, MatchState, MfaState, PrincipalKind, Row,
-    Standing, Table, Time, UseState,
+    AccountKind, AccountStatus, Answer, CredentialKind, CredentialStatus, Effect, IdentityKind, Level, MatchState, MfaState, PrincipalKind,
+    Row, Standing, Table, Time, UseState,
 };
 use crate::model::{Column, table};
 

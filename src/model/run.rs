@@ -185,5 +185,15 @@ table!(EXCEPTION_MATCHES, ExceptionMatchRow, "exception_matches", key ["exceptio
 });
 
 /// Every table that a run adds to the snapshots it read.
-pub static RUN_TABLES: &[&Table] =
-    &[&RUN_SYSTEMS, &RUN_IDENTITIES, &ACCOUNT_STATE, &ACCOUNT_IDENTITY, &MATCH_TRACE, &GROUP_REACH, &SOURCES, &EXCEPTION_MATCHES, &FINDINGS, &OUTCOMES];
+pub static RUN_TABLES: &[&Table] = &[
+    &RUN_SYSTEMS,
+    &RUN_IDENTITIES,
+    &ACCOUNT_STATE,
+    &ACCOUNT_IDENTITY,
+    &MATCH_TRACE,
+    &GROUP_REACH,
+    &SOURCES,
+    &EXCEPTION_MATCHES,
+    &FINDINGS,
+    &OUTCOMES,
+];

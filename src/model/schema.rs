@@ -348,6 +348,20 @@ table!(ORIGINS, OriginRow, "row_origins", key ["table", "row", "fact", "file_ix"
 
 /// Every table that a snapshot may hold, in the order of the documentation.
 pub static SNAPSHOT_TABLES: &[&Table] = &[
-    &ACCOUNTS, &GROUPS, &MEMBERSHIPS, &ENTITLEMENTS, &STATEMENTS, &RESOURCES, &GRANTS, &CREDENTIALS, &EVENTS, &IDENTITIES, &EMPLOYMENTS,
-    &LIFECYCLE, &EXCEPTIONS, &SYSTEMS, &REJECTS, &ORIGINS,
+    &ACCOUNTS,
+    &GROUPS,
+    &MEMBERSHIPS,
+    &ENTITLEMENTS,
+    &STATEMENTS,
+    &RESOURCES,
+    &GRANTS,
+    &CREDENTIALS,
+    &EVENTS,
+    &IDENTITIES,
+    &EMPLOYMENTS,
+    &LIFECYCLE,
+    &EXCEPTIONS,
+    &SYSTEMS,
+    &REJECTS,
+    &ORIGINS,
 ];

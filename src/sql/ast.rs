@@ -153,17 +153,51 @@ pub enum ExprKind {
     Concat(Vec<Expr>),
     IsNull(Box<Expr>, /* negated */ bool),
     /// `IS [NOT] TRUE|FALSE`.
-    IsBoolean { expr: Box<Expr>, value: bool, negated: bool },
-    In { expr: Box<Expr>, list: Vec<Expr>, negated: bool },
-    Between { expr: Box<Expr>, low: Box<Expr>, high: Box<Expr>, negated: bool },
-    Like { expr: Box<Expr>, pattern: String, negated: bool },
+    IsBoolean {
+        expr: Box<Expr>,
+        value: bool,
+        negated: bool,
+    },
+    In {
+        expr: Box<Expr>,
+        list: Vec<Expr>,
+        negated: bool,
+    },
+    Between {
+        expr: Box<Expr>,
+        low: Box<Expr>,
+        high: Box<Expr>,
+        negated: bool,
+    },
+    Like {
+        expr: Box<Expr>,
+        pattern: String,
+        negated: bool,
+    },
     /// `arms` are (condition or value to compare with `operand`, result).
-    Case { operand: Option<Box<Expr>>, arms: Vec<(Expr, Expr)>, otherwise: Option<Box<Expr>> },
+    Case {
+        operand: Option<Box<Expr>>,
+        arms: Vec<(Expr, Expr)>,
+        otherwise: Option<Box<Expr>>,
+    },
     Coalesce(Vec<Expr>),
     Nullif(Box<Expr>, Box<Expr>),
     Cast(Box<Expr>, Type),
     /// `arg` is `None` for `COUNT(*)`.
-    Aggregate { func: AggregateFunc, arg: Option<Box<Expr>>, distinct: bool, filter: Option<Box<Expr>> },
-    Window { func: WindowFunc, arg: Option<Box<Expr>>, partition: Vec<ColumnName>, order: Vec<OrderItem> },
-    Exists { select: Box<Select>, negated: bool },
+    Aggregate {
+        func: AggregateFunc,
+        arg: Option<Box<Expr>>,
+        distinct: bool,
+        filter: Option<Box<Expr>>,
+    },
+    Window {
+        func: WindowFunc,
+        arg: Option<Box<Expr>>,
+        partition: Vec<ColumnName>,
+        order: Vec<OrderItem>,
+    },
+    Exists {
+        select: Box<Select>,
+        negated: bool,
+    },
 }

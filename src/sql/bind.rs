@@ -7,7 +7,7 @@ use super::bind_expr::{Calls, ExprBinder, Groups};
 use super::diagnostic::{Diagnostic, Pos, did_you_mean};
 use super::keys::{Keys, joined_keys};
 use super::parse::{Parsed, refuse};
-use super::plan::{Col, ColId, Op, Plan, Rel, ScanColumn, Scalar, SharedRel, SortKey, Ty, Window};
+use super::plan::{Col, ColId, Op, Plan, Rel, Scalar, ScanColumn, SharedRel, SortKey, Ty, Window};
 use super::types::{ACCOUNT_KEY, Catalog, View};
 
 /// A relation with its named columns.
@@ -85,7 +85,8 @@ fn output_order(items: &[OrderItem], columns: &[Col]) -> Parsed<Vec<SortKey>> {
     for item in items {
         let name = &item.column.name;
         let Some(col) = columns.iter().find(|c| c.name == *name && item.column.table.is_none()) else {
-            let help = did_you_mean(name, columns.iter().map(|c| c.name.as_str())).map_or("name an output column".to_owned(), |n| format!("write `{n}`"));
+            let help = did_you_mean(name, columns.iter().map(|c| c.name.as_str()))
+                .map_or("name an output column".to_owned(), |n| format!("write `{n}`"));
             return refuse(item.column.pos, format!("`{name}` is no output of this query"), help);
         };
         order.push(sort_key(item, col, false)?);
@@ -97,7 +98,11 @@ fn output_order(items: &[OrderItem], columns: &[Col]) -> Parsed<Vec<SortKey>> {
 fn sort_key(item: &OrderItem, col: &Col, strict: bool) -> Parsed<SortKey> {
     if strict && col.nullable && item.nulls_first.is_none() {
         let help = format!("write `{}{} NULLS LAST`", item.column.name, if item.descending { " DESC" } else { "" });
-        return refuse(item.column.pos, format!("ORDER BY `{}`, which may be NULL: engines put NULL at different ends", item.column.name), help);
+        return refuse(
+            item.column.pos,
+            format!("ORDER BY `{}`, which may be NULL: engines put NULL at different ends", item.column.name),
+            help,
+        );
     }
     Ok(SortKey { id: col.id, descending: item.descending, nulls_first: item.nulls_first.unwrap_or(false) })
 }
@@ -221,7 +226,11 @@ impl Binder<'_> {
         let mut columns: Vec<Col> = arms.first().map(|(_, b)| b.columns.clone()).unwrap_or_default();
         for (pos, arm) in &arms {
             if arm.columns.len() != columns.len() {
-                return refuse(*pos, format!("UNION ALL of {} and {} columns", columns.len(), arm.columns.len()), "select the same columns in every part");
+                return refuse(
+                    *pos,
+                    format!("UNION ALL of {} and {} columns", columns.len(), arm.columns.len()),
+                    "select the same columns in every part",
+                );
             }
             for (col, other) in columns.iter_mut().zip(&arm.columns) {
                 col.ty = union_type(*pos, col, other)?;
@@ -332,7 +341,11 @@ impl Binder<'_> {
             self.used(*r);
         }
         if pairs.is_empty() {
-            return refuse(join.on.pos, "ON without the equality of two columns", "join on a column that both sides have: ON a.x = b.x AND ...");
+            return refuse(
+                join.on.pos,
+                "ON without the equality of two columns",
+                "join on a column that both sides have: ON a.x = b.x AND ...",
+            );
         }
         let keys = joined_keys(&left.keys, &right.keys, &pairs);
         if join.left
@@ -348,7 +361,8 @@ impl Binder<'_> {
 
     /// WHERE: conditions on the row, then EXISTS.
     fn filter(&mut self, mut bound: Bound, filter: &Expr, scope: &Scope) -> Parsed<Bound> {
-        let (exists, plain): (Vec<&Expr>, Vec<&Expr>) = conjuncts(filter).into_iter().partition(|e| matches!(e.kind, ExprKind::Exists { .. }));
+        let (exists, plain): (Vec<&Expr>, Vec<&Expr>) =
+            conjuncts(filter).into_iter().partition(|e| matches!(e.kind, ExprKind::Exists { .. }));
         let mut terms = Vec::new();
         for term in plain {
             terms.push(ExprBinder::row(self, scope).condition(term)?);
@@ -367,7 +381,11 @@ impl Binder<'_> {
     fn exists(&mut self, select: &Select, outer: &Scope, pos: Pos) -> Parsed<(Rel, Vec<(ColId, ColId)>)> {
         let one = matches!(select.items.as_slice(), [Item::Expr { expr: Expr { kind: ExprKind::Literal(_), .. }, alias: None }]);
         if !one || select.distinct || !select.group.is_empty() || select.having.is_some() {
-            return refuse(pos, "EXISTS over something other than SELECT 1 FROM ... WHERE ...", "write EXISTS (SELECT 1 FROM ... WHERE ...)");
+            return refuse(
+                pos,
+                "EXISTS over something other than SELECT 1 FROM ... WHERE ...",
+                "write EXISTS (SELECT 1 FROM ... WHERE ...)",
+            );
         }
         let (bound, scope) = self.tables(select, Some(outer))?;
         let mut pairs = Vec::new();
@@ -404,7 +422,9 @@ impl Binder<'_> {
         if let Some(filter) = &select.filter {
             bound = self.filter(bound, filter, &scope)?;
         }
-        let grouped = !select.group.is_empty() || select.having.is_some() || select.items.iter().any(|i| matches!(i, Item::Expr { expr, .. } if has_aggregate(expr)));
+        let grouped = !select.group.is_empty()
+            || select.having.is_some()
+            || select.items.iter().any(|i| matches!(i, Item::Expr { expr, .. } if has_aggregate(expr)));
         let (bound, items) = if grouped { self.grouped(bound, select, &scope)? } else { self.plain(bound, select, &scope)? };
         let bound = self.project(bound, items);
         if !select.distinct {
@@ -581,11 +601,17 @@ fn correlation(term: &Expr, scope: &Scope) -> Parsed<Option<(ColId, ColId)>> {
 fn check_having(term: &Expr, select: &Select) -> Parsed<()> {
     for name in column_names(term) {
         let hides = |item: &Item| match item {
-            Item::Expr { expr, alias: Some(alias) } => alias.text == name.name && !matches!(&expr.kind, ExprKind::Column(c) if c.name == name.name),
+            Item::Expr { expr, alias: Some(alias) } => {
+                alias.text == name.name && !matches!(&expr.kind, ExprKind::Column(c) if c.name == name.name)
+            }
             _ => false,
         };
         if name.table.is_none() && select.items.iter().any(hides) {
-            return refuse(name.pos, format!("`{}` in HAVING is a column and an alias", name.name), "write the column with its table, or choose another alias");
+            return refuse(
+                name.pos,
+                format!("`{}` in HAVING is a column and an alias", name.name),
+                "write the column with its table, or choose another alias",
+            );
         }
     }
     Ok(())
@@ -605,7 +631,12 @@ fn has_aggregate(expr: &Expr) -> bool {
 /// The expressions directly inside one; not those of windows and EXISTS.
 fn children(expr: &Expr) -> Vec<&Expr> {
     match &expr.kind {
-        ExprKind::Column(_) | ExprKind::Literal(_) | ExprKind::Decimal(_) | ExprKind::Null | ExprKind::Window { .. } | ExprKind::Exists { .. } => Vec::new(),
+        ExprKind::Column(_)
+        | ExprKind::Literal(_)
+        | ExprKind::Decimal(_)
+        | ExprKind::Null
+        | ExprKind::Window { .. }
+        | ExprKind::Exists { .. } => Vec::new(),
         ExprKind::And(parts) | ExprKind::Or(parts) | ExprKind::Concat(parts) | ExprKind::Coalesce(parts) => parts.iter().collect(),
         ExprKind::Not(a) | ExprKind::Negate(a) | ExprKind::IsNull(a, _) | ExprKind::Cast(a, _) => vec![a],
         ExprKind::IsBoolean { expr, .. } | ExprKind::In { expr, .. } | ExprKind::Like { expr, .. } => vec![expr],
@@ -625,7 +656,8 @@ fn union_type(pos: Pos, col: &Col, other: &Col) -> Parsed<Ty> {
         (Ty::Bigint | Ty::Small, Ty::Bigint | Ty::Small) => Ok(Ty::Bigint),
         (a, b) => {
             let target = if a.is_integer() && b.is_integer() { "BIGINT" } else { "one type" };
-            let help = format!("cast both to {target}; a missing value is CAST(NULL AS {})", if a == Ty::Null { b.name() } else { a.name() });
+            let help =
+                format!("cast both to {target}; a missing value is CAST(NULL AS {})", if a == Ty::Null { b.name() } else { a.name() });
             refuse(pos, format!("UNION ALL puts {} and {} into the column `{}`", a.name(), b.name(), col.name), help)
         }
     }
@@ -636,7 +668,11 @@ pub(super) fn window_order(items: &[OrderItem], scope: &Scope) -> Parsed<Vec<Sor
     let mut order = Vec::new();
     for item in items {
         let Found::Here(col) = scope.find(&item.column)? else {
-            return refuse(item.column.pos, format!("`{}` belongs to the query around", item.column.name), "order by a column of this query");
+            return refuse(
+                item.column.pos,
+                format!("`{}` belongs to the query around", item.column.name),
+                "order by a column of this query",
+            );
         };
         order.push(sort_key(item, col, true)?);
     }

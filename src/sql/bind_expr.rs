@@ -134,7 +134,11 @@ impl<'b, 'a, 's, 'c> ExprBinder<'b, 'a, 's, 'c> {
             ExprKind::Like { expr, pattern, negated } => {
                 let value = self.scalar(expr)?;
                 if value.ty != Ty::Text {
-                    return refuse(pos, format!("LIKE on {}", value.ty.name()), "LIKE compares STRING: write CAST(x AS STRING), or compare with =");
+                    return refuse(
+                        pos,
+                        format!("LIKE on {}", value.ty.name()),
+                        "LIKE compares STRING: write CAST(x AS STRING), or compare with =",
+                    );
                 }
                 let nullable = value.nullable;
                 let test = Scalar::boolean(Op::Like(Box::new(value), Pattern::new(pattern)), nullable);
@@ -256,7 +260,11 @@ impl<'b, 'a, 's, 'c> ExprBinder<'b, 'a, 's, 'c> {
 
     fn aggregate(&mut self, pos: Pos, func: AggregateFunc, arg: Option<&Expr>, distinct: bool, filter: Option<&Expr>) -> Parsed<Scalar> {
         if !matches!(self.calls, Calls::Groups(_)) {
-            return refuse(pos, "an aggregate in WHERE, ON or inside another call", "aggregate in a derived table or WITH, or move the condition to HAVING");
+            return refuse(
+                pos,
+                "an aggregate in WHERE, ON or inside another call",
+                "aggregate in a derived table or WITH, or move the condition to HAVING",
+            );
         }
         let arg = arg.map(|e| Ok((e.pos, self.argument(e)?))).transpose()?;
         let filter = filter.map(|e| ExprBinder::row(self.binder, self.scope).condition(e)).transpose()?;
@@ -289,7 +297,11 @@ impl<'b, 'a, 's, 'c> ExprBinder<'b, 'a, 's, 'c> {
 
     fn window(&mut self, pos: Pos, func: WindowFunc, arg: Option<&Expr>, partition: &[ColumnName], order: &[OrderItem]) -> Parsed<Scalar> {
         if !matches!(self.calls, Calls::Windows(..)) {
-            return refuse(pos, "a window in WHERE, ON, or beside aggregates", "compute it in a derived table or WITH, and filter its column outside");
+            return refuse(
+                pos,
+                "a window in WHERE, ON, or beside aggregates",
+                "compute it in a derived table or WITH, and filter its column outside",
+            );
         }
         let arg = arg.map(|e| Ok((e.pos, self.argument(e)?))).transpose()?;
         let (ty, nullable) = match (func, &arg) {
@@ -388,13 +400,21 @@ fn arith(pos: Pos, op: ArithOp, a: Scalar, b: Scalar) -> Parsed<Scalar> {
     }
     if a.ty.is_unsigned() || b.ty.is_unsigned() {
         let name = if a.ty.is_unsigned() { a.ty.name() } else { b.ty.name() };
-        return refuse(pos, format!("arithmetic on {name}: engines wrap, fail or widen"), "write CAST(x AS BIGINT) around the unsigned operand");
+        return refuse(
+            pos,
+            format!("arithmetic on {name}: engines wrap, fail or widen"),
+            "write CAST(x AS BIGINT) around the unsigned operand",
+        );
     }
     let ty = match (a.ty, b.ty) {
         (Ty::Bigint, Ty::Bigint | Ty::Small) | (Ty::Small, Ty::Bigint) => Ty::Bigint,
         (Ty::Double, Ty::Double | Ty::Small | Ty::Decimal) | (Ty::Small | Ty::Decimal, Ty::Double) => Ty::Double,
         (Ty::Small, Ty::Small) => {
-            return refuse(pos, "arithmetic on integer literals alone: 32 bits in some engines", "write the result, or CAST one side AS BIGINT");
+            return refuse(
+                pos,
+                "arithmetic on integer literals alone: 32 bits in some engines",
+                "write the result, or CAST one side AS BIGINT",
+            );
         }
         (Ty::Bigint | Ty::Small | Ty::Decimal, Ty::Double | Ty::Decimal | Ty::Bigint | Ty::Small) | (Ty::Double, Ty::Bigint) => {
             return refuse(pos, format!("arithmetic on {} and {}", a.ty.name(), b.ty.name()), "write CAST(x AS DOUBLE) around both");
@@ -428,7 +448,9 @@ fn time_arith(pos: Pos, op: ArithOp, a: Scalar, b: Scalar) -> Parsed<Scalar> {
     let ty = match (op, a.ty, b.ty) {
         (ArithOp::Sub, Ty::Timestamp, Ty::Timestamp) => Ty::Interval,
         (ArithOp::Add | ArithOp::Sub, Ty::Timestamp, Ty::Interval) if matches!(b.op, Op::Micros(_)) => Ty::Timestamp,
-        (ArithOp::Add, Ty::Interval, Ty::Timestamp) => return refuse(pos, "an interval before an instant", "write the instant first: t + INTERVAL 'n days'"),
+        (ArithOp::Add, Ty::Interval, Ty::Timestamp) => {
+            return refuse(pos, "an interval before an instant", "write the instant first: t + INTERVAL 'n days'");
+        }
         _ => {
             return refuse(
                 pos,

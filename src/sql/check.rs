@@ -68,7 +68,8 @@ fn map_reduce(query: &str) -> Parsed<Option<MapReduce>> {
     let Some(first) = tokens.first() else {
         return refuse(Pos { line: 1, column: 1 }, "no query after the front matter", "write SELECT or WITH ... SELECT");
     };
-    let word = |i: usize, wanted: &str| tokens.get(i).is_some_and(|t| matches!(&t.token, Token::Word(w) if w.value.eq_ignore_ascii_case(wanted)));
+    let word =
+        |i: usize, wanted: &str| tokens.get(i).is_some_and(|t| matches!(&t.token, Token::Word(w) if w.value.eq_ignore_ascii_case(wanted)));
     if !(word(0, "with") && word(1, "mapped") && word(2, "as") && matches!(tokens.get(3).map(|t| &t.token), Some(Token::LParen))) {
         return Ok(None);
     }

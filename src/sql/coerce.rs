@@ -66,7 +66,7 @@ fn compare_help(a: Ty, b: Ty) -> &'static str {
 ///
 /// # Errors
 /// Branches that engines give different types.
-pub(super) fn common_type(pos: Pos, what: &str, branches: &mut Vec<Scalar>) -> Parsed<Ty> {
+pub(super) fn common_type(pos: Pos, what: &str, branches: &mut [Scalar]) -> Parsed<Ty> {
     let types: Vec<Ty> = branches.iter().map(|b| b.ty).filter(|ty| *ty != Ty::Null).collect();
     let Some(first) = types.first().copied() else {
         return refuse(pos, format!("{what} of NULL alone"), "write CAST(NULL AS STRING), or another type");

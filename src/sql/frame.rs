@@ -7,8 +7,8 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType as ArrowType, Field, Schema, TimeUnit as ArrowUnit};
 use polars::prelude::{
-    BooleanChunked, Column, DataFrame, DataType, Float64Chunked, Int64Chunked, IntoColumn, IntoSeries, NewChunkedArray, StringChunked, TimeUnit,
-    UInt32Chunked, UInt64Chunked,
+    BooleanChunked, Column, DataFrame, DataType, Float64Chunked, Int64Chunked, IntoColumn, IntoSeries, NewChunkedArray, StringChunked,
+    TimeUnit, UInt32Chunked, UInt64Chunked,
 };
 
 use super::SqlError;
@@ -55,7 +55,9 @@ fn column(field: &Field, arrays: &[&ArrayRef]) -> Result<Column, SqlError> {
         ArrowType::Float64 => copied!(Float64Chunked, Float64Array, field, arrays),
         ArrowType::Boolean => copied!(BooleanChunked, BooleanArray, field, arrays),
         ArrowType::Utf8 => copied!(StringChunked, StringArray, field, arrays),
-        ArrowType::Timestamp(ArrowUnit::Microsecond, None) => copied!(Int64Chunked, TimestampMicrosecondArray, field, arrays).cast(&instant())?,
+        ArrowType::Timestamp(ArrowUnit::Microsecond, None) => {
+            copied!(Int64Chunked, TimestampMicrosecondArray, field, arrays).cast(&instant())?
+        }
         other => return Err(unknown(field.name(), other)),
     };
     Ok(series.into_column())

@@ -65,13 +65,20 @@ impl Prover {
             Rel::Window { input, windows } => {
                 let mut spread = self.rel(input)?;
                 for window in windows {
-                    spread = together(spread, &window.partition.iter().copied().collect(), window.pos, "a window without the account in PARTITION BY")?;
+                    spread = together(
+                        spread,
+                        &window.partition.iter().copied().collect(),
+                        window.pos,
+                        "a window without the account in PARTITION BY",
+                    )?;
                 }
                 Ok(spread)
             }
             Rel::Project { input, items } => {
                 let spread = self.rel(input)?;
-                Ok(renamed(spread, |old| items.iter().filter(|(_, s)| matches!(s.op, Op::Column(c) if c == old)).map(|(new, _)| *new).collect()))
+                Ok(renamed(spread, |old| {
+                    items.iter().filter(|(_, s)| matches!(s.op, Op::Column(c) if c == old)).map(|(new, _)| *new).collect()
+                }))
             }
             Rel::Distinct { input, columns, pos } => {
                 together(self.rel(input)?, &columns.iter().copied().collect(), *pos, "DISTINCT without the account among the outputs")
@@ -136,9 +143,11 @@ fn join(left: Spread, right: Spread, outer: bool, keys: &[(ColId, ColId)], pos: 
         (Spread::Whole, Spread::Whole) => Ok(Spread::Whole),
         (Spread::Parts(pairs), Spread::Whole) => Ok(Spread::Parts(pairs)),
         (Spread::Whole, Spread::Parts(pairs)) if !outer => Ok(Spread::Parts(pairs)),
-        (Spread::Whole, Spread::Parts(_)) => {
-            refuse(pos, "LEFT JOIN of accounts to rows that every partition repeats", "put the account's view on the left, or declare `grain = \"run\"`")
-        }
+        (Spread::Whole, Spread::Parts(_)) => refuse(
+            pos,
+            "LEFT JOIN of accounts to rows that every partition repeats",
+            "put the account's view on the left, or declare `grain = \"run\"`",
+        ),
         (Spread::Parts(l), Spread::Parts(r)) if keyed(&l, &r, keys) => {
             // The right side of a LEFT JOIN may be NULL: its columns name no account.
             Ok(Spread::Parts(if outer { l } else { l.union(&r).copied().collect() }))
@@ -152,8 +161,10 @@ fn exists(outer: Spread, inner: &Spread, keys: &[(ColId, ColId)], pos: Pos) -> P
         (_, Spread::Whole) => Ok(outer),
         (Spread::Parts(o), Spread::Parts(i)) if keyed(o, i, keys) => Ok(outer),
         (Spread::Parts(_), Spread::Parts(_)) => refuse(pos, "EXISTS that looks at rows of other accounts", HELP),
-        (Spread::Whole, Spread::Parts(_)) => {
-            refuse(pos, "EXISTS on accounts around rows that every partition repeats", "select from the account's view, or declare `grain = \"run\"`")
-        }
+        (Spread::Whole, Spread::Parts(_)) => refuse(
+            pos,
+            "EXISTS on accounts around rows that every partition repeats",
+            "select from the account's view, or declare `grain = \"run\"`",
+        ),
     }
 }

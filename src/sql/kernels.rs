@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 
 use polars::prelude::{
-    BooleanChunked, ChunkFull, Column, DataType, Expr, Field, Float64Chunked, Int64Chunked, IntoSeries, PolarsError, PolarsResult,
-    Series, TimeUnit,
+    BooleanChunked, ChunkFull, Column, DataType, Expr, Field, Float64Chunked, Int64Chunked, IntoSeries, PolarsError, PolarsResult, Series,
+    TimeUnit,
 };
 
 use super::ast::ArithOp;
@@ -152,12 +152,20 @@ pub(super) enum Members {
 pub(super) fn is_in(anchor: Expr, value: Expr, members: Members, null: bool) -> Expr {
     kernel(anchor, &[value], DataType::Boolean, move |length, operands| {
         let Some(series) = operands.first() else { return Err(value_error("IN without a value")) };
-        let answer = |found: bool| if found { Some(true) } else if null { None } else { Some(false) };
+        let answer = |found: bool| {
+            if found {
+                Some(true)
+            } else if null {
+                None
+            } else {
+                Some(false)
+            }
+        };
         let values: Vec<Option<bool>> = match &members {
             Members::Integers(set) => series.to_physical_repr().i64()?.iter().map(|v| v.and_then(|v| answer(set.contains(&v)))).collect(),
             Members::Texts(set) => series.str()?.iter().map(|v| v.and_then(|v| answer(set.contains(v)))).collect(),
             #[expect(clippy::float_cmp, reason = "SQL's `=` on DOUBLE")]
-            Members::Doubles(list) => series.f64()?.iter().map(|v| v.and_then(|v| answer(list.iter().any(|m| *m == v)))).collect(),
+            Members::Doubles(list) => series.f64()?.iter().map(|v| v.and_then(|v| answer(list.contains(&v)))).collect(),
         };
         Ok(repeated(length, values).collect::<BooleanChunked>().into_series())
     })

@@ -125,7 +125,15 @@ mod tests {
 
     #[test]
     fn other_forms_are_no_instants() {
-        for text in ["2026-01-01", "2026-01-01T00:00:00", "2026-02-29 00:00:00", "2026-01-01 24:00:00", "2026-01-01 00:00:00+02:00", "2026-1-1 00:00:00", "2026-01-01 00:00:00."] {
+        for text in [
+            "2026-01-01",
+            "2026-01-01T00:00:00",
+            "2026-02-29 00:00:00",
+            "2026-01-01 24:00:00",
+            "2026-01-01 00:00:00+02:00",
+            "2026-1-1 00:00:00",
+            "2026-01-01 00:00:00.",
+        ] {
             assert_eq!(parse_timestamp(text), None, "{text}");
         }
         assert_eq!(timestamp_text(i64::MAX), None);
@@ -155,7 +163,13 @@ mod tests {
         ] {
             assert_eq!(render(&literal).as_deref(), Some(text));
         }
-        for literal in [Literal::Text("a\\b".into()), Literal::Double(f64::NAN), Literal::Days(1_000_000), Literal::Timestamp(i64::MAX), Literal::Integer(i64::MIN)] {
+        for literal in [
+            Literal::Text("a\\b".into()),
+            Literal::Double(f64::NAN),
+            Literal::Days(1_000_000),
+            Literal::Timestamp(i64::MAX),
+            Literal::Integer(i64::MIN),
+        ] {
             assert_eq!(render(&literal), None, "{literal:?}");
         }
     }

@@ -13,7 +13,7 @@ use polars::prelude::{
 use super::ast::WindowFunc;
 use super::kernels;
 use super::lower_expr::{col, dtype, lower, name, null, predicate};
-use super::plan::{Aggregate, ColId, Col, Measure, Op, Plan, Rel, ScanColumn, Scalar, SortKey, Ty, Window};
+use super::plan::{Aggregate, Col, ColId, Measure, Op, Plan, Rel, Scalar, ScanColumn, SortKey, Ty, Window};
 use super::types::Type;
 use super::{SqlError, Tables};
 

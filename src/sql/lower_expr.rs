@@ -158,9 +158,7 @@ impl Lowerer<'_> {
     fn cast(&self, inner: &Scalar, to: Ty, guard: Option<&Expr>) -> Expr {
         let expr = self.scalar(inner, guard);
         match (inner.ty, to) {
-            (Ty::Boolean, Ty::Text) => {
-                when(expr.clone()).then(lit("true")).when(expr.not()).then(lit("false")).otherwise(null(Ty::Text))
-            }
+            (Ty::Boolean, Ty::Text) => when(expr.clone()).then(lit("true")).when(expr.not()).then(lit("false")).otherwise(null(Ty::Text)),
             _ => expr.cast(dtype(to)),
         }
     }

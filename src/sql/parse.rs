@@ -89,13 +89,19 @@ pub(super) fn tokens(text: &str) -> Parsed<Vec<TokenWithSpan>> {
 fn check_token(token: &TokenWithSpan, after_literal: bool) -> Parsed<bool> {
     let at = start_of(token);
     match &token.token {
-        Token::Whitespace(Whitespace::MultiLineComment(_)) => refuse(at, "`/* */` comments nest differently elsewhere", "write `-- ` comments"),
-        Token::Whitespace(_) | Token::EOF => Ok(false),
-        Token::SingleQuotedString(text) if text.contains('\\') => {
-            refuse(at, "`\\` in a literal means different texts in different engines", "compare with a stored column, or match around it with LIKE and `_`")
+        Token::Whitespace(Whitespace::MultiLineComment(_)) => {
+            refuse(at, "`/* */` comments nest differently elsewhere", "write `-- ` comments")
         }
+        Token::Whitespace(_) | Token::EOF => Ok(false),
+        Token::SingleQuotedString(text) if text.contains('\\') => refuse(
+            at,
+            "`\\` in a literal means different texts in different engines",
+            "compare with a stored column, or match around it with LIKE and `_`",
+        ),
         Token::SingleQuotedString(text) if text.contains('\0') => refuse(at, "NUL in a literal", "remove the character"),
-        Token::SingleQuotedString(_) if after_literal => refuse(at, "two literals side by side", "write one literal, or join them with `||`"),
+        Token::SingleQuotedString(_) if after_literal => {
+            refuse(at, "two literals side by side", "write one literal, or join them with `||`")
+        }
         Token::Word(word) if word.quote_style.is_some() => {
             refuse(at, format!("`{}` is quoted: some engines read it as text", word.value), "write a plain lower-case name")
         }
@@ -132,7 +138,11 @@ impl Reader<'_> {
         if let Some(with) = &query.with {
             let sql::With { with_token, recursive, cte_tables } = with;
             if *recursive {
-                return refuse(pos(with_token.0.span.start), "recursive WITH", "read a table that `resolve` has closed, such as `group_reach`");
+                return refuse(
+                    pos(with_token.0.span.start),
+                    "recursive WITH",
+                    "read a table that `resolve` has closed, such as `group_reach`",
+                );
             }
             for cte in cte_tables {
                 ctes.push(self.cte(cte)?);
@@ -257,9 +267,14 @@ impl Reader<'_> {
             return refuse(pos(window.0.span.start), "WINDOW", "write the window inside OVER (...)");
         }
         let clean = select_modifiers.is_none() && top.is_none() && exclude.is_none() && into.is_none() && prewhere.is_none();
-        let plain = lateral_views.is_empty() && connect_by.is_empty() && cluster_by.is_empty() && distribute_by.is_empty() && sort_by.is_empty();
+        let plain =
+            lateral_views.is_empty() && connect_by.is_empty() && cluster_by.is_empty() && distribute_by.is_empty() && sort_by.is_empty();
         if !clean || !plain || value_table_mode.is_some() || *flavor != sql::SelectFlavor::Standard {
-            return refuse(at, "a clause of SELECT that the check language does not have", "keep to SELECT, FROM, JOIN, WHERE, GROUP BY, HAVING");
+            return refuse(
+                at,
+                "a clause of SELECT that the check language does not have",
+                "keep to SELECT, FROM, JOIN, WHERE, GROUP BY, HAVING",
+            );
         }
         let (from, joins) = self.from(from, at)?;
         Ok(Select {
@@ -344,11 +359,19 @@ impl Reader<'_> {
         let (left, constraint) = match join_operator {
             sql::JoinOperator::Join(c) | sql::JoinOperator::Inner(c) if !global => (false, c),
             sql::JoinOperator::Left(c) | sql::JoinOperator::LeftOuter(c) if !global => (true, c),
-            sql::JoinOperator::Right(_) | sql::JoinOperator::RightOuter(_) => return refuse(here, "RIGHT JOIN", "swap the sides and write LEFT JOIN"),
-            sql::JoinOperator::FullOuter(_) => return refuse(here, "FULL JOIN", "write LEFT JOIN, and UNION ALL the rows that are only on the right (NOT EXISTS)"),
+            sql::JoinOperator::Right(_) | sql::JoinOperator::RightOuter(_) => {
+                return refuse(here, "RIGHT JOIN", "swap the sides and write LEFT JOIN");
+            }
+            sql::JoinOperator::FullOuter(_) => {
+                return refuse(here, "FULL JOIN", "write LEFT JOIN, and UNION ALL the rows that are only on the right (NOT EXISTS)");
+            }
             sql::JoinOperator::CrossJoin(_) => return refuse(here, "CROSS JOIN", "join on the equality of a column"),
-            sql::JoinOperator::Semi(_) | sql::JoinOperator::LeftSemi(_) => return refuse(here, "SEMI JOIN", "write WHERE EXISTS (SELECT 1 ...)"),
-            sql::JoinOperator::Anti(_) | sql::JoinOperator::LeftAnti(_) => return refuse(here, "ANTI JOIN", "write WHERE NOT EXISTS (SELECT 1 ...)"),
+            sql::JoinOperator::Semi(_) | sql::JoinOperator::LeftSemi(_) => {
+                return refuse(here, "SEMI JOIN", "write WHERE EXISTS (SELECT 1 ...)");
+            }
+            sql::JoinOperator::Anti(_) | sql::JoinOperator::LeftAnti(_) => {
+                return refuse(here, "ANTI JOIN", "write WHERE NOT EXISTS (SELECT 1 ...)");
+            }
             _ => return refuse(here, "a join that the check language does not have", "write JOIN or LEFT JOIN ... ON ..."),
         };
         match constraint {
@@ -387,7 +410,8 @@ impl Reader<'_> {
     pub(super) fn order_item(&self, item: &sql::OrderByExpr) -> Parsed<OrderItem> {
         let sql::OrderByExpr { expr, options, with_fill } = item;
         let sql::OrderByOptions { sort, nulls_first } = options;
-        let column = self.column(expr, "ORDER BY on something other than a column", "compute it in a derived table, and order by its column")?;
+        let column =
+            self.column(expr, "ORDER BY on something other than a column", "compute it in a derived table, and order by its column")?;
         let descending = match sort {
             None | Some(sql::OrderBySort::Asc) => false,
             Some(sql::OrderBySort::Desc) => true,
@@ -430,7 +454,11 @@ impl Reader<'_> {
             return refuse(at, format!("`{}` is quoted: some engines read it as text", ident.value), "write a plain lower-case name");
         }
         if ident.value.chars().any(|c| c.is_ascii_uppercase()) {
-            return refuse(at, format!("`{}` has upper-case letters", ident.value), format!("write `{}`", ident.value.to_ascii_lowercase()));
+            return refuse(
+                at,
+                format!("`{}` has upper-case letters", ident.value),
+                format!("write `{}`", ident.value.to_ascii_lowercase()),
+            );
         }
         Ok(Name { pos: at, text: ident.value.clone() })
     }
@@ -450,7 +478,8 @@ impl Reader<'_> {
 }
 
 fn plain_wildcard(options: &sql::WildcardAdditionalOptions) -> bool {
-    let sql::WildcardAdditionalOptions { wildcard_token: _, opt_ilike, opt_exclude, opt_except, opt_replace, opt_rename, opt_alias } = options;
+    let sql::WildcardAdditionalOptions { wildcard_token: _, opt_ilike, opt_exclude, opt_except, opt_replace, opt_rename, opt_alias } =
+        options;
     let none = opt_ilike.is_none() && opt_exclude.is_none() && opt_except.is_none();
     none && opt_replace.is_none() && opt_rename.is_none() && opt_alias.is_none()
 }

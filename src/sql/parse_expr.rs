@@ -83,7 +83,9 @@ impl Converter<'_> {
             sql::Expr::In { .. } => self.refuse("GLOBAL IN", "write IN"),
             sql::Expr::ILike { .. } => self.refuse("ILIKE", "compare the stored `*_norm` column with LIKE"),
             sql::Expr::Like { .. } => self.refuse("LIKE with ESCAPE or ANY", "write LIKE with `%` and `_` alone"),
-            sql::Expr::SimilarTo { .. } | sql::Expr::RLike { .. } => self.refuse("a regular expression", "write LIKE, or IN with the values"),
+            sql::Expr::SimilarTo { .. } | sql::Expr::RLike { .. } => {
+                self.refuse("a regular expression", "write LIKE, or IN with the values")
+            }
             sql::Expr::IsDistinctFrom(..) | sql::Expr::IsNotDistinctFrom(..) => {
                 self.refuse("IS [NOT] DISTINCT FROM", "write `a = b OR (a IS NULL AND b IS NULL)`")
             }
@@ -110,17 +112,19 @@ impl Converter<'_> {
             sql::Value::Boolean(value) => Ok(ExprKind::Literal(Literal::Boolean(*value))),
             sql::Value::Null => Ok(ExprKind::Null),
             sql::Value::Placeholder(name) => self.parameter(name),
-            other => self.refuse(format!("the literal `{other}`"), "write 'text', a number, TRUE, FALSE, NULL, TIMESTAMP '...' or INTERVAL '...'"),
+            other => self
+                .refuse(format!("the literal `{other}`"), "write 'text', a number, TRUE, FALSE, NULL, TIMESTAMP '...' or INTERVAL '...'"),
         }
     }
 
     fn parameter(&self, placeholder: &str) -> Parsed<ExprKind> {
         let name = placeholder.trim_start_matches(':');
         match self.reader.params.get(name) {
-            Some(Literal::Text(text)) if text.contains(['\\', '\0']) => {
-                self.refuse(format!("the value of `:{name}` contains `\\` or NUL"), "other engines read it differently: choose another value")
+            Some(Literal::Text(text)) if text.contains(['\\', '\0']) => self
+                .refuse(format!("the value of `:{name}` contains `\\` or NUL"), "other engines read it differently: choose another value"),
+            Some(Literal::Double(value)) if !value.is_finite() => {
+                self.refuse(format!("the value of `:{name}` is not finite"), "give a number")
             }
-            Some(Literal::Double(value)) if !value.is_finite() => self.refuse(format!("the value of `:{name}` is not finite"), "give a number"),
             Some(value) => Ok(ExprKind::Literal(value.clone())),
             None if placeholder.starts_with(':') => {
                 let known: Vec<&str> = self.reader.params.keys().map(String::as_str).collect();
@@ -141,7 +145,9 @@ impl Converter<'_> {
         }
         let significant = digits.split(['e', 'E']).next().unwrap_or_default().trim_start_matches(['0', '.']).replace('.', "").len();
         match digits.parse::<f64>() {
-            Ok(n) if n.is_finite() && significant <= 15 => Ok(if exponent { ExprKind::Literal(Literal::Double(n)) } else { ExprKind::Decimal(n) }),
+            Ok(n) if n.is_finite() && significant <= 15 => {
+                Ok(if exponent { ExprKind::Literal(Literal::Double(n)) } else { ExprKind::Decimal(n) })
+            }
             _ => self.refuse(format!("`{digits}` has more digits than a DOUBLE holds"), "write at most 15 digits"),
         }
     }
@@ -163,7 +169,8 @@ impl Converter<'_> {
     fn interval(&self, interval: &sql::Interval) -> Parsed<ExprKind> {
         let sql::Interval { value, leading_field, leading_precision, last_field, fractional_seconds_precision } = interval;
         let help = "write INTERVAL 'n days' or INTERVAL 'n hours'";
-        let plain = leading_field.is_none() && leading_precision.is_none() && last_field.is_none() && fractional_seconds_precision.is_none();
+        let plain =
+            leading_field.is_none() && leading_precision.is_none() && last_field.is_none() && fractional_seconds_precision.is_none();
         if let sql::Expr::Value(value) = value.as_ref()
             && let sql::Value::SingleQuotedString(text) = &value.value
             && plain
@@ -298,18 +305,20 @@ impl Converter<'_> {
                 _ => self.refuse("NULLIF without two arguments", "write NULLIF(a, b)"),
             },
             ("coalesce" | "nullif", _) => self.refuse(format!("`{name}` with {} arguments", args.len()), "write two"),
-            ("lower" | "upper" | "initcap", _) => {
-                self.refuse(format!("`{name}`: engines fold letters differently"), "compare the stored `*_norm` column, folded once at import")
-            }
+            ("lower" | "upper" | "initcap", _) => self
+                .refuse(format!("`{name}`: engines fold letters differently"), "compare the stored `*_norm` column, folded once at import"),
             ("now" | "current_date" | "current_timestamp" | "today", _) => {
                 self.refuse(format!("`{name}`: a check does not see the clock"), "write `:as_of`, or the row's `observed_at`")
             }
-            ("row_number" | "rank" | "dense_rank" | "lag" | "lead", _) => {
-                self.refuse(format!("`{name}` without OVER, or not in the language"), "write ROW_NUMBER() OVER (PARTITION BY ... ORDER BY ...)")
-            }
+            ("row_number" | "rank" | "dense_rank" | "lag" | "lead", _) => self.refuse(
+                format!("`{name}` without OVER, or not in the language"),
+                "write ROW_NUMBER() OVER (PARTITION BY ... ORDER BY ...)",
+            ),
             ("avg", _) => self.refuse("`avg`", "write SUM(CAST(x AS DOUBLE)) / NULLIF(CAST(COUNT(x) AS DOUBLE), 0)"),
             ("greatest" | "least" | "if" | "ifnull" | "nvl" | "isnull", _) => self.refuse(format!("`{name}`"), "write CASE or COALESCE"),
-            ("concat" | "concat_ws", _) => self.refuse(format!("`{name}`: engines differ on NULL"), "write `a || b`, with COALESCE(x, '') where x may be NULL"),
+            ("concat" | "concat_ws", _) => {
+                self.refuse(format!("`{name}`: engines differ on NULL"), "write `a || b`, with COALESCE(x, '') where x may be NULL")
+            }
             _ => self.refuse(
                 format!("the function `{name}`"),
                 "the language has COALESCE, NULLIF, CAST, COUNT, SUM, MIN, MAX and windows; anything else is computed at import",
@@ -366,7 +375,9 @@ impl Converter<'_> {
         let order: Vec<OrderItem> = order_by.iter().map(|item| self.reader.order_item(item)).collect::<Parsed<_>>()?;
         match (func == WindowFunc::RowNumber, order.is_empty()) {
             (true, true) => return self.refuse("ROW_NUMBER without ORDER BY", "order it by columns that end in the key of the rows"),
-            (false, false) => return self.refuse("ORDER BY in a window of COUNT, MIN or MAX", "leave ORDER BY out: the window is the whole partition"),
+            (false, false) => {
+                return self.refuse("ORDER BY in a window of COUNT, MIN or MAX", "leave ORDER BY out: the window is the whole partition");
+            }
             _ => {}
         }
         let help = "compute it in a derived table, and name its column here";

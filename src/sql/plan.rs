@@ -153,7 +153,9 @@ impl Scalar {
             }
             Op::Int(_) | Op::Double(_) | Op::Text(_) | Op::Bool(_) | Op::Micros(_) | Op::Null => {}
             Op::And(parts) | Op::Or(parts) | Op::Concat(parts) | Op::Coalesce(parts) => parts.iter().for_each(|p| p.columns(to)),
-            Op::Not(a) | Op::Negate(a) | Op::IsNull(a) | Op::IsTrue(a) | Op::IsFalse(a) | Op::Cast(a) | Op::In(a, ..) | Op::Like(a, _) => a.columns(to),
+            Op::Not(a) | Op::Negate(a) | Op::IsNull(a) | Op::IsTrue(a) | Op::IsFalse(a) | Op::Cast(a) | Op::In(a, ..) | Op::Like(a, _) => {
+                a.columns(to)
+            }
             Op::Compare(_, a, b) | Op::Arith(_, a, b) | Op::Nullif(a, b) => {
                 a.columns(to);
                 b.columns(to);
@@ -225,20 +227,63 @@ pub(super) enum Rel {
         account: Option<(ColId, ColId)>,
     },
     /// A CTE: its number, and (column here, column there).
-    Shared { cte: usize, columns: Vec<(ColId, ColId)> },
-    Join { left: Box<Rel>, right: Box<Rel>, outer: bool, keys: Vec<(ColId, ColId)>, residual: Vec<Scalar>, pos: Pos },
+    Shared {
+        cte: usize,
+        columns: Vec<(ColId, ColId)>,
+    },
+    Join {
+        left: Box<Rel>,
+        right: Box<Rel>,
+        outer: bool,
+        keys: Vec<(ColId, ColId)>,
+        residual: Vec<Scalar>,
+        pos: Pos,
+    },
     /// Keeps the rows for which every term is true.
-    Filter { input: Box<Rel>, terms: Vec<Scalar> },
+    Filter {
+        input: Box<Rel>,
+        terms: Vec<Scalar>,
+    },
     /// Keeps the rows of `input` that have (or, negated, lack) a partner; keys are (outer, inner).
-    Exists { input: Box<Rel>, inner: Box<Rel>, negated: bool, keys: Vec<(ColId, ColId)>, pos: Pos },
+    Exists {
+        input: Box<Rel>,
+        inner: Box<Rel>,
+        negated: bool,
+        keys: Vec<(ColId, ColId)>,
+        pos: Pos,
+    },
     /// Groups are (column here, column of the input).
-    Aggregate { input: Box<Rel>, groups: Vec<(ColId, ColId)>, aggregates: Vec<Aggregate>, pos: Pos },
-    Window { input: Box<Rel>, windows: Vec<Window> },
-    Project { input: Box<Rel>, items: Vec<(ColId, Scalar)> },
-    Distinct { input: Box<Rel>, columns: Vec<ColId>, pos: Pos },
+    Aggregate {
+        input: Box<Rel>,
+        groups: Vec<(ColId, ColId)>,
+        aggregates: Vec<Aggregate>,
+        pos: Pos,
+    },
+    Window {
+        input: Box<Rel>,
+        windows: Vec<Window>,
+    },
+    Project {
+        input: Box<Rel>,
+        items: Vec<(ColId, Scalar)>,
+    },
+    Distinct {
+        input: Box<Rel>,
+        columns: Vec<ColId>,
+        pos: Pos,
+    },
     /// Every input with its columns in the order of `ids`.
-    Union { inputs: Vec<(Rel, Vec<ColId>)>, ids: Vec<ColId>, pos: Pos },
-    Sort { input: Box<Rel>, order: Vec<SortKey>, limit: Option<u32>, pos: Pos },
+    Union {
+        inputs: Vec<(Rel, Vec<ColId>)>,
+        ids: Vec<ColId>,
+        pos: Pos,
+    },
+    Sort {
+        input: Box<Rel>,
+        order: Vec<SortKey>,
+        limit: Option<u32>,
+        pos: Pos,
+    },
 }
 
 /// A CTE, computed once if several places read it.

@@ -24,7 +24,11 @@ pub(super) fn render(text: &str, params: &BTreeMap<String, Literal>) -> Parsed<S
                 return refuse(at, format!("unknown parameter `:{}`", name.value), "declare it in the front matter");
             };
             let Some(value) = literal::render(value) else {
-                return refuse(at, format!("the value of `:{}` has no literal", name.value), "choose a value without `\\`, finite and in range");
+                return refuse(
+                    at,
+                    format!("the value of `:{}` has no literal", name.value),
+                    "choose a value without `\\`, finite and in range",
+                );
             };
             replaced.push((at, name.value.chars().count() + 1, value));
         }

@@ -48,9 +48,11 @@ pub fn assemble(draft: &mut Draft) -> Result<Tables, TooMany> {
     let entitlement_ix =
         dimension(draft, entitlements, &ENTITLEMENTS, &mut origins, &mut out.entitlements, |r| &r.native_id, |r, i| r.entitlement_ix = i)?;
     let resources = std::mem::take(&mut draft.resources);
-    let resource_ix = dimension(draft, resources, &RESOURCES, &mut origins, &mut out.resources, |r| &r.native_id, |r, i| r.resource_ix = i)?;
+    let resource_ix =
+        dimension(draft, resources, &RESOURCES, &mut origins, &mut out.resources, |r| &r.native_id, |r, i| r.resource_ix = i)?;
     let identities = std::mem::take(&mut draft.identities);
-    let identity_ix = dimension(draft, identities, &IDENTITIES, &mut origins, &mut out.identities, |r| &r.native_id, |r, i| r.identity_ix = i)?;
+    let identity_ix =
+        dimension(draft, identities, &IDENTITIES, &mut origins, &mut out.identities, |r| &r.native_id, |r, i| r.identity_ix = i)?;
     let systems = std::mem::take(&mut draft.systems);
     dimension(draft, systems, &SYSTEMS, &mut origins, &mut out.systems, |r| &r.system, |_, _| ())?;
     let exceptions = std::mem::take(&mut draft.exceptions);
@@ -103,15 +105,30 @@ pub fn assemble(draft: &mut Draft) -> Result<Tables, TooMany> {
         })
         .collect();
     dimension(draft, credentials, &CREDENTIALS, &mut origins, &mut out.credentials, |r| &r.native_id, |r, i| r.credential_ix = i)?;
-    out.statements = children(&STATEMENTS, &mut origins, &mut draft.statements, &entitlement_ix, |r, i| r.entitlement_ix = i, |r| {
-        (r.entitlement_ix, r.statement)
-    });
-    out.employments = children(&EMPLOYMENTS, &mut origins, &mut draft.employments, &identity_ix, |r, i| r.identity_ix = i, |r| {
-        (r.identity_ix, r.starts_at, r.employment.clone())
-    });
-    out.lifecycle = children(&LIFECYCLE, &mut origins, &mut draft.lifecycle, &identity_ix, |r, i| r.identity_ix = i, |r| {
-        (r.identity_ix, r.effective_at, r.kind.clone())
-    });
+    out.statements = children(
+        &STATEMENTS,
+        &mut origins,
+        &mut draft.statements,
+        &entitlement_ix,
+        |r, i| r.entitlement_ix = i,
+        |r| (r.entitlement_ix, r.statement),
+    );
+    out.employments = children(
+        &EMPLOYMENTS,
+        &mut origins,
+        &mut draft.employments,
+        &identity_ix,
+        |r, i| r.identity_ix = i,
+        |r| (r.identity_ix, r.starts_at, r.employment.clone()),
+    );
+    out.lifecycle = children(
+        &LIFECYCLE,
+        &mut origins,
+        &mut draft.lifecycle,
+        &identity_ix,
+        |r, i| r.identity_ix = i,
+        |r| (r.identity_ix, r.effective_at, r.kind.clone()),
+    );
     out.events = facts(
         &EVENTS,
         &mut origins,
@@ -146,7 +163,14 @@ fn placeholders(draft: &mut Draft) {
     }
     for (native_id, origin) in missing {
         let name_norm = text::norm(&native_id);
-        let row = GroupRow { name: Some(native_id.clone()), native_id, name_norm, kind: "group".to_owned(), attributes: marker(), ..GroupRow::default() };
+        let row = GroupRow {
+            name: Some(native_id.clone()),
+            native_id,
+            name_norm,
+            kind: "group".to_owned(),
+            attributes: marker(),
+            ..GroupRow::default()
+        };
         draft.groups.push(Drafted { row, origin });
     }
     let known: std::collections::HashSet<&str> = draft.entitlements.iter().map(|e| e.row.native_id.as_str()).collect();
@@ -157,7 +181,8 @@ fn placeholders(draft: &mut Draft) {
     for (native_id, origin) in missing {
         let name_norm = text::norm(&native_id);
         let kind = "not-in-export".to_owned();
-        let row = EntitlementRow { name: Some(native_id.clone()), native_id, name_norm, kind, attributes: marker(), ..EntitlementRow::default() };
+        let row =
+            EntitlementRow { name: Some(native_id.clone()), native_id, name_norm, kind, attributes: marker(), ..EntitlementRow::default() };
         draft.entitlements.push(Drafted { row, origin });
     }
 }
@@ -318,7 +343,14 @@ struct Origins {
 
 impl Origins {
     fn add(&mut self, table: &'static Table, row: u32, fact: &str, at: Origin) {
-        self.rows.push(OriginRow { table: table.name.to_owned(), row, fact: fact.to_owned(), file_ix: at.file, unit: at.unit, number: at.number });
+        self.rows.push(OriginRow {
+            table: table.name.to_owned(),
+            row,
+            fact: fact.to_owned(),
+            file_ix: at.file,
+            unit: at.unit,
+            number: at.number,
+        });
     }
 
     fn finish(mut self) -> Vec<OriginRow> {

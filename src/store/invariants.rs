@@ -31,7 +31,8 @@ pub fn check(dir: &Path, ledgers: &[FileLedger]) -> Result<Vec<Invariant>, Store
     let origins: Vec<OriginRow> = read(dir)?;
     let (na, ng, ne, nr, ni) = (accounts.len(), groups.len(), entitlements.len(), resources.len(), identities.len());
 
-    let dangling = |bad: usize, table: &str| Invariant { name: "no-dangling-ordinal".to_owned(), table: table.to_owned(), broken: bad as u64 };
+    let dangling =
+        |bad: usize, table: &str| Invariant { name: "no-dangling-ordinal".to_owned(), table: table.to_owned(), broken: bad as u64 };
     let edge_ends = |kind: PrincipalKind, account: Option<u32>, group: Option<u32>, text: &Option<String>| {
         let ends = usize::from(account.is_some()) + usize::from(group.is_some()) + usize::from(text.is_some());
         let fits = match kind {
@@ -50,7 +51,10 @@ pub fn check(dir: &Path, ledgers: &[FileLedger]) -> Result<Vec<Invariant>, Store
         dense("identities", identities.iter().map(|r| (r.identity_ix, r.native_id.as_str()))),
         unique("exceptions", exceptions.iter().map(|r| r.exception.as_str())),
         unique("systems", systems.iter().map(|r| r.system.as_str())),
-        dangling(memberships.iter().filter(|m| out(m.account_ix, na) || out(m.member_group_ix, ng) || out(Some(m.group_ix), ng)).count(), "memberships"),
+        dangling(
+            memberships.iter().filter(|m| out(m.account_ix, na) || out(m.member_group_ix, ng) || out(Some(m.group_ix), ng)).count(),
+            "memberships",
+        ),
         dangling(
             grants
                 .iter()
@@ -59,14 +63,18 @@ pub fn check(dir: &Path, ledgers: &[FileLedger]) -> Result<Vec<Invariant>, Store
             "grants",
         ),
         dangling(statements.iter().filter(|s| out(Some(s.entitlement_ix), ne)).count(), "statements"),
-        dangling(credentials.iter().filter(|c| out(c.account_ix, na) || c.account_ix.is_some() == c.holder_ref.is_some()).count(), "credentials"),
+        dangling(
+            credentials.iter().filter(|c| out(c.account_ix, na) || c.account_ix.is_some() == c.holder_ref.is_some()).count(),
+            "credentials",
+        ),
         dangling(events.iter().filter(|e| out(e.account_ix, na)).count(), "events"),
         dangling(employments.iter().filter(|e| out(Some(e.identity_ix), ni)).count(), "employments"),
         dangling(lifecycle.iter().filter(|e| out(Some(e.identity_ix), ni)).count(), "lifecycle_events"),
         Invariant {
             name: "edge-has-one-principal".to_owned(),
             table: "memberships".to_owned(),
-            broken: memberships.iter().filter(|m| !edge_ends(m.principal_kind, m.account_ix, m.member_group_ix, &m.principal_ref)).count() as u64,
+            broken: memberships.iter().filter(|m| !edge_ends(m.principal_kind, m.account_ix, m.member_group_ix, &m.principal_ref)).count()
+                as u64,
         },
         Invariant {
             name: "edge-has-one-principal".to_owned(),

@@ -83,6 +83,8 @@ fn shown(path: &Path) -> String {
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
+    /// Commits wait until the disk has everything.
+    durable: bool,
 }
 
 /// One writer's hold on a store. Dropped, or the process killed, it is free again.
@@ -109,7 +111,13 @@ impl Store {
         for dir in [root.to_path_buf(), root.join("snapshots"), root.join("runs"), root.join("tmp")] {
             make_private(&dir)?;
         }
-        Ok(Self { root: root.to_path_buf() })
+        Ok(Self { root: root.to_path_buf(), durable: true })
+    }
+
+    /// A store whose commits are atomic as ever and do not wait for the disk: for what can be made again, such as the demo.
+    #[must_use]
+    pub fn not_waiting(self) -> Self {
+        Self { durable: false, ..self }
     }
 
     /// Opens a store that exists.
@@ -118,7 +126,7 @@ impl Store {
     /// There is none.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         if root.join("snapshots").is_dir() {
-            return Ok(Self { root: root.to_path_buf() });
+            return Ok(Self { root: root.to_path_buf(), durable: true });
         }
         Err(StoreError::Refused {
             message: format!("`{}` is not a holdover store", shown(root)),
@@ -170,9 +178,14 @@ impl Store {
         if let Some(parent) = to.parent() {
             make_private(parent)?;
         }
-        sync_dir(staged)?;
+        if self.durable {
+            for file in fs::read_dir(staged).map_err(|e| StoreError::io(staged, e))? {
+                sync(&file.map_err(|e| StoreError::io(staged, e))?.path())?;
+            }
+            sync(staged)?;
+        }
         fs::rename(staged, to).map_err(|e| StoreError::io(to, e))?;
-        to.parent().map_or(Ok(()), sync_dir)
+        to.parent().filter(|_| self.durable).map_or(Ok(()), sync)
     }
 
     /// Names of all systems, sorted.
@@ -261,14 +274,14 @@ pub fn read_manifest(dir: &Path) -> Result<Manifest, StoreError> {
     serde_json::from_slice(&text).map_err(|e| StoreError::damaged(&path, e.to_string()))
 }
 
-/// Writes a private file and syncs it.
+/// Writes a private file. It is on disk once the folder is committed.
 ///
 /// # Errors
 /// The disk refuses.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let mut file = File::create(path).map_err(|e| StoreError::io(path, e))?;
     table_file::restrict(&file, path)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|e| StoreError::io(path, e))
+    file.write_all(bytes).map_err(|e| StoreError::io(path, e))
 }
 
 fn names(dir: &Path) -> Result<Vec<String>, StoreError> {
@@ -294,6 +307,7 @@ fn make_private(dir: &Path) -> Result<(), StoreError> {
     builder.create(dir).map_err(|e| StoreError::io(dir, e))
 }
 
-fn sync_dir(dir: &Path) -> Result<(), StoreError> {
-    File::open(dir).and_then(|d| d.sync_all()).map_err(|e| StoreError::io(dir, e))
+/// Waits until the disk has a file or folder.
+fn sync(path: &Path) -> Result<(), StoreError> {
+    File::open(path).and_then(|f| f.sync_all()).map_err(|e| StoreError::io(path, e))
 }

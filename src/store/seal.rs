@@ -68,10 +68,8 @@ impl Store {
     /// # Errors
     /// No instant to date it by, other bytes under the same system and time, a broken invariant, or the disk.
     pub fn seal(&self, writer: &Writer, sealing: &Sealing<'_>, mut draft: Draft) -> Result<Sealed, StoreError> {
-        let tables = assemble(&mut draft).map_err(|e| StoreError::Refused {
-            message: e.to_string(),
-            help: "split the export into several systems".to_owned(),
-        })?;
+        let tables = assemble(&mut draft)
+            .map_err(|e| StoreError::Refused { message: e.to_string(), help: "split the export into several systems".to_owned() })?;
         let (taken_at, taken_at_from) = dated(sealing, &draft, &tables)?;
         let input_digest = sealing.input_digest();
         let sealed = self.snapshots(sealing.system)?;

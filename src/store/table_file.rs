@@ -38,7 +38,7 @@ pub fn write<R: Row>(dir: &Path, rows: &[R]) -> Result<TableEntry, StoreError> {
     write_batch(dir, R::TABLE.name, &batch)
 }
 
-/// Writes one batch to `dir/<name>.parquet` and syncs it.
+/// Writes one batch to `dir/<name>.parquet`. It is on disk once the folder is committed.
 ///
 /// # Errors
 /// The disk refuses, or Arrow does.
@@ -58,9 +58,7 @@ pub fn write_batch(dir: &Path, name: &str, batch: &RecordBatch) -> Result<TableE
         writer.write(&batch.slice(from, len)).map_err(|e| StoreError::parquet(&path, e))?;
         writer.flush().map_err(|e| StoreError::parquet(&path, e))?;
     }
-    let file = writer.into_inner().map_err(|e| StoreError::parquet(&path, e))?;
-    file.sync_all().map_err(|e| StoreError::io(&path, e))?;
-    drop(file);
+    writer.close().map_err(|e| StoreError::parquet(&path, e))?;
     let (bytes, sha256) = digest(&path)?;
     let row_groups = whole_accounts(batch).len() as u64;
     Ok(TableEntry { name: name.to_owned(), rows: batch.num_rows() as u64, row_groups, bytes, sha256 })

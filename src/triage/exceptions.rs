@@ -22,8 +22,12 @@ pub fn apply(register: &Register<'_>, findings: &mut [FindingRow]) -> Vec<Except
     for e in register.exceptions {
         let matched: Vec<usize> =
             findings.iter().enumerate().filter(|(_, f)| super::is_live(f.state) && register.names(e, f)).map(|(i, _)| i).collect();
-        let people: BTreeSet<String> =
-            matched.iter().filter_map(|i| findings.get(*i)).filter_map(|f| f.identity.clone()).flat_map(|i| i.split(" | ").map(str::to_owned).collect::<Vec<_>>()).collect();
+        let people: BTreeSet<String> = matched
+            .iter()
+            .filter_map(|i| findings.get(*i))
+            .filter_map(|f| f.identity.clone())
+            .flat_map(|i| i.split(" | ").map(str::to_owned).collect::<Vec<_>>())
+            .collect();
         let (status, why) = register.judge(e, &people, matched.is_empty());
         if status == "applies" {
             for i in &matched {
@@ -121,7 +125,8 @@ impl Register<'_> {
     }
 
     fn subject(&self, e: &ExceptionRow, f: &FindingRow) -> bool {
-        let native: Vec<&String> = [Some(&f.subject), f.account.as_ref(), f.principal.as_ref(), f.identity.as_ref()].into_iter().flatten().collect();
+        let native: Vec<&String> =
+            [Some(&f.subject), f.account.as_ref(), f.principal.as_ref(), f.identity.as_ref()].into_iter().flatten().collect();
         if e.subject == "*" || native.iter().any(|id| **id == e.subject) {
             return true;
         }
@@ -148,7 +153,9 @@ fn edge(e: &ExceptionRow, f: &FindingRow) -> bool {
 fn candidate(e: &ExceptionRow, f: &FindingRow) -> bool {
     match f.certainty {
         Certainty::Certain => true,
-        Certainty::Possible => e.candidate.as_ref().is_some_and(|c| f.identity.as_ref().is_some_and(|i| i.split(" | ").any(|one| one == c))),
+        Certainty::Possible => {
+            e.candidate.as_ref().is_some_and(|c| f.identity.as_ref().is_some_and(|i| i.split(" | ").any(|one| one == c)))
+        }
     }
 }
 

@@ -66,10 +66,12 @@ pub fn cover(findings: &mut [FindingRow], checks: &[Check]) {
     let covers: BTreeMap<&str, &[String]> = checks.iter().map(|c| (c.id.as_str(), c.covered_by.as_slice())).collect();
     for f in findings.iter_mut() {
         let by = covers.get(f.check_id.as_str()).copied().unwrap_or_default();
-        let names = |id: &str| open.get(id).is_some_and(|subjects| {
-            subjects.contains(&(f.system.clone(), f.subject.clone()))
-                || f.account.as_ref().is_some_and(|a| subjects.contains(&(f.system.clone(), a.clone())))
-        });
+        let names = |id: &str| {
+            open.get(id).is_some_and(|subjects| {
+                subjects.contains(&(f.system.clone(), f.subject.clone()))
+                    || f.account.as_ref().is_some_and(|a| subjects.contains(&(f.system.clone(), a.clone())))
+            })
+        };
         f.also = is_live(f.state) && by.iter().any(|id| names(id));
     }
 }
@@ -88,18 +90,24 @@ mod tests {
         let previous = || vec![finding("a", FindingState::Open), finding("b", FindingState::New), finding("r", FindingState::Resolved)];
         let states_of = |rows: Vec<FindingRow>| rows.into_iter().map(|f| (f.fingerprint, f.state)).collect::<Vec<_>>();
         let found = || vec![finding("a", FindingState::New), finding("n", FindingState::New)];
-        assert_eq!(states_of(states(found(), previous(), &closing)), [
-            ("a".into(), FindingState::Open),
-            ("b".into(), FindingState::Resolved),
-            ("n".into(), FindingState::New),
-            ("r".into(), FindingState::Resolved),
-        ]);
-        assert_eq!(states_of(states(found(), previous(), &Closing::default())), [
-            ("a".into(), FindingState::Open),
-            ("b".into(), FindingState::Unverified),
-            ("n".into(), FindingState::New),
-            ("r".into(), FindingState::Resolved),
-        ]);
+        assert_eq!(
+            states_of(states(found(), previous(), &closing)),
+            [
+                ("a".into(), FindingState::Open),
+                ("b".into(), FindingState::Resolved),
+                ("n".into(), FindingState::New),
+                ("r".into(), FindingState::Resolved),
+            ]
+        );
+        assert_eq!(
+            states_of(states(found(), previous(), &Closing::default())),
+            [
+                ("a".into(), FindingState::Open),
+                ("b".into(), FindingState::Unverified),
+                ("n".into(), FindingState::New),
+                ("r".into(), FindingState::Resolved),
+            ]
+        );
     }
 
     #[test]
@@ -132,6 +140,10 @@ mod tests {
             row("covering", "carol", "carol", FindingState::Excepted),
         ];
         cover(&mut rows, &[check, covering]);
-        assert_eq!(rows.iter().map(|f| f.also).collect::<Vec<_>>(), [true, false, false, false, false], "an excepted finding covers nothing");
+        assert_eq!(
+            rows.iter().map(|f| f.also).collect::<Vec<_>>(),
+            [true, false, false, false, false],
+            "an excepted finding covers nothing"
+        );
     }
 }

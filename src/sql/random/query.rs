@@ -125,7 +125,8 @@ impl Generator<'_> {
     }
 
     fn any_type(&mut self) -> Type {
-        let types = [Type::Bigint, Type::Bigint, Type::U32, Type::U64, Type::Double, Type::Boolean, Type::Text, Type::Text, Type::Timestamp];
+        let types =
+            [Type::Bigint, Type::Bigint, Type::U32, Type::U64, Type::Double, Type::Boolean, Type::Text, Type::Text, Type::Timestamp];
         self.dice.pick(&types).copied().unwrap_or(Type::Text)
     }
 
@@ -163,7 +164,8 @@ impl Generator<'_> {
         self.form("ROW_NUMBER");
         let partition = self.partition(scope);
         let mut order = Vec::new();
-        let mut terms: Vec<String> = (0..self.dice.below(3)).filter_map(|_| self.dice.pick(&scope.columns).map(|c| c.text.clone())).collect();
+        let mut terms: Vec<String> =
+            (0..self.dice.below(3)).filter_map(|_| self.dice.pick(&scope.columns).map(|c| c.text.clone())).collect();
         terms.extend(scope.key.clone().unwrap_or_default());
         for term in terms {
             let direction = self.dice.word(&["", " ASC", " DESC"]);
@@ -306,7 +308,8 @@ impl Generator<'_> {
         }
         let views: Vec<(&String, &View)> = self.catalog.views.iter().filter(|(name, _)| *name != "big").collect();
         let Some((name, view)) = self.dice.pick(&views) else { return (String::new(), Scope::default()) };
-        let columns = view.columns.iter().map(|c| Col { text: format!("{alias}.{}", c.name), name: c.name.clone(), ty: c.ty, small: false });
+        let columns =
+            view.columns.iter().map(|c| Col { text: format!("{alias}.{}", c.name), name: c.name.clone(), ty: c.ty, small: false });
         let key = if view.key.is_empty() { None } else { Some(view.key.iter().map(|k| format!("{alias}.{k}")).collect()) };
         (format!("{name} {alias}"), Scope { columns: columns.collect(), key, text: String::new() })
     }
@@ -365,7 +368,8 @@ impl Generator<'_> {
             }
         }
         if on.is_empty() || self.dice.chance(20) {
-            let pairs: Vec<(&Col, &Col)> = left.iter().flat_map(|l| right.iter().map(move |r| (l, r))).filter(|(l, r)| joinable(l.ty, r.ty)).collect();
+            let pairs: Vec<(&Col, &Col)> =
+                left.iter().flat_map(|l| right.iter().map(move |r| (l, r))).filter(|(l, r)| joinable(l.ty, r.ty)).collect();
             if let Some((l, r)) = self.dice.pick(&pairs) {
                 on.push(if self.dice.chance(50) { format!("{} = {}", l.text, r.text) } else { format!("{} = {}", r.text, l.text) });
             }
@@ -445,7 +449,9 @@ impl Generator<'_> {
                 _ => format!("CAST({} AS BIGINT)", self.small()),
             },
             Type::U32 | Type::U64 => mine.first().map_or_else(|| self.any_unsigned(columns, ty), |c| c.text.clone()),
-            Type::Double => self.dice.word(&["5e-1", "CAST(1 AS DOUBLE)", "CAST(0.25 AS DOUBLE)", "CAST(NULL AS DOUBLE)", "-2.5e0"]).to_owned(),
+            Type::Double => {
+                self.dice.word(&["5e-1", "CAST(1 AS DOUBLE)", "CAST(0.25 AS DOUBLE)", "CAST(NULL AS DOUBLE)", "-2.5e0"]).to_owned()
+            }
             Type::Boolean => self.dice.word(&["TRUE", "FALSE"]).to_owned(),
             Type::Text if self.dice.chance(10) => "CAST(NULL AS STRING)".to_owned(),
             Type::Text => self.text_literal(),
@@ -543,7 +549,8 @@ impl Generator<'_> {
             0 => {
                 self.form("DOUBLE + - *");
                 let op = self.dice.word(&["+", "-", "*"]);
-                let right = if self.dice.chance(50) { self.leaf(Type::Double, columns) } else { self.dice.word(&["2", "0.5", "-1"]).to_owned() };
+                let right =
+                    if self.dice.chance(50) { self.leaf(Type::Double, columns) } else { self.dice.word(&["2", "0.5", "-1"]).to_owned() };
                 format!("({} {op} {right})", self.expr(Type::Double, columns, depth))
             }
             1 => {
@@ -562,7 +569,12 @@ impl Generator<'_> {
         match self.dice.below(3) {
             0 => {
                 self.form("||");
-                format!("({} || {} || {})", self.expr(Type::Text, columns, depth), self.text_literal(), self.expr(Type::Text, columns, depth))
+                format!(
+                    "({} || {} || {})",
+                    self.expr(Type::Text, columns, depth),
+                    self.text_literal(),
+                    self.expr(Type::Text, columns, depth)
+                )
             }
             1 => {
                 self.form("CAST to STRING");

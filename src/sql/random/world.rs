@@ -7,20 +7,30 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema};
 use polars::prelude::{DataFrame, IntoLazy, col, lit};
 
-use super::dice::Dice;
 use super::Part;
+use super::dice::Dice;
 use crate::sql::types::{ACCOUNT_KEY, Catalog, Type, View, ViewColumn};
 
 /// Texts of every text column.
 pub(super) const TEXTS: &[&str] = &[
-    "a", "b", "ab", "A", "", "active", "disabled", "admin", "read", "a b", " a", "a ", "it's", "\"q\"", "a\\b", "\\", "a\nb", "\t", "%", "100%", "a_b", "_",
-    "İ", "i", "Σ", "ς", "ß", "É", "é", "e\u{301}", "😀", "a😀b", "null", "NULL", "0", "001", "1", "-- x", "; drop", "/*", "ab\r\n", "zz",
+    "a", "b", "ab", "A", "", "active", "disabled", "admin", "read", "a b", " a", "a ", "it's", "\"q\"", "a\\b", "\\", "a\nb", "\t", "%",
+    "100%", "a_b", "_", "İ", "i", "Σ", "ς", "ß", "É", "é", "e\u{301}", "😀", "a😀b", "null", "NULL", "0", "001", "1", "-- x", "; drop",
+    "/*", "ab\r\n", "zz",
 ];
 
 /// Instants in microseconds: around one day, before the epoch, part seconds, far away.
 pub(super) const TIMES: &[&str] = &[
-    "2026-01-01 00:00:00", "2026-01-01 00:00:00.000001", "2025-12-31 23:59:59.999999", "2026-01-02 00:00:00", "2025-10-03 00:00:00", "2026-04-01 12:30:00",
-    "1969-12-31 23:59:59.5", "1970-01-01 00:00:00", "1600-02-29 00:00:00", "2999-12-31 00:00:00", "2026-01-01 01:00:00",
+    "2026-01-01 00:00:00",
+    "2026-01-01 00:00:00.000001",
+    "2025-12-31 23:59:59.999999",
+    "2026-01-02 00:00:00",
+    "2025-10-03 00:00:00",
+    "2026-04-01 12:30:00",
+    "1969-12-31 23:59:59.5",
+    "1970-01-01 00:00:00",
+    "1600-02-29 00:00:00",
+    "2999-12-31 00:00:00",
+    "2026-01-01 01:00:00",
 ];
 
 const INTEGERS: &[i64] = &[-3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 10, 90, 1000, -1000];
@@ -83,7 +93,13 @@ pub(super) fn catalog() -> Catalog {
         ),
         (
             "links",
-            View::new(&[("account_ix", U32, true), ("person_ix", U32, true), ("note", Text, true), ("at", Timestamp, true), ("n", Bigint, true)]),
+            View::new(&[
+                ("account_ix", U32, true),
+                ("person_ix", U32, true),
+                ("note", Text, true),
+                ("at", Timestamp, true),
+                ("n", Bigint, true),
+            ]),
         ),
         ("big", View::new(&[("k", Bigint, false), ("a", Bigint, true), ("b", Bigint, true)]).keyed(&["k"])),
     ];
@@ -184,7 +200,13 @@ fn ordinals(column: &ViewColumn, values: impl Iterator<Item = u32>) -> ArrayRef 
 
 fn values(dice: &mut Dice, column: &ViewColumn, rows: usize, null_share: usize, extreme: bool) -> ArrayRef {
     // Some columns are NULL throughout.
-    let share = if !column.nullable { 0 } else if dice.chance(4) { 100 } else { null_share };
+    let share = if !column.nullable {
+        0
+    } else if dice.chance(4) {
+        100
+    } else {
+        null_share
+    };
     let mut some = |pick: &mut dyn FnMut(&mut Dice) -> usize| -> Vec<Option<usize>> {
         (0..rows).map(|_| if dice.chance(share) { None } else { Some(pick(dice)) }).collect()
     };
