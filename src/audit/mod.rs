@@ -211,7 +211,7 @@ fn seen(s: &System, settings: &Settings, states: &BTreeMap<String, completeness:
         owner_ref: policy.owner.clone().or_else(|| register.and_then(|r| r.owner_ref.clone())),
         environment: policy.environment.clone().or_else(|| register.and_then(|r| r.environment.clone())),
         covers: covers.join(","),
-        complete: state.is_some_and(|s| s.complete == Answer::Yes && s.within_rejects != Answer::No),
+        complete: state.is_some_and(|s| s.complete == Answer::Yes && s.within_rejects != Answer::No && s.in_step != Answer::No),
         fresh: state.map_or(Answer::Unknown, |s| s.fresh),
         expected: policy.expected,
         problems: state.and_then(completeness::State::problems),

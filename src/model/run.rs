@@ -19,7 +19,7 @@ table!(RUN_SYSTEMS, RunSystemRow, "systems_seen", key ["system_ix"], "The curren
     owner_ref: Option<String>, "null: not stated";
     environment: Option<String>, "null: not configured";
     covers: String, "tables that the snapshot covers, sorted, joined by `,`";
-    complete: bool, "neither short nor dropped beyond `max_drop`, rejects within the limit";
+    complete: bool, "neither short nor dropped beyond `max_drop`, rejects within the limit, no further than `max_skew` from the newest";
     fresh: Answer, "within its maximum age; `unknown`: `as_of` was derived, or no maximum age is set";
     expected: bool, "the configuration expects this source";
     problems: Option<String>, "why it is incomplete or stale, joined by `; `; null: nothing";

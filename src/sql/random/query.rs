@@ -48,6 +48,22 @@ struct Scope {
     text: String,
 }
 
+impl Scope {
+    /// Drops the table before names that only one table has.
+    fn unqualify(&mut self) {
+        let names: Vec<String> = self.columns.iter().map(|c| c.name.clone()).collect();
+        for col in &mut self.columns {
+            if names.iter().filter(|n| **n == col.name).count() > 1 {
+                continue;
+            }
+            for key in self.key.iter_mut().flatten().filter(|k| **k == col.text) {
+                key.clone_from(&col.name);
+            }
+            col.text.clone_from(&col.name);
+        }
+    }
+}
+
 impl Generator<'_> {
     fn form(&mut self, form: &'static str) {
         self.forms.insert(form);
@@ -137,11 +153,16 @@ impl Generator<'_> {
     }
 
     fn window_items(&mut self, scope: &Scope, wanted: Option<&[(Type, bool)]>) -> Vec<(String, Col)> {
-        let types = self.types(wanted, 2);
+        let mut types = self.types(wanted, 2);
+        if wanted.is_none()
+            && let Some(first) = types.first_mut()
+        {
+            *first = Type::Bigint;
+        }
         let mut items = Vec::new();
         for (i, ty) in types.into_iter().enumerate() {
             let text = match (i, ty) {
-                (0, Type::Bigint) if self.dice.chance(60) => self.row_number(scope),
+                (0, Type::Bigint) if self.dice.chance(70) => self.row_number(scope),
                 (_, ty) if self.dice.chance(50) => self.window(scope, ty),
                 (_, ty) => self.expr(ty, &scope.columns, 1),
             };
@@ -325,6 +346,10 @@ impl Generator<'_> {
         for _ in 0..joins {
             self.join(&mut scope, depth);
         }
+        if self.dice.chance(30) {
+            self.form("names without a table");
+            scope.unqualify();
+        }
         scope
     }
 
@@ -362,7 +387,7 @@ impl Generator<'_> {
             let find = |cols: &[Col]| cols.iter().find(|c| c.name == name).map(|c| c.text.clone());
             if let (Some(l), Some(r)) = (find(left), find(right))
                 && (name == "account_ix" || !on.is_empty())
-                && self.dice.chance(75)
+                && self.dice.chance(85)
             {
                 on.push(format!("{l} = {r}"));
             }

@@ -1,0 +1,210 @@
+//! The command line: exit codes, what is printed, and how mistakes are told.
+
+use std::fs::{self, File};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{copy_of, exits, names, report, root, stderr, stdout, write};
+
+/// A company of one leaver whose only account may still work: one finding, and that one possible.
+fn only_possible() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let config = r#"
+[holdover]
+store = "store"
+as_of = "2026-11-22T06:00:00Z"
+[[source]]
+system = "hr"
+connector = "tabular"
+files = "hr.csv"
+taken_at = "2026-11-22T00:00:00Z"
+population = "all"
+timezone = "UTC"
+[source.options]
+mapping = "hr"
+[[source]]
+system = "app"
+connector = "tabular"
+files = "app.csv"
+taken_at = "2026-11-22T00:00:00Z"
+[source.options]
+mapping = "accounts"
+"#;
+    write(&dir.path().join("holdover.toml"), config);
+    write(&dir.path().join("hr.csv"), "Employee Number,Name,Status,Start Date,Last Day\n1,Ann Onym,left,2020-01-01,2026-10-01\n");
+    write(&dir.path().join("app.csv"), "ID,Login,Employee Number,Status,Created,Last Login\nu1,ann,1,active,2020-01-01T00:00:00Z,2026-11-20T00:00:00Z\n");
+    dir
+}
+
+#[test]
+fn rule_11_14_exit_codes() {
+    let clean = copy_of("checks/identity-without-account/quiet");
+    exits(clean.path(), &["audit"], 0);
+    let findings = copy_of("checks/stale-key/fires");
+    exits(findings.path(), &["audit"], 1);
+    exits(findings.path(), &["audit", "--fail-on", "medium"], 1);
+    exits(findings.path(), &["audit", "--fail-on", "critical"], 0);
+    exits(findings.path(), &["audit", "--fail-on", "critical", "--fail-on-new", "medium"], 1);
+    // What was found before is not new.
+    exits(findings.path(), &["audit", "--as-of", "2026-11-22T07:00:00Z", "--fail-on", "critical", "--fail-on-new", "medium"], 0);
+    exits(clean.path(), &["audit", "--fail-on", "sometimes"], 2);
+}
+
+#[test]
+fn rule_11_6_possible_findings_fail_only_on_request() {
+    let dir = only_possible();
+    let found = report(dir.path(), &[]);
+    let rows: Vec<_> = found["findings"].as_array().unwrap().iter().map(|f| (f["check"].as_str().unwrap(), f["certainty"].as_str().unwrap())).collect();
+    assert_eq!(rows, [("ghost-account", "possible")]);
+    exits(dir.path(), &["audit"], 0);
+    exits(dir.path(), &["audit", "--fail-on-possible"], 1);
+}
+
+#[test]
+fn rule_11_14_the_more_serious_code_wins() {
+    // 3 over 1: an expected source is missing, and there are findings.
+    let incomplete = copy_of("checks/source-incomplete/fires");
+    let text = stdout(&exits(incomplete.path(), &["audit", "--format", "json"], 3));
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert!(report["findings"].as_array().unwrap().len() > 1);
+    assert_eq!(report["verdict"]["exit_code"], 3);
+    // 4 over 3: the store is taken.
+    let lock = File::options().write(true).open(incomplete.path().join("store/lock")).unwrap();
+    lock.try_lock().unwrap();
+    exits(incomplete.path(), &["audit"], 4);
+    drop(lock);
+    // 2 over 3: the configuration is wrong as well.
+    let config = incomplete.path().join("holdover.toml");
+    let wrong = fs::read_to_string(&config).unwrap().replace("[holdover]", "[holdover]\nsurprise = 1");
+    write(&config, &wrong);
+    exits(incomplete.path(), &["audit"], 2);
+}
+
+#[test]
+fn a_run_leaves_its_exit_code_in_its_summary() {
+    let dir = copy_of("checks/stale-key/fires");
+    exits(dir.path(), &["audit"], 1);
+    let runs = dir.path().join("store/runs");
+    let run = names(&runs).remove(0);
+    let summary: Value = serde_json::from_slice(&fs::read(runs.join(&run).join("summary.json")).unwrap()).unwrap();
+    assert_eq!((summary["run"].as_str(), summary["exit_code"].as_u64()), (Some(run.as_str()), Some(1)));
+}
+
+#[test]
+fn an_unknown_command_or_flag_is_a_usage_mistake() {
+    let dir = tempfile::tempdir().unwrap();
+    for args in [&["frobnicate"][..], &["audit", "--frobnicate"], &["checks", "show", "no-such-check"], &["connectors", "show", "no-such"], &["schema", "no-such"]] {
+        let text = stderr(&exits(dir.path(), args, 2));
+        assert!(text.starts_with("error"), "{args:?}: {text}");
+    }
+    let text = stderr(&exits(dir.path(), &["audit"], 2));
+    assert!(text.contains("error[usage]") && text.contains("holdover init"), "{text}");
+}
+
+#[test]
+fn help_is_there_for_every_command() {
+    for command in ["demo", "import", "audit", "explain", "query", "checks", "connectors", "schema", "store", "init"] {
+        assert!(stdout(&exits(root(), &[command, "--help"], 0)).contains("Usage: holdover"), "{command}");
+    }
+    assert!(stdout(&exits(root(), &["--version"], 0)).starts_with("holdover "));
+}
+
+#[test]
+fn the_catalogue_is_printed() {
+    let list: Value = serde_json::from_slice(&exits(root(), &["checks", "list", "--format", "json"], 0).stdout).unwrap();
+    assert_eq!(list["checks"].as_array().unwrap().len(), 15);
+    assert_eq!(stdout(&exits(root(), &["checks", "list"], 0)).lines().count(), 15);
+    let accounts = stdout(&exits(root(), &["schema", "accounts"], 0));
+    assert!(accounts.contains("native_id") && accounts.contains("key: account_ix"), "{accounts}");
+    assert!(stdout(&exits(root(), &["schema"], 0)).contains("memberships"));
+}
+
+#[test]
+fn every_mistake_of_a_configuration_is_told_at_once_with_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let fixture = root().join("fixtures/config");
+    fs::copy(fixture.join("mistakes.toml"), dir.path().join("mistakes.toml")).unwrap();
+    let text = stderr(&exits(dir.path(), &["audit", "--config", "mistakes.toml"], 2));
+    let places = |text: &str| text.lines().filter(|l| l.trim_start().starts_with("--> mistakes.toml:")).map(str::to_owned).collect::<Vec<_>>();
+    let want = places(&fs::read_to_string(fixture.join("mistakes.txt")).unwrap());
+    assert!(want.len() > 20);
+    assert_eq!(places(&text), want);
+    assert_eq!(text.matches("error[").count(), text.matches("  help: ").count(), "every mistake has its fix");
+    assert!(!dir.path().join("store").exists(), "nothing is done before the configuration is right");
+}
+
+#[test]
+fn a_written_configuration_is_one_that_can_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    exits(dir.path(), &["init"], 0);
+    assert!(dir.path().join("holdover.toml").is_file());
+    // It is never overwritten.
+    exits(dir.path(), &["init"], 2);
+}
+
+#[test]
+fn explain_takes_the_first_digits_of_a_fingerprint() {
+    let dir = copy_of("checks/leaver-access-unremoved/fires");
+    let report = report(dir.path(), &[]);
+    let finding = &report["findings"].as_array().unwrap().iter().find(|f| f["subject"]["native_id"] == "a-gone -> g-team").unwrap().clone();
+    let fingerprint = finding["fingerprint"].as_str().unwrap();
+    let text = stdout(&exits(dir.path(), &["explain", &fingerprint[..12]], 0));
+    for part in ["leaver-access-unremoved", "app/memberships.csv", "hr.csv", "1001"] {
+        assert!(text.contains(part), "`{part}`:\n{text}");
+    }
+    let unknown = stderr(&exits(dir.path(), &["explain", "ffffffffffffffffffffffffffffffff"], 2));
+    assert!(unknown.contains("has no finding"), "{unknown}");
+    // What begins several fingerprints is refused, and the several are listed.
+    let several = stderr(&exits(dir.path(), &["explain", ""], 2));
+    assert!(several.contains(fingerprint), "{several}");
+}
+
+#[test]
+fn query_answers_over_a_run_and_over_a_snapshot() {
+    let dir = copy_of("checks/ghost-account/fires");
+    exits(dir.path(), &["audit"], 1);
+    let ask = |args: &[&str], code: i32| {
+        let mut all = vec!["query", "--format", "csv"];
+        all.extend(args);
+        exits(dir.path(), &all, code)
+    };
+    let run = ask(&["SELECT f.certainty AS certainty, COUNT(*) AS n FROM findings f WHERE f.check_id = 'ghost-account' GROUP BY f.certainty ORDER BY f.certainty"], 0);
+    assert_eq!(stdout(&run), "certainty,n\ncertain,7\npossible,3\n");
+    let snapshot = ask(&["--snapshot", "app", "SELECT a.login AS login FROM accounts a WHERE a.status = 'locked' ORDER BY a.native_id"], 0);
+    assert_eq!(stdout(&snapshot), "login\nnbrightwell\n");
+    let wrong = stderr(&ask(&["SELECT a.no_such AS x FROM accounts a"], 2));
+    assert!(wrong.contains("line 1, column") && wrong.contains("no_such"), "{wrong}");
+    let wrong = stderr(&ask(&["DELETE FROM accounts"], 2));
+    assert!(wrong.contains("error[") && wrong.contains("help:"), "{wrong}");
+}
+
+#[test]
+fn a_file_that_cannot_be_trusted_is_named_with_the_way_out() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in [("empty.csv", ""), ("cut.json", "{\"users\":[{\"id\":\"u1\",\"login\":\"a"), ("cut-list.json", "[{\"id\":\"u1\",\"login\":\"ann\",\"status\":\"active\"},")] {
+        write(&dir.path().join(name), text);
+        let args = ["import", "--store", "store", "--connector", "tabular", "--system", "app", "--option", "mapping=accounts", "--taken-at", "2026-11-22T00:00:00Z", name];
+        let told = stderr(&exits(dir.path(), &args, 3));
+        assert!(told.starts_with("error[tabular/") && told.contains(&format!("--> {name}")) && told.contains("help: "), "{told}");
+    }
+    assert!(names(&dir.path().join("store/snapshots")).is_empty(), "nothing of it is sealed");
+}
+
+#[test]
+fn a_damaged_file_of_one_source_does_not_stop_the_others() {
+    let dir = only_possible();
+    write(&dir.path().join("app.csv"), "");
+    let output = exits(dir.path(), &["import"], 3);
+    assert!(stdout(&output).contains("sealed hr/"), "{}", stdout(&output));
+    assert!(stderr(&output).contains("app.csv"), "{}", stderr(&output));
+}
+
+#[test]
+fn no_terminal_code_of_an_export_reaches_the_terminal() {
+    let dir = only_possible();
+    let hostile = "ID,Login,Employee Number,Status,Created,Last Login\nu1,\u{1b}[31mann\u{1b}]0;x\u{7},1,active,2020-01-01T00:00:00Z,2026-11-20T00:00:00Z\n";
+    write(&dir.path().join("app.csv"), hostile);
+    let text = stdout(&exits(dir.path(), &["audit"], 0));
+    assert!(text.contains("ann") && !text.contains(['\u{1b}', '\u{7}']), "{text}");
+}

@@ -1,0 +1,267 @@
+#!/usr/bin/env python3
+"""Made-up worlds with NULL in every nullable column and hostile text in every text column: views and checks equal DuckDB's.
+
+    python3 tests/real/worlds.py --holdover BIN --work DIR [--worlds 6] [--seed 1]
+
+Each world is a people list, two applications, a register of exceptions and two weeks of exports, half of it CSV and half JSON
+lines, read by the connector `tabular`. Needs the Python packages `duckdb` and `pyarrow`.
+"""
+
+import csv
+import datetime
+import json
+import random
+from pathlib import Path
+
+import common
+
+TOKENS = ["\\", "'", '"', "\n", "%", "_", "İ", "Σ"]
+WORDS = TOKENS + [
+    "ς", "ß", "ﬁ", "ı", "K", "\u202e", "\u0301", "😀", ";", "|", ",", "=1+1", "<b>", "%s", "\\n", "\\'", "''", '""', "null", "NULL", "NaN", "0", "--", "/*", "$1", "a", "Zoe", "ada", "x y", "é",
+]  # fmt: skip
+AS_OF = datetime.datetime(2026, 11, 22)
+WEEKS = [AS_OF - datetime.timedelta(days=7), AS_OF]
+
+FIELDS = {
+    "identities": "native_id kind employee_number display_name given_name family_name login email aliases status manager owner org_unit "
+    "title link employment start_at end_at start_known_at end_known_at note",
+    "accounts": "native_id generation kind login display_name email upn employee_ref owner status created_at changed_at last_used_at mfa "
+    "expires_at locked_at environment note",
+    "groups": "native_id name level vendor_managed owner",
+    "memberships": "account member_group group kind granted_at expires_at granted_by request",
+    "entitlements": "native_id name kind level risks vendor_managed",
+    "resources": "native_id kind name environment sensitivity owner",
+    "grants": "account group entitlement entitlement_level resource effect granted_at expires_at granted_by request last_used_at",
+    "credentials": "native_id account kind name status created_at rotated_at last_used_at expires_at secret",
+    "exceptions": "exception check_id system subject entitlement candidate owner approver beneficiary reason ticket valid_from expires_at",
+}
+SPLIT = {"aliases", "risks"}
+CHOICES = {
+    ("identities", "kind"): ["person", "person", "person", "workload", "agent", "external"],
+    ("identities", "status"): ["active", "active", "suspended", "left", "prehire", "unknown"],
+    ("accounts", "kind"): ["human", "human", "unknown", "service", "workload", "agent", "role", "shared", "external", "system", "device"],
+    ("accounts", "status"): ["active", "active", "active", "disabled", "locked", "expired", "pending", "deleted", "unknown"],
+    ("accounts", "mfa"): ["yes", "no", "unknown", "not_applicable"],
+    ("memberships", "kind"): ["direct", "direct", "primary", "dynamic", "assume"],
+    ("grants", "effect"): ["allow", "allow", "allow", "deny", "boundary"],
+    ("credentials", "kind"): ["password", "access_key", "access_key", "api_token", "certificate", "ssh_key"],
+    ("credentials", "status"): ["active", "active", "active", "inactive", "expired", "deleted", "unknown"],
+}
+# Columns that this connector cannot fill, or cannot leave blank.
+NEVER_SET = {"accounts.last_used_until", "accounts.use_window_from", "memberships.condition", "grants.condition", "credentials.use_window_from", "groups.attributes", "entitlements.attributes", "resources.attributes"}  # fmt: skip
+CLOSED = {"kind", "status", "use_state", "mfa_state", "level", "risks", "effect", "principal_kind", "employment", "fingerprint", "attributes", "aliases", "check_id", "system"}  # fmt: skip
+
+
+class World:
+    """Draws one world. `ids` are few, so that they meet."""
+
+    def __init__(self, seed):
+        self.dice = random.Random(seed)
+        self.people = self.pool("p", 40)
+        self.numbers = self.pool("", 30)
+        self.logins = self.pool("u", 50)
+        self.mails = [f"{t}@İ.example" for t in self.pool("m", 40)]
+        self.names = self.pool("", 40)
+        self.apps = {app: {k: self.pool(k[0], n) for k, n in (("accounts", 60), ("groups", 14), ("entitlements", 12), ("resources", 8))} for app in ("app-a", "app-b")}  # fmt: skip
+
+    def text(self):
+        return "".join(self.dice.choices(WORDS, k=self.dice.randint(1, 5)))
+
+    def pool(self, start, n):
+        # The number keeps two of one pool apart whatever normalisation does to the rest.
+        return [f"{start}{i}{self.text()}{self.dice.choice('.-x')}" for i in range(n)]
+
+    def maybe(self, value, p=0.75):
+        return value if self.dice.random() < p else None
+
+    def instant(self, before=500, after=120):
+        moment = AS_OF + datetime.timedelta(seconds=self.dice.randint(-before * 86400, after * 86400))
+        return self.dice.choice([moment.isoformat() + "Z", moment.isoformat() + "+05:30", str(moment.date())])
+
+    def ref(self, pool, p=0.9):
+        """One of the pool, or something that names nothing."""
+        return self.dice.choice(pool) if self.dice.random() < p else self.text()
+
+    def value(self, table, field, app):
+        own = self.apps.get(app, {})
+        if (table, field) in CHOICES:
+            return self.dice.choice(CHOICES[table, field])
+        if field.endswith("level"):
+            return self.dice.choice(["admin", "write", "read", "none", "unknown"])
+        if field.endswith("_at") or field == "valid_from":
+            return self.instant(after=120 if field in ("expires_at", "end_at") else 5)
+        if field == "vendor_managed":
+            return self.dice.choice(["true", "false"])
+        pools = {
+            "login": self.logins, "email": self.mails, "upn": self.mails, "display_name": self.names, "employee_number": self.numbers,
+            "employee_ref": self.numbers, "owner": self.people + self.mails, "manager": self.people, "account": own.get("accounts"),
+            "group": own.get("groups"), "member_group": own.get("groups"), "entitlement": own.get("entitlements"),
+            "resource": own.get("resources"), "candidate": self.people, "approver": self.people, "beneficiary": self.people,
+            "subject": self.apps["app-a"]["accounts"] + self.logins,
+        }  # fmt: skip
+        if field == "aliases":
+            return ";".join(self.dice.sample(self.logins + self.mails, 2))
+        if field == "risks":
+            return self.dice.choice(["privilege-escalation", "resource-exposure;credential-access"])
+        if field == "secret":
+            return f"s3cret-{self.dice.random()}"
+        return self.ref(pools[field]) if pools.get(field) else self.text()
+
+    def row(self, table, app=None, **fixed):
+        row = {f: self.maybe(self.value(table, f, app)) for f in FIELDS[table].split()}
+        return {**row, **fixed}
+
+    def tables(self, app):
+        own = self.apps[app]
+        out = {t: [self.row(t, app, native_id=i) for i in own[t]] for t in ("accounts", "groups", "entitlements", "resources")}
+        out["memberships"] = self.edges("memberships", app, 90, ("account", "member_group"), group=own["groups"])
+        out["grants"] = self.edges("grants", app, 90, ("account", "group"), entitlement=own["entitlements"])
+        out["credentials"] = [self.row("credentials", app, native_id=i, account=self.ref(own["accounts"])) for i in self.pool("k", 60)]
+        return out
+
+    def edges(self, table, app, n, sides, **to):
+        """Edges of distinct ends; the member is an account or a group, never both."""
+        rows = {}
+        for _ in range(n):
+            side = self.dice.choice(sides)
+            fixed = {s: None for s in sides} | {side: self.value(table, side, app)} | {f: self.dice.choice(pool) for f, pool in to.items()}
+            rows[tuple(map(str, fixed.values()))] = self.row(table, app, **fixed)
+        return list(rows.values())
+
+    def persons(self):
+        rows = []
+        for native_id in self.people:
+            row = self.row("identities", native_id=native_id)
+            start = self.instant(900, -30)
+            row["start_at"] = self.maybe(start, 0.8)
+            if row["end_at"] and row["start_at"] and row["end_at"][:10] <= row["start_at"][:10]:
+                row["end_at"] = None
+            rows.append(row)
+        return rows
+
+    def exceptions(self):
+        rows = []
+        for i in self.pool("EX", 30):
+            row = self.row("exceptions", exception=i, subject=self.value("exceptions", "subject", None))
+            row["check_id"] = self.dice.choice(["orphan-account", "ghost-account", "stale-key", "*"])
+            row["system"] = self.dice.choice(["app-a", "app-b", "*"])
+            rows.append(row)
+        return rows
+
+    def later(self, rows):
+        """The same rows a week on: some gone, some with other values in what names nothing."""
+        out = []
+        for row in rows:
+            if self.dice.random() < 0.08:
+                continue
+            change = self.dice.choice([f for f in row if f in ("status", "email", "login", "display_name", "level", "reason")] or [None])
+            if change and change != "reason" and self.dice.random() < 0.15:
+                row = {**row, change: None}
+            out.append(row)
+        return out
+
+
+def write(path, table, rows, as_csv):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fields = FIELDS[table].split()
+    with path.with_suffix(".csv" if as_csv else ".ndjson").open("w", encoding="utf-8", newline="") as file:
+        if as_csv:
+            writer = csv.writer(file)
+            writer.writerow(fields)
+            writer.writerows([["" if row[f] is None else row[f] for f in fields] for row in rows])
+        else:
+            file.writelines(json.dumps({f: row[f] for f in fields}, ensure_ascii=False) + "\n" for row in rows)
+
+
+def mapping(table, section):
+    columns = "".join(
+        f'{f} = {{ column = "{f}", split = ";" }}\n' if f in SPLIT else f'{f} = "{f}"\n' for f in FIELDS[table].split() if f != "note"
+    )
+    head = f"[{section}]\n" if section == "source.options" else f'[[{section}]]\nfiles = "*{table}.*"\n'
+    attributes = 'attributes = ["note"]\n' if "note" in FIELDS[table] else ""
+    return f'{head}table = "{table}"\n{attributes}[{section}.columns]\n{columns}'
+
+
+def config(folder):
+    (folder / "key").write_text("a key of thirty-two characters!!")
+    text = '[holdover]\nstore = "store"\nfingerprint_key_file = "key"\nmax_drop = 0.5\n'
+    head = '\n[[source]]\nsystem = "{0}"\nconnector = "tabular"\nfiles = "{{week}}/{0}/*"\ntaken_at = "{{week}}"\ntimezone = "Europe/Berlin"\nmax_rejects = 1000\n'
+    text += head.format("hr") + 'population = "all"\n' + mapping("identities", "source.options")
+    text += head.format("exceptions") + mapping("exceptions", "source.options")
+    for app in ("app-a", "app-b"):
+        parts = [t for t in FIELDS if t not in ("identities", "exceptions")]
+        text += head.format(app) + "".join(mapping(t, "source.options.part") for t in parts)
+    (folder / "holdover.toml").write_text(text)
+
+
+def make(folder, seed):
+    world = World(seed)
+    config(folder)
+    sources = {"hr": {"identities": world.persons()}, "exceptions": {"exceptions": world.exceptions()}}
+    sources |= {app: world.tables(app) for app in world.apps}
+    for number, week in enumerate(WEEKS):
+        for source, tables in sources.items():
+            for i, (table, rows) in enumerate(tables.items()):
+                rows = rows if number == 0 else world.later(rows)
+                write(folder / str(week.date()) / source / table, table, rows, (seed + i + len(source)) % 2 == 0)
+
+
+class Met:
+    """Which nullable columns held NULL and a value, and which text columns held which token, over all worlds."""
+
+    def __init__(self):
+        self.columns, self.texts = {}, {}
+
+    def look(self, store):
+        import pyarrow.parquet as pq
+
+        for path in Path(store).glob("snapshots/*/*/*.parquet"):
+            if path.stem not in FIELDS and path.stem != "employments":
+                continue
+            table = pq.read_table(path)
+            for field in table.schema:
+                values = table.column(field.name).to_pylist()
+                name = f"{path.stem}.{field.name}"
+                if field.nullable:
+                    seen = self.columns.setdefault(name, set())
+                    seen |= {"null" if v is None else "value" for v in values}
+                if str(field.type) == "string" and field.name not in CLOSED and not field.name.endswith("_norm"):
+                    whole = "".join(v for v in values if v)
+                    self.texts.setdefault(name, set()).update(t for t in TOKENS if t in whole)
+
+    def check(self):
+        wanted = {n: {"null"} if n in NEVER_SET else {"null", "value"} for n in self.columns}
+        lacking = {n: sorted(w - self.columns[n]) for n, w in wanted.items() if w - self.columns[n]}
+        common.check(f"{len(wanted)} nullable columns held NULL and values", not lacking, str(lacking))
+        lacking = {n: [t for t in TOKENS if t not in got] for n, got in self.texts.items() if len(got) < len(TOKENS)}
+        common.check(f"{len(self.texts)} text columns held each of {' '.join(map(repr, TOKENS))}", not lacking, str(lacking))
+
+
+def main():
+    parser = common.arguments(__doc__)
+    parser.add_argument("--worlds", type=int, default=6)
+    parser.add_argument("--seed", type=int, default=1)
+    args = common.parsed(parser)
+    met, findings, rows = Met(), 0, 0
+    for seed in range(args.seed, args.seed + args.worlds):
+        folder = common.fresh(args.work / f"world-{seed}")
+        make(folder, seed)
+        for week in WEEKS:
+            at = (week + datetime.timedelta(hours=6)).isoformat() + "Z"
+            ran = common.run([args.holdover, "audit", "--as-of", at, "--format", "json"], folder)
+            common.check(f"world {seed}: audit of {week.date()} exits {ran.code}", ran.code in (1, 3), ran.err)
+            findings += len(json.loads(ran.out)["findings"])
+        store = folder / "store"
+        common.check_parquet(store)
+        taken = [json.loads(p.read_text())["files"] for p in store.glob("snapshots/*/*/manifest.json")]
+        read, accepted = (sum(f[k] for files in taken for f in files) for k in ("read", "accepted"))
+        common.check(f"world {seed}: {accepted} of {read} records accepted", accepted > 0.9 * read)
+        for run in sorted((store / "runs").iterdir()):
+            rows += common.recalculate(args.holdover, store, args.work, run)["rows"]
+        met.look(store)
+    met.check()
+    common.check(f"{args.worlds} worlds: {rows} rows of checks compared, {findings} findings", findings > 100)
+
+
+if __name__ == "__main__":
+    main()
