@@ -24,6 +24,20 @@ const MAX_RECURSION: usize = 96;
 const RESERVED: &[&str] =
     &["user", "current_user", "session_user", "current_date", "current_time", "current_timestamp", "current_catalog", "current_schema"];
 
+/// Words that DuckDB or Spark reserve: no column may stand under them without its table, and no table at all.
+#[rustfmt::skip]
+const GRAMMAR: &[&str] = &[
+    "all", "analyse", "analyze", "and", "anti", "any", "array", "as", "asc", "asof", "asymmetric", "at", "authorization", "binary",
+    "both", "by", "case", "cast", "check", "collate", "collation", "column", "concurrently", "constraint", "create", "cross", "default",
+    "deferrable", "desc", "describe", "distinct", "do", "else", "end", "except", "false", "fetch", "for", "foreign", "freeze", "from",
+    "full", "glob", "group", "having", "ilike", "in", "initially", "inner", "intersect", "into", "is", "isnull", "join", "lambda",
+    "lateral", "leading", "left", "like", "limit", "minus", "natural", "not", "notnull", "null", "offset", "on", "only", "or", "order",
+    "outer", "overlaps", "pivot", "pivot_longer", "pivot_wider", "placing", "positional", "primary", "qualify", "recursive",
+    "references", "returning", "right", "select", "semi", "show", "similar", "some", "summarize", "symmetric", "table", "tablesample",
+    "then", "to", "trailing", "true", "union", "unique", "unpack", "unpivot", "using", "variadic", "verbose", "when", "where", "window",
+    "with",
+];
+
 /// Identifiers of ASCII letters, digits and `_`; everything else as in the parser's defaults.
 #[derive(Debug)]
 pub(super) struct Portable;
@@ -395,7 +409,13 @@ impl Reader<'_> {
     /// A plain column, or a refusal in these words.
     pub(super) fn column(&self, expr: &sql::Expr, message: &str, help: &str) -> Parsed<ColumnName> {
         match expr {
-            sql::Expr::Identifier(ident) => Ok(ColumnName { pos: pos(ident.span.start), table: None, name: self.name(ident)?.text }),
+            sql::Expr::Identifier(ident) => {
+                let Name { pos, text } = self.name(ident)?;
+                if GRAMMAR.contains(&text.as_str()) || RESERVED.contains(&text.as_str()) {
+                    return refuse(pos, format!("`{text}` alone is a word of the grammar in other engines"), format!("write it with its table: `t.{text}`"));
+                }
+                Ok(ColumnName { pos, table: None, name: text })
+            }
             sql::Expr::CompoundIdentifier(parts) => match parts.as_slice() {
                 [table, column] => {
                     Ok(ColumnName { pos: pos(table.span.start), table: Some(self.name(table)?.text), name: self.name(column)?.text })
@@ -425,7 +445,7 @@ impl Reader<'_> {
 
     fn table_alias(&self, alias: &sql::TableAlias) -> Parsed<Name> {
         let sql::TableAlias { explicit: _, name, columns, at } = alias;
-        let name = self.new_name(name)?;
+        let name = self.table_name(name)?;
         if !columns.is_empty() || at.is_some() {
             return refuse(name.pos, "column names after a table alias", "name the columns inside the query");
         }
@@ -434,9 +454,18 @@ impl Reader<'_> {
 
     fn object_name(&self, name: &sql::ObjectName, at: Pos) -> Parsed<Name> {
         match name.0.as_slice() {
-            [sql::ObjectNamePart::Identifier(ident)] => self.name(ident),
+            [sql::ObjectNamePart::Identifier(ident)] => self.table_name(ident),
             _ => refuse(pos_or(name.span().start, at), format!("`{name}` has more than one part"), "write the view's plain name"),
         }
+    }
+
+    /// The name of a view, a WITH or an alias.
+    fn table_name(&self, ident: &sql::Ident) -> Parsed<Name> {
+        let name = self.new_name(ident)?;
+        if GRAMMAR.contains(&name.text.as_str()) {
+            return refuse(name.pos, format!("`{}` is a word of the grammar in other engines", name.text), "choose another name");
+        }
+        Ok(name)
     }
 
     /// A name that the text introduces.

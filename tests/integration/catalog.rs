@@ -17,18 +17,17 @@ fn listed() -> Vec<Value> {
 #[test]
 fn every_check_file_is_a_check_with_both_fixtures() {
     let folder = root().join("src/checks");
-    let from_files: Vec<String> =
-        names(&folder).iter().filter_map(|n| n.strip_suffix(".sql")).map(|stem| stem.replace('_', "-")).collect();
+    let from_files: Vec<String> = names(&folder).iter().filter_map(|n| n.strip_suffix(".sql")).map(|stem| stem.replace('_', "-")).collect();
     let listed: Vec<String> = listed().iter().map(|c| c["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(listed.iter().collect::<BTreeSet<_>>().len(), listed.len(), "ids are unique");
     assert_eq!(from_files.iter().collect::<BTreeSet<_>>(), listed.iter().collect::<BTreeSet<_>>(), "an id is its file's name, with dashes");
     for id in &from_files {
         let case = |case: &str| root().join("fixtures/checks").join(id).join(case);
         for folder in ["fires", "quiet"] {
-            for file in ["holdover.toml", "expect.csv", "why.md"] {
+            for file in ["holdover.toml", "expect.csv", "asked.csv", "why.md"] {
                 assert!(case(folder).join(file).is_file(), "`fixtures/checks/{id}/{folder}/{file}` is missing");
             }
-            assert!(files(&case(folder)).len() > 3, "`fixtures/checks/{id}/{folder}` holds no input");
+            assert!(files(&case(folder)).len() > 4, "`fixtures/checks/{id}/{folder}` holds no input");
         }
     }
     let fixtures: BTreeSet<String> = names(&root().join("fixtures/checks")).into_iter().filter(|n| !n.contains('.')).collect();

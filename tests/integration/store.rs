@@ -9,7 +9,8 @@ use tempfile::TempDir;
 
 use super::{command, exits, names, root, stderr, stdout, write};
 
-const USERS: &str = "ID,Login,Account Type,Status,Created\nu1,ann,user,active,2021-01-01T00:00:00Z\nu2,ben,user,disabled,2021-01-01T00:00:00Z\n";
+const USERS: &str =
+    "ID,Login,Account Type,Status,Created\nu1,ann,user,active,2021-01-01T00:00:00Z\nu2,ben,user,disabled,2021-01-01T00:00:00Z\n";
 const OTHERS: &str = "ID,Login,Account Type,Status,Created\nu1,ann,user,active,2021-01-01T00:00:00Z\n";
 
 /// The arguments that seal `users.csv` as system `app`.
@@ -132,7 +133,11 @@ fn rule_11_4_other_bytes_of_one_time_are_refused_and_supersede_keeps_the_first()
     assert_eq!(fs::read(table(&dir, "manifest.json")).unwrap(), first);
     exits(dir.path(), &VERIFY, 0);
     // The later generation counts.
-    let counted = exits(dir.path(), &["query", "--store", "store", "--snapshot", "app", "--format", "csv", "SELECT COUNT(*) AS n FROM accounts a"], 0);
+    let counted = exits(
+        dir.path(),
+        &["query", "--store", "store", "--snapshot", "app", "--format", "csv", "SELECT COUNT(*) AS n FROM accounts a"],
+        0,
+    );
     assert_eq!(stdout(&counted), "n\n1\n");
 }
 
@@ -208,7 +213,10 @@ fn rule_11_2_an_export_without_any_instant_asks_for_one() {
     let args = ["import", "--store", "store", "--connector", "tabular", "--system", "app", "--option", "mapping=accounts", "users.csv"];
     let text = stderr(&exits(dir.path(), &args, 2));
     assert!(text.contains("--taken-at"), "{text}");
-    write(&dir.path().join("users.csv"), "ID,Login,Status,Created,Account Expires\nu1,ann,active,2026-11-01T00:00:00Z,2030-01-01T00:00:00Z\n");
+    write(
+        &dir.path().join("users.csv"),
+        "ID,Login,Status,Created,Account Expires\nu1,ann,active,2026-11-01T00:00:00Z,2030-01-01T00:00:00Z\n",
+    );
     let text = stdout(&exits(dir.path(), &args, 0));
     assert!(text.contains("taken at 2026-11-01T00:00:00Z (inferred)"), "never an expiry: {text}");
 }

@@ -53,7 +53,8 @@ impl Scope {
     fn unqualify(&mut self) {
         let names: Vec<String> = self.columns.iter().map(|c| c.name.clone()).collect();
         for col in &mut self.columns {
-            if names.iter().filter(|n| **n == col.name).count() > 1 {
+            // `at` is a column that may not stand alone.
+            if col.name == "at" || names.iter().filter(|n| **n == col.name).count() > 1 {
                 continue;
             }
             for key in self.key.iter_mut().flatten().filter(|k| **k == col.text) {
