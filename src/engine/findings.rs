@@ -273,9 +273,12 @@ fn origins(run: &Run, s: &Subject) -> Vec<Value> {
     }
     for identity in s.identities.iter().filter_map(|i| run.identities.get(*i as usize)) {
         let Some(authority) = run.system(Some(identity.system_ix)) else { continue };
-        // An identity that only an older snapshot holds has no row here.
-        let here = authority.identities.get(identity.source_ix as usize).filter(|r| r.native_id == identity.identity);
-        let Some(here) = here else { continue };
+        let Ok(at) = authority.identities.binary_search_by(|r| r.native_id.as_str().cmp(&identity.identity)) else {
+            let file = format!("an earlier snapshot of {}", authority.name);
+            out.push(json!({ "table": "identities", "fact": "row", "file": file, "unit": "record", "number": 0 }));
+            continue;
+        };
+        let Some(here) = authority.identities.get(at) else { continue };
         out.extend(authority.origins("identities", here.identity_ix).map(|o| origin(authority, o)));
         let first = authority.employments.partition_point(|e| e.identity_ix < here.identity_ix);
         for (row, _) in authority.employments.iter().enumerate().skip(first).take_while(|(_, e)| e.identity_ix == here.identity_ix) {

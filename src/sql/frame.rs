@@ -96,3 +96,36 @@ fn array(column: &Column) -> Result<(ArrowType, ArrayRef), SqlError> {
         other => return Err(unknown(column.name(), other)),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_goes_there_and_back() {
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("u", Arc::new(UInt32Array::from(vec![Some(u32::MAX), None]))),
+            ("l", Arc::new(UInt64Array::from(vec![None, Some(u64::MAX)]))),
+            ("i", Arc::new(Int64Array::from(vec![Some(i64::MIN), None]))),
+            ("f", Arc::new(Float64Array::from(vec![Some(-0.5), None]))),
+            ("b", Arc::new(BooleanArray::from(vec![None, Some(true)]))),
+            ("s", Arc::new(StringArray::from(vec![Some("İ\\%"), None]))),
+            ("t", Arc::new(TimestampMicrosecondArray::from(vec![Some(-1), None]))),
+        ];
+        let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, a)| (n, a, true))).unwrap();
+        let frame = from_batches(&batch.schema(), &[batch.clone(), batch.slice(1, 1)]).unwrap();
+        assert_eq!(frame.height(), 3);
+        let back = to_batch(&frame).unwrap();
+        assert_eq!(back.slice(0, 2), batch);
+        assert_eq!(back.slice(2, 1), batch.slice(1, 1));
+    }
+
+    #[test]
+    fn a_table_without_rows_keeps_its_columns() {
+        let schema = Schema::new(vec![Field::new("s", ArrowType::Utf8, true), Field::new("n", ArrowType::Int64, false)]);
+        let batch = to_batch(&from_batches(&schema, &[]).unwrap()).unwrap();
+        assert_eq!((batch.num_rows(), batch.num_columns()), (0, 2));
+        let other = Schema::new(vec![Field::new("x", ArrowType::Int8, true)]);
+        assert!(from_batches(&other, &[]).is_err());
+    }
+}

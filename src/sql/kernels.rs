@@ -108,7 +108,7 @@ fn finite(op: ArithOp, a: f64, b: f64) -> PolarsResult<f64> {
         ArithOp::Mul => (a * b, '*'),
         ArithOp::Div => (a / b, '/'),
     };
-    if result.is_finite() { Ok(result) } else { Err(value_error(&format!("{a} {sign} {b} is not a finite number"))) }
+    if result.is_finite() { Ok(result) } else { Err(value_error(&format!("{a:e} {sign} {b:e} is not a finite number"))) }
 }
 
 /// An instant moved by an interval, both in microseconds.
@@ -164,7 +164,6 @@ pub(super) fn is_in(anchor: Expr, value: Expr, members: Members, null: bool) -> 
         let values: Vec<Option<bool>> = match &members {
             Members::Integers(set) => series.to_physical_repr().i64()?.iter().map(|v| v.and_then(|v| answer(set.contains(&v)))).collect(),
             Members::Texts(set) => series.str()?.iter().map(|v| v.and_then(|v| answer(set.contains(v)))).collect(),
-            #[expect(clippy::float_cmp, reason = "SQL's `=` on DOUBLE")]
             Members::Doubles(list) => series.f64()?.iter().map(|v| v.and_then(|v| answer(list.contains(&v)))).collect(),
         };
         Ok(repeated(length, values).collect::<BooleanChunked>().into_series())

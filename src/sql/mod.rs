@@ -75,9 +75,7 @@ impl From<PolarsError> for SqlError {
         let text = error.to_string();
         match text.split_once(kernels::VALUE) {
             Some((_, value)) => Self::Value(value.lines().next().unwrap_or_default().to_owned()),
-            None if matches!(error, PolarsError::InvalidOperation(_)) && text.contains("conversion from") => {
-                Self::Value("an unsigned number is beyond BIGINT".to_owned())
-            }
+            None if text.contains("conversion from `u64` to `i64` failed") => Self::Value("an unsigned number is beyond BIGINT".to_owned()),
             None => Self::Engine(text),
         }
     }

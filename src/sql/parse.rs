@@ -133,7 +133,7 @@ pub(super) fn parse(text: &str, params: &BTreeMap<String, Literal>, mode: Mode) 
         .with_recursion_limit(MAX_RECURSION)
         .with_tokens_with_locations(tokens)
         .parse_statements()
-        .map_err(|e| syntax_error(&e))?;
+        .map_err(|e| syntax_error(&e, end_of(text)))?;
     let mut statements = statements.iter();
     let reader = Reader { params, mode };
     let start = Pos { line: 1, column: 1 };
@@ -412,7 +412,11 @@ impl Reader<'_> {
             sql::Expr::Identifier(ident) => {
                 let Name { pos, text } = self.name(ident)?;
                 if GRAMMAR.contains(&text.as_str()) || RESERVED.contains(&text.as_str()) {
-                    return refuse(pos, format!("`{text}` alone is a word of the grammar in other engines"), format!("write it with its table: `t.{text}`"));
+                    return refuse(
+                        pos,
+                        format!("`{text}` alone is a word of the grammar in other engines"),
+                        format!("write it with its table: `t.{text}`"),
+                    );
                 }
                 Ok(ColumnName { pos, table: None, name: text })
             }
@@ -553,15 +557,24 @@ fn start_of(token: &TokenWithSpan) -> Pos {
     pos(token.span.start)
 }
 
-/// The parser writes its place into the message: `... at Line: 3, Column: 7`.
-fn syntax_error(error: &ParserError) -> Diagnostic {
+/// The place after the last character.
+fn end_of(text: &str) -> Pos {
+    let text = text.trim_end();
+    let count = |n: usize| u32::try_from(n + 1).unwrap_or(u32::MAX);
+    Pos { line: count(text.matches('\n').count()), column: count(text.rsplit('\n').next().unwrap_or_default().chars().count()) }
+}
+
+/// The parser writes its place into the message, `... at Line: 3, Column: 7`, but for the end of the text.
+fn syntax_error(error: &ParserError, end: Pos) -> Diagnostic {
     let help = "write one query of the check language: SELECT ... FROM ... [JOIN ... ON ...] [WHERE ...] [GROUP BY ... [HAVING ...]]";
     let (ParserError::ParserError(message) | ParserError::TokenizerError(message)) = error else {
         return Diagnostic::new(Pos::default(), "the query is nested too deeply", "name inner queries in WITH");
     };
     let (what, place) = message.split_once(" at Line: ").unwrap_or((message, ""));
-    let (line, column) = place.split_once(", Column: ").unwrap_or(("", ""));
-    let at = Pos { line: line.trim().parse().unwrap_or(1), column: column.trim().parse().unwrap_or(1) };
+    let at = place
+        .split_once(", Column: ")
+        .and_then(|(line, column)| Some(Pos { line: line.trim().parse().ok()?, column: column.trim().parse().ok()? }));
+    let at = at.unwrap_or(end);
     let what = what.trim_start_matches("Expected: ");
     let message = match what.split_once(", found: ") {
         Some((wanted, found)) => format!("expected {wanted}, found `{found}`"),

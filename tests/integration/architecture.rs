@@ -18,7 +18,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("engine", &["model", "sql", "store", "checks"]),
     ("triage", &["model", "checks"]),
     ("report", &["model"]),
-    ("audit", &["model", "sql", "connectors", "store", "resolve", "checks", "engine", "triage", "report"]),
+    ("audit", &["model", "sql", "store", "resolve", "checks", "engine", "triage", "report"]),
     ("config", &["model", "resolve"]),
     ("demo", &["model"]),
 ];

@@ -172,8 +172,17 @@ impl Generator<'_> {
         items
     }
 
+    /// The columns that hold the account of one of the tables, sometimes.
+    fn account(&mut self, scope: &Scope) -> Vec<Col> {
+        let systems: Vec<&Col> = scope.columns.iter().filter(|c| c.name == "system_ix").collect();
+        let Some(system) = self.dice.pick(&systems).filter(|_| self.dice.chance(40)) else { return Vec::new() };
+        let account = system.text.replace("system_ix", "account_ix");
+        let accounts = scope.columns.iter().filter(|c| c.text == account && c.ty == system.ty);
+        [*system].into_iter().chain(accounts).cloned().collect()
+    }
+
     fn partition(&mut self, scope: &Scope) -> String {
-        let mut names = Vec::new();
+        let mut names: Vec<String> = self.account(scope).into_iter().map(|c| c.text).collect();
         for _ in 0..self.dice.below(3) {
             if let Some(col) = self.dice.pick(&scope.columns) {
                 names.push(col.text.clone());
@@ -267,7 +276,7 @@ impl Generator<'_> {
 
     fn grouped_items(&mut self, scope: &Scope, wanted: Option<&[(Type, bool)]>) -> (Vec<(String, Col)>, String) {
         self.form("GROUP BY");
-        let mut keys: Vec<Col> = Vec::new();
+        let mut keys: Vec<Col> = self.account(scope);
         for _ in 0..=self.dice.below(3) {
             if let Some(col) = self.dice.pick(&scope.columns).cloned()
                 && keys.iter().all(|k| k.text != col.text)

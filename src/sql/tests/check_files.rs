@@ -17,7 +17,7 @@ fn a_check_has_front_matter_and_a_query() {
     assert_eq!(source.query, "\nSELECT a.login FROM accounts a\n");
     assert_eq!(source.map, None);
     let fault = compile(&source.query.replace("login", "lgin"), &BTreeMap::new(), &catalog()).unwrap_err().shifted(source.query_offset);
-    assert_eq!((fault.line, fault.column), (7, 10));
+    assert_eq!((fault.line, fault.column), (7, 8));
 }
 
 #[test]
@@ -31,7 +31,9 @@ fn map_and_reduce_give_the_rows_of_the_whole_query() {
     let reduce = compile(&steps.reduce, &BTreeMap::new(), &with_mapped).unwrap();
     let tables = tables();
     let mapped = map.run(&|name| tables.get(name).map(|t| t.clone().lazy())).unwrap();
-    let result = reduce.run(&|name| if name == "mapped" { Some(mapped.clone().lazy()) } else { tables.get(name).map(|t| t.clone().lazy()) }).unwrap();
+    let result = reduce
+        .run(&|name| if name == "mapped" { Some(mapped.clone().lazy()) } else { tables.get(name).map(|t| t.clone().lazy()) })
+        .unwrap();
     assert_eq!(result.height(), 2);
     assert_eq!(rows(&source.query), ["admin|2|2", "read|2|2"]);
     // Places in the two steps are those of the whole query.
@@ -45,7 +47,10 @@ fn a_with_after_the_mapped_one_stays() {
     let source = parse_check("-- ---\n-- ---\nWITH mapped AS (SELECT x.uses FROM access x WHERE (x.uses > 0)), w AS (SELECT m.uses FROM mapped m)\nSELECT w.uses FROM w").unwrap();
     let steps = source.map.unwrap();
     assert_eq!(steps.map.trim(), "SELECT x.uses FROM access x WHERE (x.uses > 0)");
-    assert_eq!(steps.reduce.split_whitespace().collect::<Vec<_>>().join(" "), "WITH w AS (SELECT m.uses FROM mapped m) SELECT w.uses FROM w");
+    assert_eq!(
+        steps.reduce.split_whitespace().collect::<Vec<_>>().join(" "),
+        "WITH w AS (SELECT m.uses FROM mapped m) SELECT w.uses FROM w"
+    );
 }
 
 #[test]

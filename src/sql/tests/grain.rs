@@ -29,11 +29,31 @@ fn queries_keyed_by_account_are_proven() {
 fn queries_that_bring_accounts_together_are_refused_with_the_fix() {
     let tie = "tie it by `system_ix` and `account_ix`, or declare `grain = \"run\"`";
     for (sql, column, message, help) in [
-        ("SELECT a.login FROM accounts a JOIN access x ON a.account_ix = x.account_ix", 37, "a join that brings rows of different accounts together", tie),
-        ("SELECT a.login FROM accounts a JOIN accounts b ON a.email = b.email", 37, "a join that brings rows of different accounts together", tie),
-        ("SELECT a.status, COUNT(*) AS n FROM accounts a GROUP BY a.status", 1, "GROUP BY without the account brings rows of different accounts together", tie),
+        (
+            "SELECT a.login FROM accounts a JOIN access x ON a.account_ix = x.account_ix",
+            37,
+            "a join that brings rows of different accounts together",
+            tie,
+        ),
+        (
+            "SELECT a.login FROM accounts a JOIN accounts b ON a.email = b.email",
+            37,
+            "a join that brings rows of different accounts together",
+            tie,
+        ),
+        (
+            "SELECT a.status, COUNT(*) AS n FROM accounts a GROUP BY a.status",
+            1,
+            "GROUP BY without the account brings rows of different accounts together",
+            tie,
+        ),
         ("SELECT COUNT(*) AS n FROM accounts a", 1, "an aggregate over all accounts brings rows of different accounts together", tie),
-        ("SELECT DISTINCT a.status FROM accounts a", 1, "DISTINCT without the account among the outputs brings rows of different accounts together", tie),
+        (
+            "SELECT DISTINCT a.status FROM accounts a",
+            1,
+            "DISTINCT without the account among the outputs brings rows of different accounts together",
+            tie,
+        ),
         (
             "SELECT COUNT(*) OVER (PARTITION BY a.status) AS n FROM accounts a",
             8,

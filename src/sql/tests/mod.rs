@@ -26,8 +26,13 @@ pub(super) fn catalog() -> Catalog {
         ("score", Double, true),
         ("line", U64, true),
     ]);
-    let access =
-        with(&[("grant_ix", U32, false), ("entitlement", Text, true), ("privileged", Boolean, true), ("granted_at", Timestamp, true), ("uses", Bigint, true)]);
+    let access = with(&[
+        ("grant_ix", U32, false),
+        ("entitlement", Text, true),
+        ("privileged", Boolean, true),
+        ("granted_at", Timestamp, true),
+        ("uses", Bigint, true),
+    ]);
     let identities = View::new(&[("identity_ix", U32, false), ("email", Text, true), ("status", Text, true), ("ends_at", Timestamp, true)]);
     let views = [
         ("accounts", accounts.keyed(&ACCOUNT_KEY).partitioned()),
@@ -88,7 +93,13 @@ fn tables() -> BTreeMap<&'static str, DataFrame> {
         ("status", series(vec![Some("active"), Some("disabled"), Some("active"), None, Some("active")])),
         (
             "last_used_at",
-            times(&[Some("2026-10-01 12:30:00"), Some("2026-08-03 00:00:00"), None, Some("2026-08-02 23:59:59.999999"), Some("2020-01-01 00:00:00")]),
+            times(&[
+                Some("2026-10-01 12:30:00"),
+                Some("2026-08-03 00:00:00"),
+                None,
+                Some("2026-08-02 23:59:59.999999"),
+                Some("2020-01-01 00:00:00"),
+            ]),
         ),
         ("created_at", times(&[Some("2020-01-01 00:00:00"), None, Some("2026-10-31 00:00:00"), Some("2026-08-01 00:00:00"), None])),
         ("score", series(vec![Some(0.5), Some(-2.0), None, Some(0.0), Some(4.0)])),
@@ -102,7 +113,13 @@ fn tables() -> BTreeMap<&'static str, DataFrame> {
         ("privileged", series(vec![Some(true), Some(false), None, Some(true), None])),
         (
             "granted_at",
-            times(&[Some("2026-01-01 00:00:00"), Some("2026-09-01 00:00:00"), None, Some("2026-08-02 00:00:00"), Some("2019-01-01 00:00:00")]),
+            times(&[
+                Some("2026-01-01 00:00:00"),
+                Some("2026-09-01 00:00:00"),
+                None,
+                Some("2026-08-02 00:00:00"),
+                Some("2019-01-01 00:00:00"),
+            ]),
         ),
         ("uses", series(vec![Some(1_i64), Some(i64::MAX), Some(3), None, Some(-4)])),
     ]);
@@ -154,7 +171,9 @@ pub(super) fn refused(sql: &str) -> Diagnostic {
 /// The types that a result keeps.
 #[test]
 fn outputs_have_the_types_that_the_query_says() {
-    let query = query("SELECT a.account_ix, a.line, a.score, a.login, a.last_used_at, a.score > 0 AS positive, COUNT(*) OVER (PARTITION BY a.status) AS n FROM accounts a");
+    let query = query(
+        "SELECT a.account_ix, a.line, a.score, a.login, a.last_used_at, a.score > 0 AS positive, COUNT(*) OVER (PARTITION BY a.status) AS n FROM accounts a",
+    );
     let expected = [
         (Type::U32, DataType::UInt32),
         (Type::U64, DataType::UInt64),
@@ -169,7 +188,7 @@ fn outputs_have_the_types_that_the_query_says() {
         assert_eq!((output.ty, column.dtype()), (ty, &dtype), "{}", output.name);
         assert_eq!(output.name, column.name().as_str());
     }
-    assert_eq!(query.outputs()[0].nullable, false);
+    assert!(!query.outputs()[0].nullable);
     let reads: Vec<_> = query.reads()["accounts"].iter().map(String::as_str).collect();
     assert_eq!(reads, ["account_ix", "last_used_at", "line", "login", "score", "status"]);
 }

@@ -75,11 +75,11 @@ refusals! {
     difference_as_output: "SELECT a.created_at - a.last_used_at AS v FROM accounts a"
         => 1, 1, "the output `v` is INTERVAL", "compare it with an interval instead";
     double_to_text: "SELECT CAST(a.score AS STRING) AS v FROM accounts a"
-        => 1, 8, "CAST of DOUBLE to STRING", "engines write it differently: output it as it is";
+        => 1, 13, "CAST of DOUBLE to STRING", "engines write it differently: output it as it is";
     double_to_integer: "SELECT CAST(a.score AS BIGINT) AS v FROM accounts a"
-        => 1, 8, "CAST of DOUBLE to BIGINT", "engines round differently: calculate in DOUBLE";
+        => 1, 13, "CAST of DOUBLE to BIGINT", "engines round differently: calculate in DOUBLE";
     text_to_integer: "SELECT CAST(a.login AS BIGINT) AS v FROM accounts a"
-        => 1, 8, "CAST of STRING to BIGINT", "engines read texts differently: read the column as a number at import";
+        => 1, 13, "CAST of STRING to BIGINT", "engines read texts differently: read the column as a number at import";
     concat_of_a_number: "SELECT a.login || a.account_ix AS v FROM accounts a" => 1, 19, "`||` with UINTEGER", "write CAST(x AS STRING) around integers and booleans";
     union_of_types: "SELECT a.login AS v FROM accounts a UNION ALL\nSELECT a.created_at AS v FROM accounts a"
         => 2, 1, "UNION ALL puts STRING and TIMESTAMP into the column `v`", "cast both to one type; a missing value is CAST(NULL AS STRING)";
@@ -141,6 +141,6 @@ refusals! {
 #[test]
 fn syntax_errors_keep_their_place() {
     let d = refused("SELECT a.login\nFROM accounts a\nWHERE a.login =");
-    assert_eq!((d.line, d.message.as_str()), (3, "expected an expression, found `EOF`"));
+    assert_eq!((d.line, d.column, d.message.as_str()), (3, 16, "expected an expression, found `EOF`"));
     assert!(refused("SELECT a.login FROM accounts a WHERE a.login = 'x").message.contains("nterminated"));
 }
