@@ -108,7 +108,7 @@ fn every_key_arrives() {
     assert_eq!((stale.enabled, stale.severity, stale.reason.as_str()), (false, None, "rotated by the vault"));
     let dormant = &config.overrides["dormant-account"];
     assert_eq!((dormant.enabled, dormant.severity, dormant.at.line), (true, Some(Severity::Low), 95));
-    assert_eq!(dormant.parameters["stale_after"], (toml::Value::String("180d".into()), Position { line: 98, column: 32 }));
+    assert_eq!(dormant.parameters["stale_after"], (toml::Value::String("180d".into()), Position { line: 98, column: 30 }));
     assert_eq!((dormant.parameters["least"].0.as_integer(), dormant.parameters["strict"].0.as_bool()), (Some(3), Some(true)));
     assert_eq!(config.gate, Gate { fail_on: Some(Severity::High), fail_on_new: Some(Severity::Medium), fail_on_possible: Some(true) });
 }
