@@ -349,13 +349,13 @@ fn judge(run: &Run, prepared: &[Prepared], past: output::Past) -> Result<Judged,
     let mut previous = past.findings;
     let second_ids: BTreeSet<&str> = second.iter().map(|p| p.check.id.as_str()).collect();
     let (previous_second, previous_first): (Vec<_>, Vec<_>) = previous.drain(..).partition(|f| second_ids.contains(f.check_id.as_str()));
-    let mut findings = triage::states(found, previous_first, &closing(run, &outcomes));
+    let mut findings = triage::states(found, previous_first, &closing(&run.seen, &outcomes, prepared));
     let exceptions = except(run, &mut findings, &past.first_seen);
 
     frames.whole.insert(EXCEPTION_MATCHES.name, frame_of(&exceptions).map_err(AuditError::internal)?);
     let mut found = Vec::new();
     run_checks(run, &second, &frames, &mut outcomes, &mut found)?;
-    findings.extend(triage::states(found, previous_second, &closing(run, &outcomes)));
+    findings.extend(triage::states(found, previous_second, &closing(&run.seen, &outcomes, prepared)));
 
     findings.sort_by(|a, b| (&a.check_id, &a.fingerprint).cmp(&(&b.check_id, &b.fingerprint)));
     let checks: Vec<Check> = prepared.iter().map(|p| p.check.clone()).collect();
@@ -534,14 +534,18 @@ fn count(outcomes: &mut [OutcomeRow], findings: &[FindingRow]) {
     }
 }
 
-/// Pairs of check and system whose absent findings are resolved.
-fn closing(run: &Run, outcomes: &[OutcomeRow]) -> Closing {
-    let sound: BTreeSet<&str> = run.seen.iter().filter(|s| s.complete && s.fresh != Answer::No).map(|s| s.system.as_str()).collect();
-    let all_sound = run.seen.iter().all(|s| sound.contains(s.system.as_str()));
+/// Pairs of check and system whose absent findings are resolved. A check that reads several systems closes only where all of
+/// them are sound, unless it judges the sources or the exceptions themselves.
+fn closing(seen: &[RunSystemRow], outcomes: &[OutcomeRow], prepared: &[Prepared]) -> Closing {
+    let sound: BTreeSet<&str> = seen.iter().filter(|s| s.complete && s.fresh != Answer::No).map(|s| s.system.as_str()).collect();
+    let all_sound = seen.iter().all(|s| sound.contains(s.system.as_str()));
+    let of_itself = |id: &str| {
+        let subject = prepared.iter().find(|p| p.check.id == id).map(|p| p.check.subject);
+        matches!(subject, Some(SubjectKind::Source | SubjectKind::Exception))
+    };
     let mut pairs = BTreeSet::new();
     for o in outcomes.iter().filter(|o| o.outcome == OutcomeKind::Evaluated) {
-        // What reads every source is judged by itself (`source-incomplete`, `exception-expired`) or needs them all.
-        let closes = sound.contains(o.system.as_str()) || o.system == "*" && (all_sound || !o.check_id.starts_with("identity-"));
+        let closes = sound.contains(o.system.as_str()) || o.system == "*" && (all_sound || of_itself(&o.check_id));
         if closes {
             pairs.insert((o.check_id.clone(), o.system.clone()));
         }
@@ -588,6 +592,37 @@ fn run_id(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rule_11_4_what_reads_several_systems_closes_only_where_all_are_sound() {
+        let seen = |system: &str, complete| RunSystemRow { system: system.into(), complete, ..RunSystemRow::default() };
+        let ran = |check: &str, system: &str| OutcomeRow {
+            check_id: check.into(),
+            system: system.into(),
+            outcome: OutcomeKind::Evaluated,
+            ..OutcomeRow::default()
+        };
+        let mut settings = Settings::by_hand(crate::checks::load(None).unwrap());
+        // A check of somebody's own that names no table it needs is asked of the whole world, whatever its subject.
+        let mut own = settings.checks.iter().find(|c| c.id == "orphan-account").unwrap().clone();
+        (own.id, own.needs) = ("own".into(), Vec::new());
+        settings.checks.push(own);
+        let prepared = prepare(&settings).unwrap();
+        let outcomes = [
+            ran("orphan-account", "ad"),
+            ran("orphan-account", "app"),
+            ran("identity-without-account", "*"),
+            ran("own", "*"),
+            ran("source-incomplete", "*"),
+            ran("exception-expired", "*"),
+        ];
+        let closed = |complete| {
+            let pairs = closing(&[seen("ad", complete), seen("app", true)], &outcomes, &prepared).pairs;
+            pairs.into_iter().map(|(c, s)| format!("{c} {s}")).collect::<Vec<_>>()
+        };
+        assert_eq!(closed(false), ["exception-expired *", "orphan-account app", "source-incomplete *"]);
+        assert_eq!(closed(true).len(), outcomes.len());
+    }
 
     #[test]
     fn rule_11_4_whom_a_short_people_list_leaves_out_stands_as_before() {
