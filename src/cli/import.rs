@@ -11,8 +11,8 @@ use super::setup::{self, Configured};
 use super::{Failure, Place, fail, instant, out};
 use crate::connectors::Context;
 use crate::ingest::{ImportError, Imported, Job};
-use crate::model::{Population, Time, Word};
-use crate::store::{Manifest, Provenance, Store};
+use crate::model::{Population, RejectRow, Time, Word};
+use crate::store::{Manifest, Provenance, Store, table_file};
 
 #[derive(Debug, Args)]
 pub struct ImportArgs {
@@ -199,12 +199,29 @@ pub fn all(store: &Store, configured: &Configured, supersede: bool, quiet: bool)
             progress.step();
         }
     }
+    for warning in unmatched(&expanded.imports) {
+        eprintln!("warning: {warning}");
+    }
     for missing in expanded.missing.iter().filter(|m| m.expected) {
         eprintln!("warning: no file of source `{}` was found", missing.system);
         done.code = done.code.max(fail::INPUT);
     }
     progress.done();
     Ok(done)
+}
+
+/// Patterns that no file of a system's newest import fits, in the order of the configuration. What such a file would have shown
+/// is not covered, so the checks that need it are not evaluated; older imports were told of when they were the newest.
+fn unmatched(imports: &[crate::config::Import<'_>]) -> Vec<String> {
+    let newest: BTreeMap<&str, &crate::config::Import<'_>> = imports.iter().map(|i| (i.system.as_str(), i)).collect();
+    let mut by_source: Vec<_> = newest.into_values().collect();
+    by_source.sort_by_key(|i| i.source_ix);
+    let told = by_source.iter().flat_map(|i| i.unmatched.iter().map(move |pattern| (i, pattern)));
+    told.map(|(i, pattern)| {
+        let pattern = crate::report::visible_lines(pattern).join(" ");
+        format!("source `{}` (line {}): no file fits `{pattern}`; what it would show counts as not covered", i.system, i.source.at.line)
+    })
+    .collect()
 }
 
 /// 3 where the snapshot is short or too much of it was rejected.
@@ -237,5 +254,33 @@ fn summary(imported: &Imported) -> String {
     for why in m.short() {
         text.push_str(&format!("  short: {why}\n"));
     }
+    text.push_str(&rejected(imported));
     crate::report::visible_lines(&text).join("\n") + "\n"
+}
+
+/// Rejected records that are told one by one, for each file.
+const TOLD: usize = 5;
+
+/// Why records were rejected: the first of each file, then how many more.
+fn rejected(imported: &Imported) -> String {
+    let m = &imported.snapshot.manifest;
+    if m.rejected() == 0 {
+        return String::new();
+    }
+    let rows: Vec<RejectRow> = match table_file::read(&imported.snapshot.dir) {
+        Ok(rows) => rows,
+        Err(e) => return format!("  the rejected records cannot be read back: {e}\n"),
+    };
+    let mut text = String::new();
+    for (file, file_ix) in m.files.iter().zip(0u32..) {
+        let own: Vec<&RejectRow> = rows.iter().filter(|r| r.file_ix == file_ix).collect();
+        for r in own.iter().take(TOLD) {
+            let message = r.message.replace(['\n', '\r'], " ");
+            text.push_str(&format!("  rejected {} {} {}: {}: {message}\n    help: {}\n", file.name, r.unit, r.number, r.reason, r.help));
+        }
+        if own.len() > TOLD {
+            text.push_str(&format!("  rejected {}: {} more records\n", file.name, own.len() - TOLD));
+        }
+    }
+    text
 }

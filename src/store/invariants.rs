@@ -1,5 +1,6 @@
 //! Invariants, computed from the Parquet that was written, before anything is sealed.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::StoreError;
@@ -12,7 +13,7 @@ use crate::model::*;
 ///
 /// # Errors
 /// A table cannot be read back.
-pub fn check(dir: &Path, ledgers: &[FileLedger]) -> Result<Vec<Invariant>, StoreError> {
+pub fn check(dir: &Path, ledgers: &[FileLedger], covers: &BTreeSet<&'static str>) -> Result<Vec<Invariant>, StoreError> {
     let accounts: Vec<AccountRow> = read(dir)?;
     let groups: Vec<GroupRow> = read(dir)?;
     let memberships: Vec<MembershipRow> = read(dir)?;
@@ -42,7 +43,21 @@ pub fn check(dir: &Path, ledgers: &[FileLedger]) -> Result<Vec<Invariant>, Store
         };
         ends == 1 && fits
     };
+    // A row of a table that the snapshot says nothing about would be read by some checks and not by others.
+    let covered = |table: &Table, rows: usize| Invariant {
+        name: "rows-only-where-covered".to_owned(),
+        table: table.name.to_owned(),
+        broken: if covers.contains(table.name) { 0 } else { rows as u64 },
+    };
     Ok(vec![
+        covered(&ACCOUNTS, accounts.len()),
+        covered(&MEMBERSHIPS, memberships.len()),
+        covered(&GRANTS, grants.len()),
+        covered(&CREDENTIALS, credentials.len()),
+        covered(&EVENTS, events.len()),
+        covered(&IDENTITIES, identities.len()),
+        covered(&EXCEPTIONS, exceptions.len()),
+        covered(&SYSTEMS, systems.len()),
         dense("accounts", accounts.iter().map(|r| (r.account_ix, r.native_id.as_str()))),
         dense("groups", groups.iter().map(|r| (r.group_ix, r.native_id.as_str()))),
         dense("entitlements", entitlements.iter().map(|r| (r.entitlement_ix, r.native_id.as_str()))),
@@ -123,7 +138,7 @@ fn dense<'a>(table: &str, rows: impl Iterator<Item = (u32, &'a str)>) -> Invaria
 }
 
 fn unique<'a>(table: &str, keys: impl Iterator<Item = &'a str>) -> Invariant {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let broken = keys.filter(|k| !seen.insert(*k)).count() as u64;
     Invariant { name: "unique-key".to_owned(), table: table.to_owned(), broken }
 }

@@ -36,19 +36,33 @@ pub enum Sealed {
 }
 
 impl Sealing<'_> {
-    /// Digest of everything that decides the content: files (order-free), connector, options.
+    /// Digest of everything that decides the content and what is said of it: files (order-free) with what is stated of their
+    /// extraction, connector, options, control total.
     pub fn input_digest(&self) -> String {
-        let mut digests: Vec<&[u8; 32]> = self.files.iter().map(|f| &f.sha256).collect();
-        digests.sort();
+        let stated = |i: usize| self.provenance.get(i).and_then(|p| serde_json::to_string(p).ok()).unwrap_or_default();
+        let mut files: Vec<(&[u8; 32], String)> = self.files.iter().enumerate().map(|(i, f)| (&f.sha256, stated(i))).collect();
+        files.sort();
         let mut hash = Sha256::new();
-        hash.update(self.connector.as_bytes());
-        hash.update([0]);
-        hash.update(self.options.as_bytes());
-        hash.update([0]);
-        for digest in digests {
+        let total = self.control_total.map(|n| n.to_string()).unwrap_or_default();
+        for part in [self.connector, self.options, &total] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part.as_bytes());
+        }
+        for (digest, stated) in files {
             hash.update(digest);
+            hash.update((stated.len() as u64).to_le_bytes());
+            hash.update(stated.as_bytes());
         }
         data_encoding::HEXLOWER.encode(&hash.finalize())
+    }
+
+    /// Whether a snapshot was sealed from exactly these bytes, whatever else differs.
+    fn same_bytes(&self, sealed: &Manifest) -> bool {
+        let mut mine: Vec<String> = self.files.iter().map(|f| data_encoding::HEXLOWER.encode(&f.sha256)).collect();
+        let mut theirs: Vec<String> = sealed.files.iter().map(|f| f.sha256.clone()).collect();
+        mine.sort();
+        theirs.sort();
+        mine == theirs
     }
 }
 
@@ -78,14 +92,14 @@ impl Store {
             return Ok(Sealed::Already(Box::new((*same).clone())));
         }
         if let Some(other) = same_time.last().filter(|_| !sealing.supersede) {
-            return Err(conflict(sealing.system, taken_at, &other.manifest.input_digest, &input_digest));
+            return Err(conflict(sealing, taken_at, &other.manifest, &input_digest));
         }
         let generation = same_time.last().map_or(1, |s| s.manifest.generation + 1);
         let name = if generation == 1 { taken_at.compact() } else { format!("{}.{generation}", taken_at.compact()) };
 
         let staged = self.stage(writer, &format!("snapshot-{}-{name}", sealing.system))?;
         let entries = write_tables(&staged, &tables)?;
-        let broken = invariants::check(&staged, &draft.files)?;
+        let broken = invariants::check(&staged, &draft.files, &draft.covers)?;
         if let Some(bad) = broken.iter().find(|i| i.broken > 0) {
             return Err(StoreError::Internal {
                 message: format!("invariant `{}` of `{}` is broken by {} rows; nothing was sealed", bad.name, bad.table, bad.broken),
@@ -134,9 +148,14 @@ fn dated(sealing: &Sealing<'_>, draft: &Draft, tables: &Tables) -> Result<(Time,
     })
 }
 
-fn conflict(system: &str, at: Time, sealed: &str, offered: &str) -> StoreError {
+fn conflict(sealing: &Sealing<'_>, at: Time, sealed: &Manifest, offered: &str) -> StoreError {
+    let what = if sealing.same_bytes(sealed) {
+        "the same files under other settings (connector, options, control total, or what is stated of their extraction)"
+    } else {
+        "other bytes"
+    };
     StoreError::Refused {
-        message: format!("`{system}` at {at} is sealed from other bytes: sealed {sealed}, offered {offered}"),
+        message: format!("`{}` at {at} is sealed from {what}: sealed {}, offered {offered}", sealing.system, sealed.input_digest),
         help: "give the right `--taken-at`, or seal a second generation beside the first with `--supersede`".to_owned(),
     }
 }

@@ -113,6 +113,66 @@ fn rule_11_4_the_same_bytes_are_sealed_once() {
     assert_eq!(fs::read(table(&dir, "manifest.json")).unwrap(), before);
 }
 
+#[test]
+fn rule_11_4_what_is_stated_of_an_export_is_part_of_it() {
+    let dir = sealed();
+    let refused = stderr(&exits(dir.path(), &import(T1, &["--control-total", "500"]), 2));
+    assert!(refused.contains("the same files under other settings") && refused.contains("--supersede"), "{refused}");
+    let text = stdout(&exits(dir.path(), &import(T1, &["--control-total", "500", "--supersede"]), 3));
+    assert!(text.contains("control total is 500"), "{text}");
+    assert_eq!(names(&dir.path().join("store/snapshots/app")), ["20261115T000000Z", "20261115T000000Z.2"]);
+    let again = stdout(&exits(dir.path(), &import(T1, &["--control-total", "500"]), 3));
+    assert!(again.starts_with("already sealed app/20261115T000000Z.2"), "{again}");
+}
+
+#[test]
+fn an_import_tells_which_records_it_rejected_and_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let bad: String = (3..10).map(|i| format!("u{i},x{i},user,maybe,2021-01-01T00:00:00Z\n")).collect();
+    write(&dir.path().join("users.csv"), &format!("{USERS}{bad}"));
+    let text = stdout(&exits(dir.path(), &import(T1, &[]), 3));
+    assert!(text.contains("9 records read = 2 accepted + 7 rejected"), "{text}");
+    let told: Vec<&str> = text.lines().filter(|l| l.starts_with("  rejected ")).collect();
+    assert_eq!(told.len(), 6, "{text}");
+    assert!(told[0].starts_with("  rejected users.csv line 4: tabular/"), "{text}");
+    assert_eq!(told[5], "  rejected users.csv: 2 more records");
+    assert_eq!(text.lines().filter(|l| l.starts_with("    help: ")).count(), 5, "{text}");
+}
+
+#[test]
+fn a_pattern_that_fits_no_file_of_the_newest_import_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    for day in ["2026-11-15", "2026-11-22"] {
+        write(&dir.path().join(day).join("users.csv"), USERS);
+    }
+    write(&dir.path().join("2026-11-15/keys.csv"), "id,account,kind,status\nk1,u1,access_key,active\n");
+    let config = r#"
+[holdover]
+store = "store"
+[[source]]
+system = "app"
+connector = "tabular"
+files = ["{day}/users.csv", "{day}/keys.csv"]
+taken_at = "{day}T00:00:00Z"
+[[source.options.part]]
+files = "users.csv"
+mapping = "accounts"
+[[source.options.part]]
+files = "keys.csv"
+table = "credentials"
+columns = { native_id = "id", account = "account", kind = "kind", status = "status" }
+"#;
+    write(&dir.path().join("holdover.toml"), config.trim_start());
+    let output = exits(dir.path(), &["import"], 0);
+    let told: Vec<String> = stderr(&output).lines().filter(|l| l.starts_with("warning:")).map(str::to_owned).collect();
+    assert_eq!(
+        told,
+        ["warning: source `app` (line 3): no file fits `{day}/keys.csv`; what it would show counts as not covered"],
+        "{}",
+        stderr(&output)
+    );
+}
+
 /// The 64 hex digits in a text.
 fn digests(text: &str) -> Vec<String> {
     text.split(|c: char| !c.is_ascii_hexdigit()).filter(|w| w.len() == 64).map(str::to_owned).collect()

@@ -22,6 +22,7 @@ use std::io::{BufRead, BufReader, Read};
 
 use jiff::tz::TimeZone;
 
+use self::arn::Arn;
 use self::fields::{Fault, Fields};
 use self::gaad::Gaad;
 use self::json::{Document, Section, Sink};
@@ -70,6 +71,7 @@ impl Connector for AwsIam {
         if let Some(first) = files.first().filter(|_| !export.known) {
             return Err(ConnectorError::file(first, InputError::new("aws-iam/unknown-shape", "none of the files is an IAM export", READS)));
         }
+        export.one_account(files)?;
         pages::check(&export.pages, files, &export.gaad, &mut draft);
         for (file, summary) in &export.summaries {
             pages::totals(*file, summary, &export.gaad, &export.pages, &export.rows, &mut draft);
@@ -114,6 +116,40 @@ impl Export {
     fn ids(&self) -> BTreeMap<String, String> {
         let holders = self.gaad.users.iter().map(|u| &u.holder).chain(self.gaad.roles.iter().map(|r| &r.holder));
         holders.filter_map(|h| Some((h.id.clone()?, h.arn.clone()))).collect()
+    }
+
+    /// The AWS accounts whose users, roles, groups, policies and devices each file names.
+    fn accounts(&self) -> BTreeMap<u32, BTreeSet<&str>> {
+        let gaad = &self.gaad;
+        let users = gaad.users.iter().map(|u| &u.holder);
+        let holders = users.chain(gaad.roles.iter().map(|r| &r.holder)).chain(&gaad.groups).map(|h| (h.origin, &h.arn));
+        let named = holders
+            .chain(gaad.policies.iter().map(|p| (p.origin, &p.arn)))
+            .chain(self.rows.iter().map(|r| (r.origin, &r.arn)))
+            .chain(self.devices.iter().map(|(arn, origin)| (*origin, arn)));
+        let mut found: BTreeMap<u32, BTreeSet<&str>> = BTreeMap::new();
+        // AWS's own policies are of the account `aws`, which is nobody's.
+        for (origin, account) in named.filter_map(|(o, arn)| Some((o, Arn::of(arn)?.account))).filter(|(_, a)| !matches!(*a, "" | "aws")) {
+            found.entry(origin.file).or_default().insert(account);
+        }
+        found
+    }
+
+    /// One import is one AWS account: a report of another would leave every user of both half known.
+    fn one_account(&self, files: &[Input]) -> Result<(), ConnectorError> {
+        let accounts = self.accounts();
+        let mut met: BTreeSet<&str> = BTreeSet::new();
+        for (input, own) in accounts.iter().filter_map(|(file, own)| Some((files.get(*file as usize)?, own))) {
+            if !met.is_empty() && met.is_disjoint(own) {
+                let list = |all: &BTreeSet<&str>| all.iter().map(|a| format!("`{}`", a.escape_debug())).collect::<Vec<_>>().join(", ");
+                let message = format!("is of AWS account {}, and files before it are of {}", list(own), list(&met));
+                let help = "import each AWS account as a system of its own; one stanza serves many: `files = \"aws/{account}/*\"`, \
+                    `system = \"aws-{account}\"`";
+                return Err(ConnectorError::file(input, InputError::new("aws-iam/two-accounts", message, help)));
+            }
+            met.extend(own);
+        }
+        Ok(())
     }
 
     /// A report that was still being made is missing, unless another file holds it.

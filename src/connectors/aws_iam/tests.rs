@@ -588,3 +588,31 @@ proptest! {
         prop_assert!(judged.level != Level::None || judged.risks.is_empty(), "{text} {judged:?}");
     }
 }
+
+#[test]
+fn files_of_two_accounts_are_no_one_import() {
+    let details = |account: &str| {
+        let user = format!(
+            r#"{{"UserName":"a","UserId":"AIDAAAAAAAAAAAAAAAAAA","Path":"/","Arn":"arn:aws:iam::{account}:user/a","CreateDate":"2026-01-01T00:00:00Z","GroupList":[],"AttachedManagedPolicies":[]}}"#
+        );
+        format!(r#"{{"UserDetailList":[{user}],"GroupDetailList":[],"RoleDetailList":[],"Policies":[],"IsTruncated":false}}"#)
+    };
+    let report = |account: &str| {
+        format!(
+            "user,arn,user_creation_time,password_enabled,password_last_used,password_last_changed,password_next_rotation,mfa_active\n\
+            a,arn:aws:iam::{account}:user/a,2026-01-01T00:00:00+00:00,false,N/A,N/A,N/A,false\n"
+        )
+    };
+    let (ones, twos) = ("111122223333", "444455556666");
+    assert!(made(&[("gaad.json", details(ones).as_bytes()), ("report.csv", report(ones).as_bytes())]).is_ok());
+    for (name, other) in [("report.csv", report(twos)), ("second.json", details(twos))] {
+        match made(&[("gaad.json", details(ones).as_bytes()), (name, other.as_bytes())]) {
+            Err(ConnectorError::File { file, error }) => {
+                assert_eq!((file.as_str(), error.code), (name, "aws-iam/two-accounts"));
+                assert_eq!(error.message, format!("is of AWS account `{twos}`, and files before it are of `{ones}`"));
+                assert!(error.help.contains("aws-{account}"), "{}", error.help);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}

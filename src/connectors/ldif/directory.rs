@@ -96,7 +96,7 @@ impl<'a> Directory<'a> {
         for probe in &object.probes {
             self.probes.insert((origin.file, *probe));
         }
-        if object.sid.is_none() && object.account.is_some() {
+        if !object.active_directory && object.account.is_some() {
             let (accounts, shown) = self.passwords.entry(origin.file).or_default();
             *accounts += 1;
             *shown += u64::from(entry.has("userpassword"));
@@ -187,7 +187,7 @@ impl<'a> Directory<'a> {
         let any = |test: fn(&Object) -> bool| self.objects.iter().any(test);
         let groups = any(|o| o.group.is_some());
         let edges = groups || any(|o| !o.member_of.is_empty() || o.primary.is_some());
-        let passwords = self.probes.iter().any(|(_, p)| *p == Probe::Password) || any(|o| o.sid.is_some() && o.account.is_some());
+        let passwords = self.probes.iter().any(|(_, p)| *p == Probe::Password) || any(|o| o.active_directory && o.account.is_some());
         for (covered, table) in [(groups || edges, &GROUPS), (edges, &MEMBERSHIPS), (passwords, &CREDENTIALS)] {
             if covered {
                 self.draft.cover(table);

@@ -46,6 +46,8 @@ pub struct Object {
     pub native_id: String,
     pub guid: Option<String>,
     pub sid: Option<String>,
+    /// Of Active Directory, whose accounts always show the state of their password.
+    pub active_directory: bool,
     pub account: Option<Account>,
     pub group: Option<GroupRow>,
     /// `gidNumber` of a POSIX group.

@@ -43,6 +43,7 @@ pub fn read(entry: &Entry, origin: Origin, key: &str, secret: Option<&[u8]>) -> 
         native_id,
         guid: unique,
         sid: None,
+        active_directory: false,
         account: None,
         group: None,
         gid: None,

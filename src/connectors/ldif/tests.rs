@@ -531,3 +531,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn rule_11_4_passwords_of_a_directory_that_hides_its_sids_are_covered() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("users.ldif");
+    let entry =
+        "dn: CN=Ada,DC=brook,DC=example\nobjectClass: user\nsAMAccountName: ada\nuserAccountControl: 512\npwdLastSet: 133000000000000000\n";
+    std::fs::write(&path, entry).unwrap();
+    let input = Input::measure("users.ldif".to_owned(), path, Limits::default()).unwrap();
+    let draft = LDIF.read(&[input], &Context::default()).unwrap();
+    assert_eq!(draft.credentials.iter().map(|c| c.row.status).collect::<Vec<_>>(), [CredentialStatus::Active]);
+    assert!(draft.covers.contains("credentials"), "{:?}", draft.covers);
+}

@@ -1,7 +1,6 @@
 //! Parquet. Each value becomes the text that the same value would have in a CSV, so that one mapping serves both.
 
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
@@ -41,7 +40,35 @@ pub fn read(input: &Input, sink: &mut dyn Sink) -> Result<(), Halt> {
 
 /// Runs the decoder, which asserts that some numbers of the file are sane: a hostile one must not end the import.
 fn guarded<T>(decode: impl FnOnce() -> T) -> Result<T, InputError> {
-    catch_unwind(AssertUnwindSafe(decode)).map_err(|_| damaged("its numbers contradict each other"))
+    quiet::caught(decode).ok_or_else(|| damaged("its numbers contradict each other"))
+}
+
+/// Panics that are an answer of the decoder about its file, not a fault to be printed.
+mod quiet {
+    use std::cell::Cell;
+    use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+    use std::sync::Once;
+
+    thread_local! {
+        static QUIET: Cell<bool> = const { Cell::new(false) };
+    }
+    static HOOK: Once = Once::new();
+
+    /// Runs `work`; `None` where it panicked. What other threads panic about is printed as ever.
+    pub(super) fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
+        HOOK.call_once(|| {
+            let before = take_hook();
+            set_hook(Box::new(move |panic| {
+                if !QUIET.get() {
+                    before(panic);
+                }
+            }));
+        });
+        QUIET.set(true);
+        let out = catch_unwind(AssertUnwindSafe(work)).ok();
+        QUIET.set(false);
+        out
+    }
 }
 
 fn damaged(what: &str) -> InputError {
