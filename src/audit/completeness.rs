@@ -194,8 +194,8 @@ mod tests {
     #[test]
     fn rule_11_4_a_drop_beyond_the_limit_is_short_and_one_at_the_limit_is_not() {
         let before = || vec![snapshot(day(0), 100, same)];
-        assert_eq!(judged(before(), snapshot(day(9), 90, same), AsOfFrom::Flag).complete, Answer::Yes);
-        let short = judged(before(), snapshot(day(9), 89, same), AsOfFrom::Flag);
+        assert_eq!(judged(before(), snapshot(day(9), 90, same), AsOfFrom::Given).complete, Answer::Yes);
+        let short = judged(before(), snapshot(day(9), 89, same), AsOfFrom::Given);
         assert_eq!(short.complete, Answer::No);
         assert_eq!(short.problems().unwrap(), format!("accounts shrank from 100 to 89 rows since {}", day(0)));
     }
@@ -203,22 +203,22 @@ mod tests {
     #[test]
     fn rule_11_4_a_drop_is_measured_against_the_last_complete_snapshot() {
         let cut = snapshot(day(5), 10, |f| f.short.push("page 2 is missing".into()));
-        let state = judged(vec![snapshot(day(0), 100, same), cut], snapshot(day(9), 50, same), AsOfFrom::Flag);
+        let state = judged(vec![snapshot(day(0), 100, same), cut], snapshot(day(9), 50, same), AsOfFrom::Given);
         assert_eq!((state.complete, state.complete_before.len()), (Answer::No, 1));
     }
 
     #[test]
     fn rule_11_4_fewer_accepted_rows_than_the_control_total_are_short() {
-        let state = judged(Vec::new(), snapshot(day(9), 50, |f| f.control_total = Some(51)), AsOfFrom::Flag);
+        let state = judged(Vec::new(), snapshot(day(9), 50, |f| f.control_total = Some(51)), AsOfFrom::Given);
         assert_eq!(state.problems().unwrap(), "accounts.csv: 50 records accepted, control total is 51");
     }
 
     #[test]
     fn rule_11_2_freshness_is_judged_only_against_a_given_instant() {
         let old = || snapshot(day(1), 50, same);
-        assert_eq!(judged(Vec::new(), old(), AsOfFrom::Flag).fresh, Answer::No);
+        assert_eq!(judged(Vec::new(), old(), AsOfFrom::Given).fresh, Answer::No);
         assert_eq!(judged(Vec::new(), old(), AsOfFrom::Derived).fresh, Answer::Unknown);
-        assert_eq!(judged(Vec::new(), snapshot(day(2), 50, same), AsOfFrom::Config).fresh, Answer::Yes);
+        assert_eq!(judged(Vec::new(), snapshot(day(2), 50, same), AsOfFrom::Given).fresh, Answer::Yes);
     }
 
     #[test]
@@ -228,8 +228,8 @@ mod tests {
             BTreeMap::from([("a".to_owned(), one(snapshot(at, 5, same))), ("b".to_owned(), one(snapshot(day(10), 5, same)))])
         };
         let settings = Settings::by_hand(Vec::new());
-        assert_eq!(judge(&current(day(3)), &settings, day(10), AsOfFrom::Flag)["a"].in_step, Answer::Yes);
+        assert_eq!(judge(&current(day(3)), &settings, day(10), AsOfFrom::Given)["a"].in_step, Answer::Yes);
         let late = day(3).plus(-60_000_000);
-        assert_eq!(judge(&current(late), &settings, day(10), AsOfFrom::Flag)["a"].in_step, Answer::No);
+        assert_eq!(judge(&current(late), &settings, day(10), AsOfFrom::Given)["a"].in_step, Answer::No);
     }
 }

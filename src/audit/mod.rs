@@ -11,14 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-pub use settings::{AsOf, Authority, CheckOverride, Gate, Settings, SourcePolicy};
+pub use settings::{Authority, CheckOverride, Gate, Settings, SourcePolicy};
 
-use crate::checks::Check;
+use crate::checks::{Check, CheckError};
 use crate::engine::{Frames, Run, System, catalog, evaluate, findings, frame_of};
 use crate::model::*;
 use crate::report::AsOfFrom;
 use crate::resolve::{AuthorityInput, PastPeople, Resolved, SystemInput};
-use crate::sql::{Query, compile};
+use crate::sql::{Catalog, Diagnostic, Literal, Query, compile};
 use crate::store::{Current, Store, StoreError};
 use crate::triage::{self, Closing};
 
@@ -132,8 +132,8 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
 
 /// The flag's or the configuration's instant, else that of the newest snapshot.
 fn as_of(store: &Store, names: &[String], settings: &Settings) -> Result<(Time, AsOfFrom), AuditError> {
-    if let Some(AsOf { at, from }) = settings.as_of {
-        return Ok((at, from));
+    if let Some(at) = settings.as_of {
+        return Ok((at, AsOfFrom::Given));
     }
     let mut newest: Option<Time> = None;
     for name in names {
@@ -145,6 +145,30 @@ fn as_of(store: &Store, names: &[String], settings: &Settings) -> Result<(Time, 
     })
 }
 
+/// What is wrong with the queries of checks, for all of them at once. Parameters stand at their defaults: a value of the right
+/// type changes nothing about it.
+pub fn faults(checks: &[Check]) -> Vec<CheckError> {
+    let catalog = catalog();
+    let defaults = |c: &Check| c.parameters.iter().map(|(k, p)| (k.clone(), p.default.clone())).collect();
+    checks.iter().filter_map(|c| compiled(c, &defaults(c), &catalog).err()).collect()
+}
+
+/// The query of a check, its grain proved.
+fn compiled(check: &Check, values: &BTreeMap<String, Literal>, catalog: &Catalog) -> Result<Query, CheckError> {
+    let fault = |d: &Diagnostic, message: String| CheckError {
+        file: check.file.clone(),
+        line: u64::from(d.line) + u64::from(check.query_offset),
+        message,
+        help: d.help.clone(),
+    };
+    let query = compile(&check.query, values, catalog)
+        .map_err(|d| fault(&d, format!("check `{}`, column {}: {}", check.id, d.column, d.message)))?;
+    if check.grain == crate::checks::Grain::Account {
+        query.prove_account_grain().map_err(|d| fault(&d, format!("check `{}` is not of grain `account`: {}", check.id, d.message)))?;
+    }
+    Ok(query)
+}
+
 /// Compiles every check against the views, with the configured parameters.
 fn prepare(settings: &Settings) -> Result<Vec<Prepared>, AuditError> {
     let catalog = catalog();
@@ -153,16 +177,7 @@ fn prepare(settings: &Settings) -> Result<Vec<Prepared>, AuditError> {
         let over = settings.overrides.get(&check.id).cloned().unwrap_or_default();
         let help = "see `holdover checks show ID` for its parameters".to_owned();
         let values = check.values(&over.parameters).map_err(|message| AuditError::Config { message, help })?;
-        let query = compile(&check.query, &values, &catalog).map_err(|d| AuditError::Config {
-            message: format!("check `{}`, line {}, column {} of its query: {}", check.id, d.line, d.column, d.message),
-            help: d.help.clone(),
-        })?;
-        if check.grain == crate::checks::Grain::Account {
-            query.prove_account_grain().map_err(|d| AuditError::Config {
-                message: format!("check `{}` is not of grain `account`: {}", check.id, d.message),
-                help: d.help.clone(),
-            })?;
-        }
+        let query = compiled(check, &values, &catalog).map_err(|e| AuditError::Config { message: e.to_string(), help: e.help.clone() })?;
         let parameters = values.iter().map(|(k, v)| (k.clone(), settings::shown(v))).collect();
         out.push(Prepared {
             severity: over.severity.unwrap_or(check.severity),
@@ -573,6 +588,7 @@ fn run_id(
         for s in c.before.iter().chain(&c.now) {
             part(&s.name);
             part(&s.manifest.input_digest);
+            part(&s.manifest.taken_at_from);
         }
         part(&c.later.to_string());
     }

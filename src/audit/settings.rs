@@ -5,15 +5,7 @@ use std::collections::BTreeMap;
 use crate::checks::Check;
 use crate::model::time::DAY;
 use crate::model::{IdentityKind, Severity, Time};
-use crate::report::AsOfFrom;
 use crate::sql::Literal;
-
-/// An instant given by flag or configuration.
-#[derive(Clone, Copy, Debug)]
-pub struct AsOf {
-    pub at: Time,
-    pub from: AsOfFrom,
-}
 
 /// What the configuration says of one source.
 #[derive(Clone, Debug, Default)]
@@ -67,7 +59,8 @@ impl Default for Gate {
 /// Everything that an audit depends on, beside the store.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    pub as_of: Option<AsOf>,
+    /// Given by flag or configuration; `None`: that of the newest snapshot.
+    pub as_of: Option<Time>,
     pub checks: Vec<Check>,
     pub overrides: BTreeMap<String, CheckOverride>,
     pub sources: BTreeMap<String, SourcePolicy>,
@@ -116,7 +109,7 @@ impl Settings {
     pub fn digest_text(&self) -> String {
         format!(
             "{:?}|{:?}|{:?}|{}|{:?}|{:?}|{:?}|{}|{}|{:?}|{:?}",
-            self.as_of.map(|a| a.from),
+            self.as_of.is_some(),
             self.overrides,
             self.sources,
             self.expect_all,

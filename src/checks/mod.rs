@@ -94,6 +94,9 @@ pub struct Check {
     /// Checks whose open finding about the same subject, or its account, already counts.
     pub covered_by: Vec<String>,
     pub parameters: BTreeMap<String, Parameter>,
+    /// Name of its file, and how many lines of it stand before the query.
+    pub file: String,
+    pub query_offset: u32,
     /// The query as written.
     pub query: String,
     /// The whole file.
@@ -175,6 +178,8 @@ impl Check {
             controls: front.controls,
             covered_by: front.covered_by,
             parameters,
+            file: file.to_owned(),
+            query_offset: parts.query_offset,
             query: parts.query,
             source: source.to_owned(),
         })

@@ -40,4 +40,4 @@ SELECT c.system_ix AS system_ix, c.credential_ix AS credential_ix,
     COALESCE(c.last_used_at, c.use_window_from, c.rotated_at, c.created_at) AS since
 FROM credentials c
 WHERE c.kind IN ('access_key', 'api_token', 'client_secret') AND c.status = 'active'
-    AND (c.expires_at IS NULL OR c.expires_at > c.observed_at)
+    AND (c.expires_at IS NULL OR c.expires_at > c.observed_at) AND c.use_state <> 'not_applicable'

@@ -8,19 +8,19 @@ use clap::Args;
 use super::setup;
 use super::{Failure, Format, Place, import, instant, out};
 use crate::audit::{self, Audit, Settings, output, present};
-use crate::model::{Severity, Time, Word};
+use crate::model::{Threshold, Time, Word};
 use crate::report::{self, Report, TerminalOptions};
 use crate::store::Store;
 
 /// Which findings make the exit code 1.
 #[derive(Clone, Debug, Args)]
 pub struct GateFlags {
-    /// Exit 1 on findings of this severity or higher [default: low]
-    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
-    pub fail_on: Option<Severity>,
-    /// Exit 1 on new or reopened findings of this severity or higher
-    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
-    pub fail_on_new: Option<Severity>,
+    /// Exit 1 on findings of this severity or higher; `none`: on none [default: low]
+    #[arg(long, value_name = "SEVERITY", value_parser = threshold)]
+    pub fail_on: Option<Threshold>,
+    /// Exit 1 on new or reopened findings of this severity or higher; `none`: on none [default: none]
+    #[arg(long, value_name = "SEVERITY", value_parser = threshold)]
+    pub fail_on_new: Option<Threshold>,
     /// Possible findings count for the exit code, too
     #[arg(long)]
     pub fail_on_possible: bool,
@@ -56,13 +56,18 @@ pub struct ExplainArgs {
     run: Option<String>,
 }
 
-fn severity(text: &str) -> Result<Severity, String> {
-    Severity::parse(text).ok_or_else(|| format!("write one of {}", Severity::ALL.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(", ")))
+fn threshold(text: &str) -> Result<Threshold, String> {
+    Threshold::parse(text)
+        .ok_or_else(|| format!("write one of {}", Threshold::ALL.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(", ")))
 }
 
 pub fn run(args: &AuditArgs) -> Result<u8, Failure> {
     let checks = crate::checks::load(args.checks.as_deref())?;
-    let configured = setup::configured(&args.place, &checks)?;
+    let faults = audit::faults(&checks);
+    if !faults.is_empty() {
+        return Err(faults.into());
+    }
+    let configured = setup::configured(&args.place, Some(&checks))?;
     let path = setup::store_path(&args.place, configured.as_ref())?;
     let mut imported = import::ImportedAll::default();
     let (store, mut settings) = match &configured {
@@ -129,8 +134,7 @@ fn width() -> usize {
 }
 
 pub fn explain(args: &ExplainArgs) -> Result<u8, Failure> {
-    let checks = crate::checks::load(None)?;
-    let configured = setup::configured(&args.place, &checks)?;
+    let configured = setup::configured(&args.place, None)?;
     let store = Store::open(&setup::store_path(&args.place, configured.as_ref())?)?;
     let run = match &args.run {
         Some(run) => run.clone(),

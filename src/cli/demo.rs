@@ -9,10 +9,8 @@ use clap::Args;
 use super::audit::{perform, table};
 use super::setup::Configured;
 use super::{Failure, import, out};
-use crate::audit::AsOf;
 use crate::demo;
 use crate::model::FindingRow;
-use crate::report::AsOfFrom;
 use crate::store::Store;
 
 #[derive(Debug, Args)]
@@ -32,7 +30,7 @@ pub fn run(args: &DemoArgs) -> Result<u8, Failure> {
         Err(e) => return Err(Failure::usage(format!("`{}` cannot be written: {e}", args.dir.display()), "name a new or empty folder")),
     };
     let checks = crate::checks::load(None)?;
-    let configured = Configured::load(&written.config, &checks)?;
+    let configured = Configured::load(&written.config, Some(&checks))?;
     let store = Store::open_or_create(&configured.store())?.not_waiting();
     import::all(&store, &configured, false, true)?;
     let expanded = configured.expand()?;
@@ -44,7 +42,7 @@ pub fn run(args: &DemoArgs) -> Result<u8, Failure> {
     let lag = weeks.last().map_or(0, |last| written.as_of.micros() - last.micros());
     let mut last = None;
     for week in weeks {
-        settings.as_of = Some(AsOf { at: week.plus(lag), from: AsOfFrom::Flag });
+        settings.as_of = Some(week.plus(lag));
         last = Some(perform(&store, &settings)?);
     }
     let done = last.ok_or_else(|| Failure::internal("the demo wrote no export"))?;

@@ -8,10 +8,10 @@ use rayon::prelude::*;
 
 use super::progress::Progress;
 use super::setup::{self, Configured};
-use super::{Failure, Place, fail, instant, out};
+use super::{Failure, Place, fail, out};
 use crate::connectors::Context;
 use crate::ingest::{ImportError, Imported, Job};
-use crate::model::{Population, RejectRow, Time, Word};
+use crate::model::{Population, RejectRow, Word};
 use crate::store::{Manifest, Provenance, Store, table_file};
 
 #[derive(Debug, Args)]
@@ -24,9 +24,10 @@ pub struct ImportArgs {
     /// Name of the system: letters a-z, digits, `.` and `-`
     #[arg(long, value_name = "NAME", requires = "connector")]
     system: Option<String>,
-    /// When the export was taken; without it the export's own word, or the newest instant inside
-    #[arg(long, value_name = "T", value_parser = instant)]
-    taken_at: Option<Time>,
+    /// When the export was taken: an instant, or a date in the zone of `--timezone` [default zone: UTC]; without it the
+    /// export's own word, or the newest instant inside
+    #[arg(long, value_name = "T")]
+    taken_at: Option<String>,
     /// Zone of dates and times that carry none, such as Europe/Berlin
     #[arg(long, value_name = "ZONE")]
     timezone: Option<String>,
@@ -60,8 +61,7 @@ pub fn run(args: &ImportArgs) -> Result<u8, Failure> {
     if !args.files.is_empty() {
         return Err(Failure::usage("files are given without a connector", "add `--connector ID --system NAME`"));
     }
-    let checks = crate::checks::load(None)?;
-    let configured = setup::configured(&args.place, &checks)?
+    let configured = setup::configured(&args.place, None)?
         .ok_or_else(|| Failure::usage("nothing says what to import", "give `--connector ID --system NAME FILES…`, or `--config FILE`"))?;
     let store = Store::open_or_create(&configured.store())?;
     let done = all(&store, &configured, args.supersede, false)?;
@@ -78,11 +78,17 @@ fn by_hand(args: &ImportArgs) -> Result<u8, Failure> {
         return Err(Failure::usage("no file is given", "name the export's files after the options"));
     }
     let store = args.place.store.clone().ok_or_else(|| Failure::usage("no store is named", "give `--store DIR`"))?;
+    let context = context(args, system)?;
+    let taken_at = args.taken_at.as_deref().map(|text| {
+        crate::config::taken_at(text, context.timezone.as_ref())
+            .map_err(|e| Failure::usage(format!("`--taken-at`: {}", e.message), &e.help))
+    });
+    let taken_at = taken_at.transpose()?.map(|t| (t, "flag"));
     let job = Job {
         connector: connector.clone(),
         files: named(&args.files),
-        taken_at: args.taken_at.map(|t| (t, "flag")),
-        context: context(args, system)?,
+        taken_at,
+        context,
         provenance: vec![Provenance::default(); args.files.len()],
         control_total: args.control_total,
         supersede: args.supersede,

@@ -38,8 +38,7 @@ struct World {
 }
 
 pub fn run(args: &QueryArgs) -> Result<u8, Failure> {
-    let checks = crate::checks::load(None)?;
-    let configured = setup::configured(&args.place, &checks)?;
+    let configured = setup::configured(&args.place, None)?;
     let store = Store::open(&setup::store_path(&args.place, configured.as_ref())?)?;
     let world = match &args.snapshot {
         Some(snapshot) => of_snapshot(&store, snapshot)?,

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{Failure, Place};
-use crate::audit::{AsOf, Authority, CheckOverride, Gate, Settings, SourcePolicy};
+use crate::audit::{Authority, CheckOverride, Gate, Settings, SourcePolicy};
 use crate::checks::Check;
 use crate::config::{Config, Expanded, Import, Known, LifecycleEvent};
 use crate::connectors::{self, Context};
 use crate::ingest::Job;
-use crate::model::{Time, Word};
-use crate::report::AsOfFrom;
+use crate::model::{Threshold, Time, Word};
 use crate::resolve;
 use crate::store::Provenance;
 
@@ -26,10 +25,16 @@ impl Configured {
     ///
     /// # Errors
     /// All its mistakes at once.
-    pub fn load(path: &Path, checks: &[Check]) -> Result<Self, Failure> {
+    ///
+    /// `checks`: those of this audit; `None`: the command asks no check, and what is said of them is not judged.
+    pub fn load(path: &Path, checks: Option<&[Check]>) -> Result<Self, Failure> {
         let ids: Vec<&str> = connectors::ALL.iter().map(|c| c.id()).collect();
-        let check_ids: Vec<&str> = checks.iter().map(|c| c.id.as_str()).collect();
-        let config = Config::load(path, &Known { connectors: &ids, checks: &check_ids })?;
+        let check_ids: Option<Vec<&str>> = checks.map(|all| all.iter().map(|c| c.id.as_str()).collect());
+        let parameter = |id: &str, name: &str, value: &toml::Value| {
+            let check = checks.unwrap_or_default().iter().find(|c| c.id == id);
+            check.map_or(Ok(()), |c| c.values(&BTreeMap::from([(name.to_owned(), value.clone())])).map(drop))
+        };
+        let config = Config::load(path, &Known { connectors: &ids, checks: check_ids.as_deref(), parameter: &parameter })?;
         let root = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
         Ok(Self { config, root })
     }
@@ -86,7 +91,7 @@ impl Configured {
         let c = &self.config;
         let mut settings = Settings::by_hand(checks);
         settings.expect_all = false;
-        settings.as_of = c.as_of.map(|at| AsOf { at, from: AsOfFrom::Config });
+        settings.as_of = c.as_of;
         settings.max_skew = c.max_skew;
         settings.max_drop = c.max_drop;
         for import in &expanded.imports {
@@ -103,8 +108,8 @@ impl Configured {
         settings.overrides = c.overrides.iter().map(|(id, o)| (id.clone(), override_of(o))).collect();
         settings.resolve = resolve_settings(c);
         settings.gate = Gate {
-            fail_on: c.gate.fail_on.or(settings.gate.fail_on),
-            fail_on_new: c.gate.fail_on_new,
+            fail_on: c.gate.fail_on.map_or(settings.gate.fail_on, Threshold::severity),
+            fail_on_new: c.gate.fail_on_new.and_then(Threshold::severity),
             possible: c.gate.fail_on_possible.unwrap_or(false),
         };
         settings
@@ -177,7 +182,7 @@ fn resolve_settings(c: &Config) -> resolve::Settings {
 ///
 /// # Errors
 /// All mistakes of the configuration.
-pub fn configured(place: &Place, checks: &[Check]) -> Result<Option<Configured>, Failure> {
+pub fn configured(place: &Place, checks: Option<&[Check]>) -> Result<Option<Configured>, Failure> {
     match (&place.store, &place.config) {
         (_, Some(path)) => Configured::load(path, checks).map(Some),
         (None, None) if Path::new("holdover.toml").is_file() => Configured::load(Path::new("holdover.toml"), checks).map(Some),
@@ -204,13 +209,13 @@ pub fn store_path(place: &Place, configured: Option<&Configured>) -> Result<Path
 /// Flags over configuration.
 pub fn with_flags(settings: &mut Settings, as_of: Option<Time>, flags: &super::audit::GateFlags) {
     if let Some(at) = as_of {
-        settings.as_of = Some(AsOf { at, from: AsOfFrom::Flag });
+        settings.as_of = Some(at);
     }
-    if flags.fail_on.is_some() {
-        settings.gate.fail_on = flags.fail_on;
+    if let Some(from) = flags.fail_on {
+        settings.gate.fail_on = from.severity();
     }
-    if flags.fail_on_new.is_some() {
-        settings.gate.fail_on_new = flags.fail_on_new;
+    if let Some(from) = flags.fail_on_new {
+        settings.gate.fail_on_new = from.severity();
     }
     settings.gate.possible |= flags.fail_on_possible;
 }

@@ -1,35 +1,26 @@
 //! `store list | verify | prune`.
 
-use std::path::PathBuf;
+use clap::Subcommand;
 
-use clap::{Args, Subcommand};
-
-use super::{Failure, out};
+use super::{Failure, Place, out, setup};
 use crate::store::Store;
-
-#[derive(Debug, Args)]
-pub struct At {
-    /// The store's folder
-    #[arg(long, value_name = "DIR", default_value = "store")]
-    store: PathBuf,
-}
 
 #[derive(Debug, Subcommand)]
 pub enum StoreCommand {
     /// Snapshots and runs
     List {
         #[command(flatten)]
-        at: At,
+        place: Place,
     },
     /// Compare every byte with its manifest
     Verify {
         #[command(flatten)]
-        at: At,
+        place: Place,
     },
     /// Drop old runs and snapshots, never a snapshot that a kept run cites
     Prune {
         #[command(flatten)]
-        at: At,
+        place: Place,
         /// Runs to keep, newest first
         #[arg(long, value_name = "N", default_value_t = 52)]
         keep_runs: usize,
@@ -44,10 +35,10 @@ pub enum StoreCommand {
 
 pub fn run(command: &StoreCommand) -> Result<u8, Failure> {
     match command {
-        StoreCommand::List { at } => list(&Store::open(&at.store)?),
-        StoreCommand::Verify { at } => verify(&Store::open(&at.store)?),
-        StoreCommand::Prune { at, keep_runs, keep_snapshots, dry_run } => {
-            let store = Store::open(&at.store)?;
+        StoreCommand::List { place } => list(&opened(place)?),
+        StoreCommand::Verify { place } => verify(&opened(place)?),
+        StoreCommand::Prune { place, keep_runs, keep_snapshots, dry_run } => {
+            let store = opened(place)?;
             let writer = store.writer()?;
             let pruned = store.prune(&writer, *keep_runs, *keep_snapshots, *dry_run)?;
             let verb = if *dry_run { "would drop" } else { "dropped" };
@@ -57,6 +48,15 @@ pub fn run(command: &StoreCommand) -> Result<u8, Failure> {
             Ok(0)
         }
     }
+}
+
+fn opened(place: &Place) -> Result<Store, Failure> {
+    let configured = setup::configured(place, None)?;
+    let path = match (&configured, &place.store) {
+        (None, None) => "store".into(),
+        _ => setup::store_path(place, configured.as_ref())?,
+    };
+    Ok(Store::open(&path)?)
 }
 
 fn list(store: &Store) -> Result<u8, Failure> {

@@ -9,7 +9,11 @@ mod tests {
     use super::super::{Config, KEYS, Known};
     use super::*;
 
-    const KNOWN: Known<'static> = Known { connectors: &["tabular", "ldif", "aws-iam"], checks: &["dormant-account", "stale-key"] };
+    const KNOWN: Known<'static> = Known {
+        connectors: &["tabular", "ldif", "aws-iam"],
+        checks: Some(&["dormant-account", "stale-key"]),
+        parameter: &|_, _, _| Ok(()),
+    };
 
     /// Every key that waits, put to use.
     fn uncommented() -> String {

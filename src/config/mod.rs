@@ -34,12 +34,14 @@ pub use valid::{Authority, Config, Gate, IdentityLink, KindPattern, LifecycleEve
 pub use values::{NamePattern, Systems, Template, ValueError, duration, system_name, taken_at};
 
 /// What the rest of the program knows, against which names in the configuration are checked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Known<'a> {
     /// Ids of the connectors.
     pub connectors: &'a [&'a str],
-    /// Ids of the checks, the user's own among them.
-    pub checks: &'a [&'a str],
+    /// Ids of the checks, the user's own among them; `None`: not known here, so no name is judged.
+    pub checks: Option<&'a [&'a str]>,
+    /// Whether a check takes a value for a parameter: check, name, value.
+    pub parameter: &'a dyn Fn(&str, &str, &toml::Value) -> Result<(), String>,
 }
 
 impl Config {

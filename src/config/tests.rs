@@ -4,12 +4,15 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::model::facts::{AccountKind, IdentityKind, Level, Population, Severity};
+use crate::model::facts::{AccountKind, IdentityKind, Level, Population, Severity, Threshold};
 use crate::model::time::{DAY, HOUR, SECOND};
 use crate::resolve::{Rule, Rules};
 
-const KNOWN: Known<'static> =
-    Known { connectors: &["tabular", "ldif", "aws-iam"], checks: &["orphan-account", "dormant-account", "stale-key"] };
+const KNOWN: Known<'static> = Known {
+    connectors: &["tabular", "ldif", "aws-iam"],
+    checks: Some(&["orphan-account", "dormant-account", "stale-key"]),
+    parameter: &|_, _, _| Ok(()),
+};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/config/");
 
@@ -110,7 +113,7 @@ fn every_key_arrives() {
     assert_eq!((dormant.enabled, dormant.severity, dormant.at.line), (true, Some(Severity::Low), 95));
     assert_eq!(dormant.parameters["stale_after"], (toml::Value::String("180d".into()), Position { line: 98, column: 30 }));
     assert_eq!((dormant.parameters["least"].0.as_integer(), dormant.parameters["strict"].0.as_bool()), (Some(3), Some(true)));
-    assert_eq!(config.gate, Gate { fail_on: Some(Severity::High), fail_on_new: Some(Severity::Medium), fail_on_possible: Some(true) });
+    assert_eq!(config.gate, Gate { fail_on: Some(Threshold::High), fail_on_new: Some(Threshold::Medium), fail_on_possible: Some(true) });
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::raw::{self, Section, Top};
 use super::source::{self, Source, start};
 use super::values::{NamePattern, Systems, Template, ValueError};
 use crate::model::Time;
-use crate::model::facts::{AccountKind, IdentityKind, Level, Severity, Word};
+use crate::model::facts::{AccountKind, IdentityKind, Level, Severity, Threshold, Word};
 use crate::model::time::DAY;
 use crate::resolve::{Rule, Rules};
 
@@ -152,8 +152,8 @@ pub struct Override {
 /// Defaults of the options that decide the exit code. `None`: not configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gate {
-    pub fail_on: Option<Severity>,
-    pub fail_on_new: Option<Severity>,
+    pub fail_on: Option<Threshold>,
+    pub fail_on_new: Option<Threshold>,
     pub fail_on_possible: Option<bool>,
 }
 
@@ -432,22 +432,22 @@ fn overrides(top: &Top<'_, '_>, known: &Known<'_>, out: &mut Mistakes<'_>) -> BT
             );
             continue;
         };
-        if !known.checks.contains(&id) {
-            let help = match nearest(id, known.checks.iter().copied()) {
+        if let Some(checks) = known.checks.filter(|all| !all.contains(&id)) {
+            let help = match nearest(id, checks.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "`holdover checks list` names them all".to_owned(),
             };
             out.add("unknown-check", key.span().start, format!("`{}` is not a check", show(id)), help);
         }
         let section = Section::open("checks", &header, table, value.span().start, out);
-        if let Some(found) = override_of(&section, &header, out) {
+        if let Some(found) = override_of(id, &section, &header, known, out) {
             overrides.insert(id.to_owned(), found);
         }
     }
     overrides
 }
 
-fn override_of(section: &Section<'_, '_>, header: &str, out: &mut Mistakes<'_>) -> Option<Override> {
+fn override_of(id: &str, section: &Section<'_, '_>, header: &str, known: &Known<'_>, out: &mut Mistakes<'_>) -> Option<Override> {
     section.require("reason", out);
     if !["enabled", "severity", "parameters"].iter().any(|key| section.has(key)) {
         let help = "add `enabled`, `severity` or `parameters`, or leave the section out";
@@ -456,11 +456,11 @@ fn override_of(section: &Section<'_, '_>, header: &str, out: &mut Mistakes<'_>) 
     let reason = section.string("reason", out);
     let enabled = section.boolean("enabled", out).unwrap_or(true);
     let severity = section.word::<Severity>("severity", out);
-    let parameters = parameters(section, out);
+    let parameters = parameters(id, section, known, out);
     Some(Override { reason: reason?, enabled, severity, parameters, at: out.position(section.at) })
 }
 
-fn parameters(section: &Section<'_, '_>, out: &mut Mistakes<'_>) -> BTreeMap<String, (toml::Value, Position)> {
+fn parameters(id: &str, section: &Section<'_, '_>, known: &Known<'_>, out: &mut Mistakes<'_>) -> BTreeMap<String, (toml::Value, Position)> {
     let Some((table, _)) = section.table("parameters", out) else { return BTreeMap::new() };
     let mut parameters = BTreeMap::new();
     for (key, value) in table.iter() {
@@ -468,6 +468,10 @@ fn parameters(section: &Section<'_, '_>, out: &mut Mistakes<'_>) -> BTreeMap<Str
         let plain = raw::plain(value).filter(|v| v.is_str() || v.is_integer() || v.is_float() || v.is_bool());
         match plain {
             Some(plain) => {
+                if let Err(message) = (known.parameter)(id, name, &plain) {
+                    let help = format!("`holdover checks show {}` tells its parameters", show(id));
+                    out.add("bad-parameter", value.span().start, message, help);
+                }
                 parameters.insert(name.to_owned(), (plain, out.position(value.span().start)));
             }
             None => {

@@ -154,6 +154,24 @@ words!(
     Severity { Info = "info", Low = "low", Medium = "medium", High = "high", Critical = "critical" }
 );
 words!(
+    /// The severity from which findings make an exit code; `none`: none do.
+    Threshold { None = "none", Info = "info", Low = "low", Medium = "medium", High = "high", Critical = "critical" }
+);
+
+impl Threshold {
+    /// As the least severity that counts.
+    pub fn severity(self) -> Option<Severity> {
+        match self {
+            Self::None => None,
+            Self::Info => Some(Severity::Info),
+            Self::Low => Some(Severity::Low),
+            Self::Medium => Some(Severity::Medium),
+            Self::High => Some(Severity::High),
+            Self::Critical => Some(Severity::Critical),
+        }
+    }
+}
+words!(
     /// True for every candidate, or for some only.
     Certainty { Certain = "certain", Possible = "possible" }
 );

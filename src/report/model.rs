@@ -50,10 +50,8 @@ pub struct Report {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AsOfFrom {
-    /// The command line.
-    Flag,
-    /// The configuration.
-    Config,
+    /// The command line or the configuration: which of them changes nothing.
+    Given,
     /// The newest snapshot. Freshness is then not evaluated.
     Derived,
 }
@@ -530,8 +528,7 @@ impl AsOfFrom {
     /// Its word in every format.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Flag => "flag",
-            Self::Config => "config",
+            Self::Given => "given",
             Self::Derived => "derived",
         }
     }

@@ -267,7 +267,7 @@ pub fn report() -> Report {
         tool_version: "0.1.0".into(),
         run: "20261122T000000Z-1a2b3c4d".into(),
         as_of: at("2026-11-22T00:00:00Z"),
-        as_of_from: AsOfFrom::Flag,
+        as_of_from: AsOfFrom::Given,
         previous_run: Some("20261115T000000Z-99887766".into()),
         headline: vec!["`crm` is expected and has no snapshot: nothing is known of it".into()],
         verdict: Verdict {

@@ -241,3 +241,160 @@ fn no_terminal_code_of_an_export_reaches_the_terminal() {
     let text = stdout(&exits(dir.path(), &["audit"], 0));
     assert!(text.contains("ann") && !text.contains(['\u{1b}', '\u{7}']), "{text}");
 }
+
+/// A check of somebody's own that finds every account.
+const OWN: &str = r#"-- ---
+-- id = "own"
+-- title = "Every account"
+-- severity = "low"
+-- confidence = "high"
+-- grain = "account"
+-- subject = "account"
+-- needs = ["accounts"]
+-- message = "`{login}`"
+-- description = """
+-- All of them."""
+-- remedy = """
+-- None."""
+-- false_positives = """
+-- All."""
+-- controls = []
+-- [parameters.after]
+-- type = "days"
+-- default = "9d"
+-- doc = "unused"
+-- ---
+SELECT a.system_ix AS system_ix, a.account_ix AS account_ix, 'finding' AS outcome, a.login AS login
+FROM accounts a
+WHERE a.observed_at - a.created_at > :after
+"#;
+
+#[test]
+fn a_mistake_in_a_check_is_told_before_anything_is_imported_with_its_line_in_the_file() {
+    let dir = only_possible();
+    write(&dir.path().join("checks/own.sql"), &OWN.replace("a.login AS login", "a.logon AS login"));
+    write(&dir.path().join("checks/second.sql"), &OWN.replace("\"own\"", "\"second\"").replace("FROM accounts", "FROM acounts"));
+    let text = stderr(&exits(dir.path(), &["audit", "--checks", "checks"], 2));
+    assert!(text.contains("--> own.sql:22") && text.contains("column 84") && text.contains("`logon`"), "{text}");
+    assert!(text.contains("--> second.sql:23"), "all mistakes at once: {text}");
+    assert!(!dir.path().join("store").exists(), "nothing is done before the checks are right");
+}
+
+#[test]
+fn a_parameter_of_a_check_is_judged_where_the_configuration_stands() {
+    let dir = only_possible();
+    let path = dir.path().join("holdover.toml");
+    let config = fs::read_to_string(&path).unwrap();
+    let wrong = "[checks.stale-key]\nreason = \"x\"\nparameters = { stale_after = \"ninety\", no_such = 3 }\n";
+    write(&path, &format!("{config}{wrong}"));
+    let text = stderr(&exits(dir.path(), &["audit"], 2));
+    let line = config.matches('\n').count() + 3;
+    assert_eq!(text.matches(&format!("--> holdover.toml:{line}:")).count(), 2, "{text}");
+    assert!(text.contains("`ninety`") && text.contains("no parameter `no_such`"), "{text}");
+    assert!(!dir.path().join("store").exists());
+}
+
+#[test]
+fn a_configuration_may_speak_of_checks_of_its_own() {
+    let dir = only_possible();
+    write(&dir.path().join("checks/own.sql"), OWN);
+    let path = dir.path().join("holdover.toml");
+    let config = fs::read_to_string(&path).unwrap();
+    write(&path, &format!("{config}[checks.own]\nreason = \"x\"\nparameters = {{ after = \"3d\" }}\n"));
+    let text = stdout(&exits(dir.path(), &["audit", "--checks", "checks", "--format", "json"], 1));
+    let report: Value = serde_json::from_str(&text).unwrap();
+    let finding = report["findings"].as_array().unwrap().iter().find(|f| f["check"] == "own").unwrap()["fingerprint"].clone();
+    for args in [&["import"][..], &["explain", finding.as_str().unwrap()], &["query", "SELECT a.login AS l FROM accounts a"]] {
+        exits(dir.path(), args, 0);
+    }
+    // Without its checks an audit would leave out what the configuration speaks of.
+    let text = stderr(&exits(dir.path(), &["audit"], 2));
+    assert!(text.contains("`own` is not a check"), "{text}");
+}
+
+#[test]
+fn rule_11_14_a_check_that_answers_in_no_known_word_fails_the_run() {
+    let dir = only_possible();
+    write(&dir.path().join("checks/own.sql"), &OWN.replace("'finding'", "'maybe'"));
+    let text = stdout(&exits(dir.path(), &["audit", "--checks", "checks"], 4));
+    assert!(text.contains("`maybe`"), "{text}");
+}
+
+#[test]
+fn rule_11_14_none_is_a_threshold() {
+    let dir = copy_of("checks/stale-key/fires");
+    exits(dir.path(), &["audit", "--fail-on", "none"], 0);
+    exits(dir.path(), &["audit"], 1);
+    let path = dir.path().join("holdover.toml");
+    let config = fs::read_to_string(&path).unwrap();
+    write(&path, &format!("{config}\n[gate]\nfail_on = \"none\"\n"));
+    exits(dir.path(), &["audit"], 0);
+    exits(dir.path(), &["audit", "--fail-on", "medium"], 1);
+}
+
+#[test]
+fn rule_11_1_where_the_instant_is_given_makes_no_other_run() {
+    let dir = only_possible();
+    exits(dir.path(), &["audit"], 0);
+    exits(dir.path(), &["audit", "--as-of", "2026-11-22T06:00:00Z"], 0);
+    let runs = dir.path().join("store/runs");
+    assert_eq!(names(&runs).len(), 1);
+    // An instant that nobody gave leaves freshness open, so it makes another one.
+    let path = dir.path().join("holdover.toml");
+    let config = fs::read_to_string(&path).unwrap();
+    write(&path, &config.replace("as_of = \"2026-11-22T06:00:00Z\"\n", ""));
+    exits(dir.path(), &["audit", "--as-of", "2026-11-22T00:00:00Z"], 0);
+    exits(dir.path(), &["audit"], 0);
+    assert_eq!(names(&runs).len(), 3);
+}
+
+#[test]
+fn rule_11_5_the_day_of_an_export_is_local_to_its_zone() {
+    let dir = only_possible();
+    let import = |taken_at: &str, zone: &[&str], code: i32| {
+        let mut args = vec!["import", "--store", "s", "--connector", "tabular", "--system", "app", "--option", "mapping=accounts"];
+        args.extend(["--taken-at", taken_at]);
+        args.extend(zone);
+        args.push("app.csv");
+        exits(dir.path(), &args, code)
+    };
+    assert!(stdout(&import("2026-11-22", &["--timezone", "Europe/Berlin"], 0)).starts_with("sealed app/20261121T230000Z"));
+    assert!(stdout(&import("2026-11-23", &[], 0)).starts_with("sealed app/20261123T000000Z"));
+    let text = stderr(&import("22.11.2026", &[], 2));
+    assert!(text.contains("`--taken-at`: `22.11.2026` is not a date or an instant"), "{text}");
+}
+
+#[test]
+fn the_store_is_found_by_the_configuration() {
+    let dir = only_possible();
+    let path = dir.path().join("holdover.toml");
+    write(&path, &fs::read_to_string(&path).unwrap().replace("store = \"store\"", "store = \"kept/here\""));
+    exits(dir.path(), &["import"], 0);
+    let list = stdout(&exits(dir.path(), &["store", "list"], 0));
+    assert!(list.contains("snapshot  app/20261122T000000Z"), "{list}");
+    for args in [
+        &["store", "verify", "--config", "holdover.toml"][..],
+        &["store", "prune", "--dry-run"],
+        &["store", "list", "--store", "kept/here"],
+    ] {
+        exits(dir.path(), args, 0);
+    }
+    let text = stderr(&exits(dir.path(), &["store", "list", "--store", "elsewhere"], 2));
+    assert!(text.contains("not a holdover store"), "{text}");
+}
+
+#[test]
+fn a_question_about_what_is_not_there_is_a_usage_mistake_with_the_way_out() {
+    let dir = only_possible();
+    exits(dir.path(), &["import"], 0);
+    for args in [
+        &["explain", "ab"][..],
+        &["query", "SELECT a.login AS l FROM accounts a"],
+        &["query", "--run", "no-such-run", "SELECT a.login AS l FROM accounts a"],
+        &["query", "--snapshot", "no-such", "SELECT a.login AS l FROM accounts a"],
+        &["explain", "--run", "no-such-run", "ab"],
+    ] {
+        let text = stderr(&exits(dir.path(), args, 2));
+        assert!(text.starts_with("error[") && text.contains("help: "), "{args:?}: {text}");
+    }
+}
