@@ -87,6 +87,11 @@ pub struct Input {
 }
 
 impl Input {
+    /// Its name as it may be shown and stored: what looks like a secret in it is masked.
+    pub fn shown(&self) -> String {
+        crate::model::mask::free_text(&self.name)
+    }
+
     /// Measures the file: size and digest.
     ///
     /// # Errors

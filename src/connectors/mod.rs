@@ -46,7 +46,7 @@ pub enum ConnectorError {
 
 impl ConnectorError {
     pub fn file(input: &Input, error: InputError) -> Self {
-        Self::File { file: input.name.clone(), error }
+        Self::File { file: input.shown(), error }
     }
 }
 

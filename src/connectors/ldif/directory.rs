@@ -142,7 +142,7 @@ impl<'a> Directory<'a> {
 
     /// A place as messages name it.
     fn place(&self, origin: Origin) -> String {
-        let name = self.inputs.get(origin.file as usize).map_or("", |i| i.name.as_str());
+        let name = self.inputs.get(origin.file as usize).map(Input::shown).unwrap_or_default();
         format!("`{name}` line {}", origin.number)
     }
 

@@ -80,7 +80,7 @@ impl Connector for Tabular {
             let file = u32::try_from(position).map_err(|_| refuse(&[too_many()]))?;
             let mut reading =
                 Reading { plan, context, file, binding: None, headed: false, draft: &mut draft, work: &mut work, dropped: BTreeSet::new() };
-            let marks = reading.file(input).map_err(|halt| halt.of(&input.name))?;
+            let marks = reading.file(input).map_err(|halt| halt.of(&input.shown()))?;
             if let (Some(marks), Some(pages)) = (marks, pages.get_mut(part)) {
                 pages.push(Page { file, records: draft.ledger(file).read, marks });
             }
@@ -95,7 +95,7 @@ impl Connector for Tabular {
 
 fn unclaimed(input: &Input) -> ConnectorError {
     ConnectorError::Options {
-        message: format!("`{}` is matched by the `files` of no part", input.name),
+        message: format!("`{}` is matched by the `files` of no part", input.shown()),
         help: "add a part for it, or leave it out of the source's `files`".to_owned(),
     }
 }

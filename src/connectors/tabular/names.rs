@@ -140,6 +140,64 @@ pub fn shown(text: &str) -> String {
     line
 }
 
+/// Words that dates are written with.
+const CALENDAR: &[&str] = &[
+    "jan",
+    "feb",
+    "mar",
+    "apr",
+    "may",
+    "jun",
+    "jul",
+    "aug",
+    "sep",
+    "oct",
+    "nov",
+    "dec",
+    "january",
+    "february",
+    "march",
+    "april",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+    "mon",
+    "tue",
+    "wed",
+    "thu",
+    "fri",
+    "sat",
+    "sun",
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+    "am",
+    "pm",
+    "t",
+    "z",
+    "utc",
+    "gmt",
+    "date",
+];
+
+/// What stands where a date should, as a message may show it: as [`shown`] where it is written as dates are, else only its shape, for
+/// anything may have slipped into a column of dates.
+pub fn shown_date(text: &str) -> String {
+    let calendar = text
+        .split(|c: char| !c.is_alphabetic())
+        .filter(|word| !word.is_empty())
+        .all(|word| CALENDAR.contains(&word.to_lowercase().as_str()));
+    if calendar { shown(text) } else { crate::model::mask::excerpt(&text.chars().take(60).collect::<String>()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,6 +208,15 @@ mod tests {
         assert_eq!(nearest("emp id", known), Some("Emp_ID"));
         assert_eq!(nearest("HireDat", known), Some("Hire Date"));
         assert_eq!(nearest("manager", known), None);
+    }
+
+    #[test]
+    fn rule_11_13_what_is_no_date_shows_its_shape() {
+        for date in ["20260-01-01T00:00:00Z", "31.02.2026", "3 March 2026 10:00 PM", "/Date(1777406310050)/", "2026-11-22 00:00"] {
+            assert_eq!(shown_date(date), date);
+        }
+        assert_eq!(shown_date("Hunter2 is it"), "xxxxxx9 xx xx");
+        assert_eq!(shown_date("aGVsbG8="), "xxxxxx9=");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::dates::{DateFault, Edge, Reading};
 use super::mapping::{From, Piece, Plan, Source};
-use super::names::{list, shown};
+use super::names::{list, shown, shown_date};
 use super::records::{Binding, Cells, Fault, Raw};
 use crate::model::mask::free_text;
 use crate::model::text::norm;
@@ -329,5 +329,9 @@ fn no_date(field: &str, e: &TimeError) -> Fault {
         TimeError::Range(t) => (t, "which lies outside the years 1 to 9999"),
         TimeError::NoZone(t) => (t, "which has no time zone"),
     };
-    Fault::new("tabular/date", format!("`{field}` is `{}`, {what}", shown(text)), "correct it at the source, or add its form to `dates`")
+    Fault::new(
+        "tabular/date",
+        format!("`{field}` is `{}`, {what}", shown_date(text)),
+        "correct it at the source, or add its form to `dates`",
+    )
 }
