@@ -260,7 +260,7 @@ fn resolve(
             }
         }
         let (mut identities, mut employments) = heard(speaks, s.identities.clone(), s.employments.clone());
-        if states.get(&s.name).is_some_and(|st| st.complete == Answer::No)
+        if states.get(&s.name).is_some_and(completeness::State::lacks_records)
             && let Some(last) = history.last()
         {
             stand_in(&mut identities, &mut employments, last);
@@ -305,7 +305,7 @@ fn heard(
     (identities, employments)
 }
 
-/// A short people list says nothing of whom it leaves out: they stand as the last complete one had them, neither left nor
+/// A people list that lacks records says nothing of whom it leaves out: they stand as the last complete one had them, neither left nor
 /// unknown. Ordinals are made anew, in the order of the native ids.
 fn stand_in(identities: &mut Vec<IdentityRow>, employments: &mut Vec<EmploymentRow>, last: &PastPeople) {
     let listed: BTreeSet<String> = identities.iter().map(|i| i.native_id.clone()).collect();
@@ -349,13 +349,13 @@ fn judge(run: &Run, prepared: &[Prepared], past: output::Past) -> Result<Judged,
     let mut previous = past.findings;
     let second_ids: BTreeSet<&str> = second.iter().map(|p| p.check.id.as_str()).collect();
     let (previous_second, previous_first): (Vec<_>, Vec<_>) = previous.drain(..).partition(|f| second_ids.contains(f.check_id.as_str()));
-    let mut findings = triage::states(found, previous_first, &closing(run, &outcomes));
+    let mut findings = triage::states(found, previous_first, &closing(run, prepared, &outcomes));
     let exceptions = except(run, &mut findings, &past.first_seen);
 
     frames.whole.insert(EXCEPTION_MATCHES.name, frame_of(&exceptions).map_err(AuditError::internal)?);
     let mut found = Vec::new();
     run_checks(run, &second, &frames, &mut outcomes, &mut found)?;
-    findings.extend(triage::states(found, previous_second, &closing(run, &outcomes)));
+    findings.extend(triage::states(found, previous_second, &closing(run, prepared, &outcomes)));
 
     findings.sort_by(|a, b| (&a.check_id, &a.fingerprint).cmp(&(&b.check_id, &b.fingerprint)));
     let checks: Vec<Check> = prepared.iter().map(|p| p.check.clone()).collect();
@@ -535,13 +535,18 @@ fn count(outcomes: &mut [OutcomeRow], findings: &[FindingRow]) {
 }
 
 /// Pairs of check and system whose absent findings are resolved.
-fn closing(run: &Run, outcomes: &[OutcomeRow]) -> Closing {
+fn closing(run: &Run, prepared: &[Prepared], outcomes: &[OutcomeRow]) -> Closing {
     let sound: BTreeSet<&str> = run.seen.iter().filter(|s| s.complete && s.fresh != Answer::No).map(|s| s.system.as_str()).collect();
     let all_sound = run.seen.iter().all(|s| sound.contains(s.system.as_str()));
+    // What is asked about people is answered by the people list as much as by the system.
+    let people_sound = run.seen.iter().filter(|s| s.authority).all(|s| sound.contains(s.system.as_str()));
+    let about_people: BTreeSet<&str> =
+        prepared.iter().filter(|p| p.check.needs.iter().any(|n| n == IDENTITIES.name)).map(|p| p.check.id.as_str()).collect();
     let mut pairs = BTreeSet::new();
     for o in outcomes.iter().filter(|o| o.outcome == OutcomeKind::Evaluated) {
         // What reads every source is judged by itself (`source-incomplete`, `exception-expired`) or needs them all.
-        let closes = sound.contains(o.system.as_str()) || o.system == "*" && (all_sound || !o.check_id.starts_with("identity-"));
+        let system_closes = sound.contains(o.system.as_str()) && (people_sound || !about_people.contains(o.check_id.as_str()));
+        let closes = system_closes || o.system == "*" && (all_sound || !o.check_id.starts_with("identity-"));
         if closes {
             pairs.insert((o.check_id.clone(), o.system.clone()));
         }

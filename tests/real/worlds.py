@@ -234,7 +234,7 @@ def config(folder, seed):
     head = '\n[[source]]\nsystem = "{0}"\nconnector = "tabular"\nfiles = "{{week}}/{0}/*"\ntaken_at = "{{week}}"\ntimezone = "Europe/Berlin"\nmax_rejects = 1000\n'
     text += head.format("hr") + 'population = "all"\n' + mapping("identities", "source.options")
     text += head.format("exceptions") + mapping("exceptions", "source.options")
-    said = json.dumps("".join(TOKENS) + world.text())
+    said = json.dumps("".join(TOKENS) + world.text(), ensure_ascii=False)
     about = {"app-a": f'team = "platform"\nowner = {said}\nenvironment = {said}\n', "app-b": ""}
     for app in ("app-a", "app-b"):
         parts = [t for t in FIELDS if t not in ("identities", "exceptions")]
