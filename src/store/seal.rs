@@ -141,7 +141,7 @@ fn conflict(system: &str, at: Time, sealed: &str, offered: &str) -> StoreError {
     }
 }
 
-fn write_tables(dir: &std::path::Path, t: &Tables) -> Result<Vec<TableEntry>, StoreError> {
+pub(super) fn write_tables(dir: &std::path::Path, t: &Tables) -> Result<Vec<TableEntry>, StoreError> {
     Ok(vec![
         write(dir, &t.accounts)?,
         write(dir, &t.groups)?,

@@ -201,6 +201,27 @@ fn rule_11_4_what_asks_about_people_resolves_only_with_a_fresh_people_list() {
     assert_eq!(states(&third, "ghost-account", "u1"), ["resolved"]);
 }
 
+/// One fault, told by two checks, counts once.
+#[test]
+fn rule_11_9_a_covered_finding_is_kept_and_left_out_of_totals_and_exit_codes() {
+    let low = |check: &str| format!("[checks.{check}]\nreason = \"a trial\"\nseverity = \"low\"\n");
+    let more = ["ghost-account", "leaver-live-credential"].map(low).concat();
+    let dir = company("all", "", &(more + "[checks.stale-key]\nreason = \"a trial\"\nseverity = \"critical\"\n"));
+    people(&dir, FIRST, 3, |i| Some(if i == 1 { GONE } else { HERE }));
+    accounts(&dir, FIRST, 1..=3);
+    key(&dir, FIRST, "active");
+    let output = exits(dir.path(), &["audit", "--format", "json", "--fail-on", "critical", "--as-of", FIRST_RUN[1]], 0);
+    let first: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let stale = first["findings"].as_array().unwrap().iter().find(|f| f["check"] == "stale-key").unwrap();
+    assert_eq!((&stale["also"], &stale["severity"], &stale["state"]), (&Value::from(true), &Value::from("critical"), &Value::from("new")));
+    assert_eq!((&first["totals"]["severities"]["critical"], &first["totals"]["severities"]["low"]), (&Value::from(0), &Value::from(2)));
+    // Once the leaver's own findings are gone it counts by itself.
+    people(&dir, SECOND, 3, |_| Some(HERE));
+    accounts(&dir, SECOND, 1..=3);
+    key(&dir, SECOND, "active");
+    exits(dir.path(), &["audit", "--fail-on", "critical", "--as-of", SECOND_RUN[1]], 1);
+}
+
 #[test]
 fn rule_11_11_backdating_an_exception_changes_nothing() {
     let dir = company("all", "", "");
