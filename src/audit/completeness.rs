@@ -31,6 +31,11 @@ impl State {
         (!self.why.is_empty()).then(|| self.why.join("; "))
     }
 
+    /// Whether whoever it leaves out may be missing for want of records: cut off, shrunk, or rejected beyond the limit.
+    pub fn lacks_records(&self) -> bool {
+        [self.complete, self.within_rejects].contains(&Answer::No)
+    }
+
     /// Whether it makes the run incomplete.
     pub fn is_bad(&self) -> bool {
         !self.present || [self.complete, self.fresh, self.in_step, self.within_rejects].contains(&Answer::No)
@@ -68,7 +73,8 @@ fn one(name: &str, c: &Current, settings: &Settings, as_of: Time, from: AsOfFrom
         State { present: true, observed_at: Some(now.manifest.taken_at), rejected: now.manifest.rejected(), ..State::default() };
     let mut reference: Option<&Manifest> = None;
     for old in &c.before {
-        if why_incomplete(&old.manifest, reference, settings.max_drop).is_empty() {
+        let within_rejects = old.manifest.rejected() <= policy.max_rejects;
+        if within_rejects && why_incomplete(&old.manifest, reference, settings.max_drop).is_empty() {
             reference = Some(&old.manifest);
             state.complete_before.insert(old.name.clone());
         }

@@ -275,7 +275,7 @@ fn resolve(
             }
         }
         let (mut identities, mut employments) = heard(speaks, s.identities.clone(), s.employments.clone());
-        if states.get(&s.name).is_some_and(|st| st.complete == Answer::No)
+        if states.get(&s.name).is_some_and(completeness::State::lacks_records)
             && let Some(last) = history.last()
         {
             stand_in(&mut identities, &mut employments, last);
@@ -320,7 +320,7 @@ fn heard(
     (identities, employments)
 }
 
-/// A short people list says nothing of whom it leaves out: they stand as the last complete one had them, neither left nor
+/// A people list that lacks records says nothing of whom it leaves out: they stand as the last complete one had them, neither left nor
 /// unknown. Ordinals are made anew, in the order of the native ids.
 fn stand_in(identities: &mut Vec<IdentityRow>, employments: &mut Vec<EmploymentRow>, last: &PastPeople) {
     let listed: BTreeSet<String> = identities.iter().map(|i| i.native_id.clone()).collect();
@@ -549,8 +549,9 @@ fn count(outcomes: &mut [OutcomeRow], findings: &[FindingRow]) {
     }
 }
 
-/// Pairs of check and system whose absent findings are resolved. A check that reads several systems closes only where all of
-/// them are sound, unless it judges the sources or the exceptions themselves.
+/// Pairs of check and system whose absent findings are resolved. A check that asks about people needs a sound people list beside a
+/// sound system; one that reads several systems closes only where all of them are sound, unless it judges the sources or the
+/// exceptions themselves.
 fn closing(seen: &[RunSystemRow], outcomes: &[OutcomeRow], prepared: &[Prepared]) -> Closing {
     let sound: BTreeSet<&str> = seen.iter().filter(|s| s.complete && s.fresh != Answer::No).map(|s| s.system.as_str()).collect();
     let all_sound = seen.iter().all(|s| sound.contains(s.system.as_str()));
@@ -558,9 +559,13 @@ fn closing(seen: &[RunSystemRow], outcomes: &[OutcomeRow], prepared: &[Prepared]
         let subject = prepared.iter().find(|p| p.check.id == id).map(|p| p.check.subject);
         matches!(subject, Some(SubjectKind::Source | SubjectKind::Exception))
     };
+    let people_sound = seen.iter().filter(|s| s.authority).all(|s| sound.contains(s.system.as_str()));
+    let about_people: BTreeSet<&str> =
+        prepared.iter().filter(|p| p.check.needs.iter().any(|n| n == IDENTITIES.name)).map(|p| p.check.id.as_str()).collect();
     let mut pairs = BTreeSet::new();
     for o in outcomes.iter().filter(|o| o.outcome == OutcomeKind::Evaluated) {
-        let closes = sound.contains(o.system.as_str()) || o.system == "*" && (all_sound || of_itself(&o.check_id));
+        let system_closes = sound.contains(o.system.as_str()) && (people_sound || !about_people.contains(o.check_id.as_str()));
+        let closes = system_closes || o.system == "*" && (all_sound || of_itself(&o.check_id));
         if closes {
             pairs.insert((o.check_id.clone(), o.system.clone()));
         }

@@ -328,4 +328,52 @@ mod tests {
         row.insert("n".into(), Value::from(3));
         assert_eq!(message("`{login}` left {left_by}, {n} of {m} {", &row, "arn:x"), "`arn:x` left 2026-11-01T00:00:00Z, 3 of not known {");
     }
+
+    /// A run over one system with one account, with or without the record that it was read from.
+    fn run_of_one(origins: &[OriginRow]) -> Run {
+        use crate::store::table_file::write;
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &[AccountRow { native_id: "guid-1".into(), login: Some("ann".into()), ..AccountRow::default() }]).unwrap();
+        write(dir.path(), origins).unwrap();
+        macro_rules! empty { ($($row:ty),*) => { $(write::<$row>(dir.path(), &[]).unwrap();)* } }
+        empty!(GroupRow, MembershipRow, EntitlementRow, ResourceRow, GrantRow, CredentialRow, IdentityRow, EmploymentRow, ExceptionRow);
+        empty!(SystemRow, RejectRow);
+        let ledger = crate::connectors::FileLedger::default();
+        let file = crate::store::FileEntry::new("ad/users.ldif", 1, &[0xAB; 32], &ledger, crate::store::Provenance::default());
+        let manifest = crate::store::Manifest {
+            format: 1,
+            tool: "holdover".into(),
+            tool_version: "0".into(),
+            system: "ad".into(),
+            connector: "ldif".into(),
+            taken_at: Time::default(),
+            taken_at_from: "flag".into(),
+            generation: 1,
+            input_digest: String::new(),
+            population: None,
+            control_total: None,
+            covers: vec!["accounts".into()],
+            files: vec![file],
+            tables: Vec::new(),
+            invariants: Vec::new(),
+        };
+        let snapshot = crate::store::Snapshot { dir: dir.path().to_owned(), name: "20261122T000000Z".into(), manifest };
+        Run { systems: vec![System::load(0, &snapshot).unwrap()], ..Run::default() }
+    }
+
+    #[test]
+    fn rule_11_15_a_finding_about_a_row_without_an_origin_is_refused() {
+        let check = Check::parse("dormant_account.sql", include_str!("../checks/dormant_account.sql")).unwrap();
+        let columns = Map::from_iter([("account_ix".to_owned(), Value::from(0)), ("login".to_owned(), Value::from("ann"))]);
+        let hit = Hit { certainty: Certainty::Certain, system_ix: Some(0), since: None, columns };
+        let refused = build(&run_of_one(&[]), &check, Severity::Low, &hit).unwrap_err();
+        assert_eq!(refused.what, "a finding about a snapshot row has no origin");
+        let row = OriginRow { table: "accounts".into(), fact: "row".into(), number: 7, ..OriginRow::default() };
+        let made = build(&run_of_one(&[row]), &check, Severity::Low, &hit).unwrap();
+        let origins: Value = serde_json::from_str(made.origins.as_deref().unwrap()).unwrap();
+        assert_eq!((&origins[0]["file"], &origins[0]["number"]), (&Value::from("ad/users.ldif#abababab"), &Value::from(7)));
+        // Nor is one made without evidence.
+        let bare = Hit { columns: Map::from_iter([("account_ix".to_owned(), Value::from(0))]), ..hit };
+        assert_eq!(build(&run_of_one(&[]), &check, Severity::Low, &bare).unwrap_err().what, "a row carries no evidence");
+    }
 }

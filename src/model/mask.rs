@@ -53,14 +53,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_in_a_description_is_taken_out() {
+    fn rule_11_13_a_password_in_a_description_is_taken_out() {
         assert_eq!(free_text("svc account, password: Hunter2! rotate"), "svc account, password: [masked] rotate");
         assert_eq!(free_text("{SSHA}abcdef=="), MASK);
         assert_eq!(free_text("nothing to see"), "nothing to see");
     }
 
     #[test]
-    fn an_excerpt_keeps_shape_and_no_value() {
+    fn rule_11_13_an_excerpt_keeps_shape_and_no_value() {
         assert_eq!(excerpt("uid=bob, pw=Hunter2"), "xxx=xxx, xx=xxxxxx9");
         assert_eq!(excerpt(&"a".repeat(500)).chars().count(), EXCERPT);
     }

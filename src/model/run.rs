@@ -171,7 +171,7 @@ table!(SOURCES, SourceRow, "sources", key ["system"], "Every source that this ru
 
 table!(EXCEPTION_MATCHES, ExceptionMatchRow, "exception_matches", key ["exception"], "What became of each exception of the current register.", {
     exception: String, "its id";
-    status: String, "`applies`, `expired`, `not_yet`, `unseen` (recorded too late for this run), `void`, `unmatched`";
+    status: String, "`applies`, `expired`, `not_yet`, `void`, `unmatched`";
     why: Option<String>, "reason for `void` and others; null: applies";
     findings: u32, "findings of this run that it names, whatever its status";
     check_id: String, "as recorded";

@@ -142,3 +142,80 @@ fn unique<'a>(table: &str, keys: impl Iterator<Item = &'a str>) -> Invariant {
     let broken = keys.filter(|k| !seen.insert(*k)).count() as u64;
     Invariant { name: "unique-key".to_owned(), table: table.to_owned(), broken }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::assemble::Tables;
+    use crate::store::seal::write_tables;
+
+    fn ledger() -> FileLedger {
+        FileLedger { read: 3, accepted: 3, ..FileLedger::default() }
+    }
+
+    fn account(ix: u32, id: &str) -> AccountRow {
+        AccountRow { account_ix: ix, native_id: id.into(), ..AccountRow::default() }
+    }
+
+    /// Two accounts, a group, a person, and what hangs on them.
+    fn sound() -> Tables {
+        Tables {
+            accounts: vec![account(0, "a"), account(1, "b")],
+            groups: vec![GroupRow { native_id: "g".into(), ..GroupRow::default() }],
+            memberships: vec![MembershipRow { account_ix: Some(1), principal_kind: PrincipalKind::Account, ..MembershipRow::default() }],
+            entitlements: vec![EntitlementRow { native_id: "e".into(), ..EntitlementRow::default() }],
+            grants: vec![GrantRow { group_ix: Some(0), principal_kind: PrincipalKind::Group, ..GrantRow::default() }],
+            credentials: vec![CredentialRow { native_id: "k".into(), account_ix: Some(0), ..CredentialRow::default() }],
+            identities: vec![IdentityRow { native_id: "p".into(), ..IdentityRow::default() }],
+            employments: vec![EmploymentRow::default()],
+            exceptions: vec![ExceptionRow { exception: "EX-1".into(), ..ExceptionRow::default() }],
+            origins: vec![OriginRow { table: "accounts".into(), fact: "row".into(), ..OriginRow::default() }],
+            ..Tables::default()
+        }
+    }
+
+    /// `invariant table rows` of what is broken.
+    fn broken(tables: &Tables, ledger: FileLedger) -> Vec<String> {
+        let dir = tempfile::tempdir().unwrap();
+        write_tables(dir.path(), tables).unwrap();
+        let all = check(dir.path(), &[ledger]).unwrap();
+        all.into_iter().filter(|i| i.broken > 0).map(|i| format!("{} {} {}", i.name, i.table, i.broken)).collect()
+    }
+
+    #[test]
+    fn each_invariant_sees_the_row_that_breaks_it() {
+        assert!(broken(&sound(), ledger()).is_empty());
+        type Change = fn(&mut Tables);
+        let table: &[(Change, &str)] = &[
+            (|t| t.accounts = vec![account(0, "b"), account(1, "a")], "dense-ordinals-in-byte-order accounts 1"),
+            (|t| t.accounts = vec![account(0, "a"), account(1, "a")], "dense-ordinals-in-byte-order accounts 1"),
+            (|t| t.accounts = vec![account(0, "a"), account(2, "b")], "dense-ordinals-in-byte-order accounts 1"),
+            (|t| t.memberships[0].account_ix = Some(2), "no-dangling-ordinal memberships 1"),
+            (|t| t.memberships[0].group_ix = 1, "no-dangling-ordinal memberships 1"),
+            (|t| t.memberships[0].member_group_ix = Some(0), "edge-has-one-principal memberships 1"),
+            (|t| t.memberships[0].principal_kind = PrincipalKind::Group, "edge-has-one-principal memberships 1"),
+            (|t| t.grants[0].entitlement_ix = 1, "no-dangling-ordinal grants 1"),
+            (|t| t.grants[0].resource_ix = Some(0), "no-dangling-ordinal grants 1"),
+            (|t| t.grants[0].group_ix = None, "edge-has-one-principal grants 1"),
+            (|t| t.credentials[0].account_ix = None, "no-dangling-ordinal credentials 1"),
+            (|t| t.credentials[0].last_used_at = Some(Time::default()), "use-has-its-instant credentials 1"),
+            (|t| t.accounts[1].use_state = UseState::Used, "use-has-its-instant accounts 1"),
+            (|t| t.employments[0].identity_ix = 1, "no-dangling-ordinal employments 1"),
+            (|t| t.exceptions.push(t.exceptions[0].clone()), "unique-key exceptions 1"),
+            (|t| t.rejects.push(RejectRow::default()), "read-is-accepted-and-rejected rejects 1"),
+        ];
+        for (change, want) in table {
+            let mut tables = sound();
+            change(&mut tables);
+            assert_eq!(broken(&tables, ledger()), [*want]);
+        }
+        assert_eq!(broken(&sound(), FileLedger { read: 4, ..ledger() }), ["read-is-accepted-and-rejected rejects 1"]);
+    }
+
+    #[test]
+    fn rule_11_15_an_origin_names_a_file_of_the_import() {
+        let mut tables = sound();
+        tables.origins[0].file_ix = 1;
+        assert_eq!(broken(&tables, ledger()), ["origin-names-a-file row_origins 1"]);
+    }
+}

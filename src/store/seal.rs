@@ -160,7 +160,7 @@ fn conflict(sealing: &Sealing<'_>, at: Time, sealed: &Manifest, offered: &str) -
     }
 }
 
-fn write_tables(dir: &std::path::Path, t: &Tables) -> Result<Vec<TableEntry>, StoreError> {
+pub(super) fn write_tables(dir: &std::path::Path, t: &Tables) -> Result<Vec<TableEntry>, StoreError> {
     Ok(vec![
         write(dir, &t.accounts)?,
         write(dir, &t.groups)?,

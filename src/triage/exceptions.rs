@@ -198,7 +198,15 @@ mod tests {
     }
 
     fn run(e: ExceptionRow, mut f: FindingRow, as_of: Time) -> (String, Option<String>, FindingState) {
-        let identities = [person(0, "boss", Standing::Active), person(1, "own", Standing::Active), person(2, "gone", Standing::Left)];
+        let mail = |row: RunIdentityRow, mail: &str| RunIdentityRow { email: Some(mail.into()), ..row };
+        let identities = [
+            mail(person(0, "boss", Standing::Active), "Boss@Example.com"),
+            person(1, "own", Standing::Active),
+            person(2, "gone", Standing::Left),
+            person(3, "on-leave", Standing::Suspended),
+            mail(person(4, "twin-1", Standing::Active), "twin@example.com"),
+            mail(person(5, "twin-2", Standing::Active), "twin@example.com"),
+        ];
         let logins = BTreeMap::from([
             (("ad".to_owned(), "alice".to_owned()), BTreeSet::from(["guid-1".to_owned()])),
             (("ad".to_owned(), "twice".to_owned()), BTreeSet::from(["guid-1".to_owned(), "guid-2".to_owned()])),
@@ -232,8 +240,19 @@ mod tests {
         assert_eq!(void(|e| e.reason = Some(" ".into())), "it names no reason");
         assert_eq!(void(|e| e.approver = Some("nobody".into())), "its approver resolves to 0 identities, not to one");
         assert_eq!(void(|e| e.approver = Some("gone".into())), "its approver is not active (`left`)");
+        assert_eq!(void(|e| e.owner = None), "it names no owner");
+        assert_eq!(void(|e| e.approver = Some("twin@example.com".into())), "its approver resolves to 2 identities, not to one");
+        assert_eq!(void(|e| e.approver = Some("on-leave".into())), "its approver is not active (`suspended`)");
         assert_eq!(void(|e| e.owner = Some("boss".into())), "its approver is its owner");
+        assert_eq!(void(|e| e.owner = Some("boss@example.com".into())), "its approver is its owner", "however it is spelt");
         assert_eq!(void(|e| e.beneficiary = Some("BOSS".into())), "its approver gains by it");
+        assert_eq!(void(|e| e.beneficiary = Some("boss@example.com".into())), "its approver gains by it");
+        // Void whatever its dates say, and reported where it names nothing.
+        assert_eq!(void(|e| (e.expires_at, e.approver) = (Some(day(-1)), None)), "it names no approver");
+        assert_eq!(run(ExceptionRow { reason: None, subject: "other".into(), ..exception() }, finding(), day(1)).0, "void");
+        // Without a beneficiary it is for whom the finding is about.
+        let own = FindingRow { identity: Some("gone | boss".into()), ..finding() };
+        assert_eq!(run(exception(), own, day(1)), ("void".into(), Some("its approver gains by it".into()), FindingState::New));
     }
 
     #[test]
@@ -252,5 +271,30 @@ mod tests {
         let possible = FindingRow { certainty: Certainty::Possible, ..finding() };
         assert_eq!(run(exception(), possible.clone(), day(1)).0, "unmatched");
         assert_eq!(run(ExceptionRow { candidate: Some("gone".into()), ..exception() }, possible, day(1)).0, "applies");
+    }
+
+    #[test]
+    fn rule_11_11_check_system_and_subject_must_all_fit() {
+        let status = |change: fn(&mut ExceptionRow)| {
+            let mut e = exception();
+            change(&mut e);
+            run(e, finding(), day(1)).0
+        };
+        assert_eq!(status(|e| e.check_id = "orphan-account".into()), "unmatched");
+        assert_eq!(status(|e| e.system = "crm".into()), "unmatched");
+        assert_eq!(status(|e| e.subject = "guid-2".into()), "unmatched");
+        assert_eq!(status(|e| e.entitlement = Some("g1".into())), "unmatched", "an account is no edge");
+        assert_eq!(status(|e| (e.check_id, e.system, e.subject) = ("*".into(), "*".into(), "*".into())), "applies");
+        let edge = |entitlement: &str| {
+            let f =
+                FindingRow { subject_kind: SubjectKind::Edge, target: Some("g1".into()), target_name: Some("Admins".into()), ..finding() };
+            run(ExceptionRow { entitlement: Some(entitlement.into()), ..exception() }, f, day(1)).0
+        };
+        assert_eq!(["g1", "Admins", "*", "g2"].map(edge), ["applies", "applies", "applies", "unmatched"]);
+        let candidate = |c: &str| {
+            let f = FindingRow { certainty: Certainty::Possible, identity: Some("gone | on-leave".into()), ..finding() };
+            run(ExceptionRow { candidate: Some(c.into()), ..exception() }, f, day(1)).0
+        };
+        assert_eq!(["gone", "on-leave", "own", "*"].map(candidate), ["applies", "applies", "unmatched", "unmatched"]);
     }
 }

@@ -53,7 +53,7 @@ fn every_check_says_what_it_is_about() {
 }
 
 #[test]
-fn a_check_is_covered_only_by_checks_that_exist() {
+fn rule_11_9_a_check_is_covered_only_by_checks_that_exist() {
     let all = listed();
     let ids: BTreeSet<&str> = all.iter().map(|c| c["id"].as_str().unwrap()).collect();
     for check in &all {

@@ -108,7 +108,7 @@ fn the_order_of_rows_changes_no_finding() {
 }
 
 #[test]
-fn a_later_run_knows_what_the_earlier_one_found() {
+fn rule_11_1_a_run_stands_on_the_newest_run_before_it() {
     let dir = copy_of("checks/ghost-account/fires");
     let states = |as_of: &str| {
         let report = report(dir.path(), &["--as-of", as_of]);
