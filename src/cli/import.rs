@@ -11,6 +11,7 @@ use super::setup::{self, Configured};
 use super::{Failure, Place, fail, out};
 use crate::connectors::Context;
 use crate::ingest::{ImportError, Imported, Job};
+use crate::model::mask;
 use crate::model::{Population, RejectRow, Word};
 use crate::store::{Manifest, Provenance, Store, table_file};
 
@@ -110,7 +111,15 @@ fn context(args: &ImportArgs, system: &str) -> Result<Context, Failure> {
         Population::parse(word).ok_or_else(|| Failure::usage(format!("`{word}` is not a population"), "write `all` or `active-only`"))
     });
     let key = args.fingerprint_key_file.as_deref().map(|path| {
-        std::fs::read(path).map_err(|e| Failure::usage(format!("the key file cannot be read: {e}"), "make the key file readable"))
+        let bytes =
+            std::fs::read(path).map_err(|e| Failure::usage(format!("the key file cannot be read: {e}"), "make the key file readable"))?;
+        let key = bytes.trim_ascii_end().to_vec();
+        let help = "write 16 random bytes or more into it: `openssl rand -hex 32`";
+        if key.len() < 16 {
+            Err(Failure::usage(format!("the key file holds {} bytes, too few for a key", key.len()), help))
+        } else {
+            Ok(key)
+        }
     });
     Ok(Context {
         system: system.to_owned(),
@@ -118,7 +127,7 @@ fn context(args: &ImportArgs, system: &str) -> Result<Context, Failure> {
         timezone: timezone.transpose()?,
         population: population.transpose()?,
         end_is_last_day: !args.end_is_first_day_out,
-        fingerprint_key: key.transpose()?.map(|k| k.trim_ascii_end().to_vec()),
+        fingerprint_key: key.transpose()?,
     })
 }
 
@@ -138,7 +147,7 @@ fn named(files: &[PathBuf]) -> Vec<(String, PathBuf)> {
         .map(|f| {
             let below = f.strip_prefix(&root).unwrap_or(f);
             let parts: Vec<String> = below.components().map(|c| c.as_os_str().as_encoded_bytes().escape_ascii_lossless()).collect();
-            (parts.join("/"), f.clone())
+            (mask::path(&parts.join("/")), f.clone())
         })
         .collect();
     out.sort();

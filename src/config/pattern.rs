@@ -8,6 +8,7 @@ use regex::bytes::Regex;
 
 use super::mistake::show;
 use super::values::ValueError;
+use crate::model::mask;
 
 /// A file pattern of the configuration.
 ///
@@ -111,10 +112,10 @@ impl Pattern {
     }
 
     /// How a file below the base is shown: from the folder of the configuration where it lies in there, else from the base,
-    /// so that nothing outside is named.
+    /// so that nothing outside is named. What is marked as a secret in it is masked.
     pub(super) fn shown(&self, below: &[u8]) -> String {
         let base: String = if self.is_outside() { String::new() } else { self.base.segments.iter().map(|s| format!("{s}/")).collect() };
-        visible(base.as_bytes()) + &visible(below)
+        mask::path(&(visible(base.as_bytes()) + &visible(below)))
     }
 
     /// As written, but without the fixed folder where that lies outside the folder of the configuration.

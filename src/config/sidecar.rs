@@ -1,5 +1,6 @@
 //! What is stated of an extraction: in the source's own keys, and in `<file>.source.toml` beside one file.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -28,11 +29,10 @@ pub(super) const LARGEST: u64 = 4 << 20;
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provenance {
+    /// Masked, as all its texts are.
     pub extracted_by: Option<String>,
     pub extracted_role: Option<String>,
-    /// Masked.
     pub command: Option<String>,
-    /// Masked.
     pub filters: Option<String>,
     pub extracted_at: Option<Time>,
     /// Records that the source's own screen shows.
@@ -72,8 +72,8 @@ impl Provenance {
 pub(super) fn read_keys(section: &Section<'_, '_>, zone: Option<&TimeZone>, out: &mut Mistakes<'_>) -> Provenance {
     let extracted_at = section.moment("extracted_at", out);
     Provenance {
-        extracted_by: section.string("extracted_by", out),
-        extracted_role: section.string("extracted_role", out),
+        extracted_by: section.string("extracted_by", out).map(|t| free_text(&t)),
+        extracted_role: section.string("extracted_role", out).map(|t| free_text(&t)),
         command: section.string("command", out).map(|t| mask_command(&t)),
         filters: section.string("filters", out).map(|t| free_text(&t)),
         extracted_at: extracted_at
@@ -86,20 +86,58 @@ pub(super) fn read_keys(section: &Section<'_, '_>, zone: Option<&TimeZone>, out:
 /// like a secret.
 fn mask_command(command: &str) -> String {
     const SECRET: &[&str] = &["pass", "secret", "token", "credential", "api-key", "apikey"];
+    let first = command.split_whitespace().next().unwrap_or_default().to_lowercase();
+    let is = |tools: &[&str]| tools.iter().any(|t| first.ends_with(t) || first.ends_with(&format!("{t}.exe")));
+    // `ldapsearch -wHunter2`, `mysql -pHunter2`: the value is joined to its option.
+    let joined = if is(&["ldapsearch"]) {
+        "-w"
+    } else if is(&["mysql", "mariadb"]) {
+        "-p"
+    } else {
+        ""
+    };
     let mut secret_next = false;
-    let mut words = Vec::new();
+    let mut user_next = false;
+    // `ldifde -b user domain password`: how many words lie before the password.
+    let mut third = 0;
+    let mut words: Vec<Cow<'_, str>> = Vec::new();
     for word in command.split(' ') {
         if secret_next && !word.is_empty() {
-            words.push(MASK);
+            words.push(MASK.into());
             secret_next = false;
+            continue;
+        }
+        if user_next && !word.is_empty() {
+            words.push(without_password(word));
+            user_next = false;
+            continue;
+        }
+        if third > 0 && !word.is_empty() {
+            third -= 1;
+            secret_next = third == 0;
+        }
+        if !joined.is_empty() && word.len() > 2 && word.starts_with(joined) {
+            words.push(format!("{joined}{MASK}").into());
             continue;
         }
         let option = word.strip_prefix("--").map(str::to_lowercase).filter(|o| !o.contains('='));
         // `-w` is the password of the LDAP tools.
         secret_next |= word == "-w" || option.is_some_and(|o| SECRET.iter().any(|s| o.contains(s)));
-        words.push(word);
+        user_next = matches!(word, "-u" | "-U" | "--user");
+        if word == "-b" && is(&["ldifde", "csvde"]) {
+            third = 2;
+        }
+        words.push(word.into());
     }
     free_text(&words.join(" "))
+}
+
+/// `user:password` of curl, `user%password` of Samba's tools: the user alone.
+fn without_password(word: &str) -> Cow<'_, str> {
+    match word.find([':', '%']) {
+        Some(at) => format!("{}{MASK}", word.get(..=at).unwrap_or_default()).into(),
+        None => word.into(),
+    }
 }
 
 /// The sidecar's path of an input file.
@@ -220,6 +258,14 @@ mod tests {
         assert_eq!(mask_command("ldapsearch -x -w  Hunter2 -b dc=x"), "ldapsearch -x -w  [masked] -b dc=x");
         assert_eq!(mask_command("get --api-token Hunter2 --password=Hunter2 all"), "get --api-token [masked] --password=[masked] all");
         assert_eq!(mask_command("aws iam list-users --output json"), "aws iam list-users --output json");
+        assert_eq!(mask_command("/usr/bin/ldapsearch -wHunter2 -b x"), "/usr/bin/ldapsearch -w[masked] -b x");
+        assert_eq!(mask_command("mysql -uroot -pHunter2 -e x"), "mysql -uroot -p[masked] -e x");
+        assert_eq!(mask_command("curl -u ann:Hunter2 x"), "curl -u ann:[masked] x");
+        assert_eq!(mask_command("ldbsearch -U ann%Hunter2 -H x"), "ldbsearch -U ann%[masked] -H x");
+        assert_eq!(mask_command("ldifde -f a.ldif -b ann CORP Hunter2 -n"), "ldifde -f a.ldif -b ann CORP [masked] -n");
+        assert_eq!(mask_command("ldapsearch -b dc=x a b c"), "ldapsearch -b dc=x a b c");
+        let own = sidecar(b"extracted_by = \"ann, pw: Hunter2\"\nextracted_role = \"token=Hunter2\"").unwrap().unwrap();
+        assert_eq!((own.extracted_by.as_deref(), own.extracted_role.as_deref()), (Some("ann, pw: [masked]"), Some("token=[masked]")));
     }
 
     #[cfg(unix)]

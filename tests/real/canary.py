@@ -1,327 +1,575 @@
 #!/usr/bin/env python3
-"""No secret of an export comes out: canaries in every format that is read, in values, rejected records, free text, file names and
-what error messages are made of, are searched for in the store, the reports and everything that is printed.
+"""No secret reaches the store, a report, the output or an error message.
 
     python3 tests/real/canary.py --holdover BIN --work DIR
 
-Needs the Python package `pyarrow`.
+Plants one distinct secret in each place where an export of any format may hold one, runs everything that writes, and searches
+for each of them: plain, in base64, in hex, in UTF-16, URL-encoded and hashed without a key; in Parquet both the file's
+bytes and its values. Beside each secret that stands in kept text stands a marker, which must be found: what hides a secret by
+losing the record does not pass. Needs the Python package `pyarrow`.
 """
 
 import base64
-import itertools
+import csv
+import gzip
+import hashlib
+import hmac
+import io
 import json
+import os
+import shutil
 
 import common
 
-AS_OF = "2026-11-22T06:00:00Z"
-COUNT = itertools.count(1)
-PLANTED = {}
+TAKEN, AS_OF = "2026-11-22T00:00:00Z", "2026-11-22T06:00:00Z"
+ACCOUNT = "111122223333"
 
 
-def canary(where):
-    """A new secret value, remembered with where it is planted."""
-    value = f"Kanari{next(COUNT):03}qZx7Wv"
-    PLANTED[value] = where
-    return value
+class Garden:
+    """The secrets that were planted, by place, and the markers beside them."""
+
+    def __init__(self):
+        self.secrets, self.markers, self.keyed = {}, {}, {}
+
+    def secret(self, place, keyed=False):
+        """A new secret; `keyed`: with a key configured its fingerprint is kept."""
+        assert place not in self.secrets, place
+        self.secrets[place] = "Zq7" + hashlib.sha256(place.encode()).hexdigest()[:17]
+        if keyed:
+            self.keyed[place] = self.secrets[place]
+        return self.secrets[place]
+
+    def text(self, place, form):
+        """Text that is kept with its secret masked. `form` says where in it the secret stands."""
+        self.markers[place] = "mark" + hashlib.md5(place.encode()).hexdigest()[:12]
+        return f"{self.markers[place]} " + form.format(self.secret(place))
 
 
-def b64(text):
-    return base64.b64encode(text.encode() if isinstance(text, str) else text).decode()
+def forms(secret):
+    """Every spelling by which a secret could hide, as lower-case bytes where case says nothing."""
+    plain, wide = secret.encode(), [secret.encode("utf-16-le"), secret.encode("utf-16-be")]
+    found = {plain, plain.lower(), plain.upper(), *wide, secret.lower().encode("utf-16-le")}
+    for data in (plain, *wide):
+        found |= {data.hex().encode(), data.hex().upper().encode(), "".join(f"\\u{b:04x}" for b in data).encode()}
+        found |= {"".join(f"%{b:02{c}}" for b in data).encode() for c in "xX"}
+        for shift in range(3):  # base64 of the secret inside of something longer
+            head, tail = (0, 2, 3)[shift], (len(data) + shift) % 3
+            text = base64.b64encode(b"\0" * shift + data)
+            text = text.rstrip(b"=")[head : -1 if tail else None]
+            found |= {text, text.replace(b"+", b"-").replace(b"/", b"_")}
+    for digest in (hashlib.md5, hashlib.sha1, hashlib.sha256, hashlib.sha512):
+        for data in (plain, wide[0]):
+            found |= {digest(data).hexdigest().encode(), base64.b64encode(digest(data).digest())}
+    return found
 
 
-def forms(value):
-    """The byte sequences that would give a value away: plain, in any case, UTF-16, hex, and base64 at each of three offsets."""
-    plain = value.encode()
-    yield from (plain, plain.lower(), plain.upper(), value.encode("utf-16-le"), plain.hex().encode())
-    for shift in range(3):
-        # The first and last groups also encode neighbours: what is left is the value's own.
-        yield base64.b64encode(b"\0" * shift + plain)[4 if shift else 0 :].rstrip(b"=")[:-2]
+def spread(path):
+    """The bytes of a file; of a Parquet file also its values, decoded and free of compression."""
+    data = path.read_bytes()
+    if path.suffix == ".parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(path)
+        bare = io.BytesIO()
+        pq.write_table(table, bare, compression="NONE", use_dictionary=False, write_statistics=False)
+        texts = [v for c in table.columns if pa.types.is_string(c.type) or pa.types.is_large_string(c.type) or pa.types.is_binary(c.type) for v in c.to_pylist() if v]
+        data += bare.getvalue() + b"\0".join(t if isinstance(t, bytes) else t.encode() for t in texts)
+    elif data.startswith(b"\x1f\x8b"):
+        data += gzip.decompress(data)
+    return data
 
 
-def write(path, text):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+def places(folder):
+    """Name and content of everything below a folder; names count as content."""
+    for path in sorted(folder.rglob("*")):
+        yield str(path.relative_to(folder)), os.fsencode(path.relative_to(folder)) + b"\0" + (spread(path) if path.is_file() else b"")
 
 
-def active_directory(folder):
-    c = canary
-    key = "-----BEGIN OPENSSH PRIVATE KEY-----\n" + c("private key in AD info") + "\n-----END OPENSSH PRIVATE KEY-----"
-    write(
-        folder / "ad.ldif",
-        f"""dn: CN=Ada,DC=brook,DC=example
-objectClass: user
-sAMAccountName: ada
-userAccountControl: 512
-objectSid:: AQUAAAAAAAUVAAAAAQAAAAIAAAADAAAAUAQAAA==
-description: service account, password: {c("AD description")}
-info:: {b64(key)}
-comment: pwd={c("AD comment")}
-unicodePwd:: {b64(chr(34) + c("AD unicodePwd") + chr(34))}
-ms-Mcs-AdmPwd: {c("AD LAPS password")}
-extensionAttribute9: {c("AD attribute that is not on the list")}
-msDS-ManagedPassword:: {b64(c("AD managed password"))}
-
-dn: CN=Bo,DC=brook,DC=example
-objectClass: user
-sAMAccountName: bo
-userAccountControl: {c("AD reject, wrong number")}
-unicodePwd: {c("AD reject, password")}
-
-dn: CN=Cy\\, token={c("AD name")},DC=brook,DC=example
-objectClass: user
-sAMAccountName:: @@@{c("AD reject, broken base64")}
-""",
-    )
+def hits(wanted, contents):
+    """(what, where) of each of `wanted`, what: forms, in `contents`: (where, bytes)."""
+    found = []
+    for where, data in contents:
+        found += [(what, where) for what, spellings in wanted.items() if any(s in data for s in spellings)]
+    return found
 
 
-def openldap(folder):
-    c = canary
-    write(
-        folder / "ldap.ldif",
-        f"""dn: uid=ada,dc=brook,dc=example
-objectClass: inetOrgPerson
-objectClass: posixAccount
-uid: ada
-cn: Ada
-uidNumber: 5
-gidNumber: 5
-userPassword: {c("LDAP plain userPassword")}
-userPassword:: {b64("{SSHA}" + c("LDAP SSHA userPassword"))}
-sambaNTPassword: {c("LDAP sambaNTPassword")}
-description: Passwort: {c("LDAP description")}
-pwdHistory: 20260101000000Z#1.3.6#38#{{SSHA}}{c("LDAP pwdHistory")}
-
-dn: uid=bo,dc=brook,dc=example
-objectClass: inetOrgPerson
-uid: bo
-createTimestamp: {c("LDAP reject, no time")}
-userPassword: {c("LDAP reject, password")}
-
-dn: uid=cy,dc=brook,dc=example
-changetype: modify
-replace: userPassword
-userPassword: {c("LDAP change record")}
-""",
-    )
-
-
-def aws(folder):
-    c = canary
-    arn = "arn:aws:iam::111122223333:"
-    user = {
-        "UserName": "ada", "UserId": "AIDAAAAAAAAAAAAAAAAAA", "Path": "/", "Arn": f"{arn}user/ada", "CreateDate": "2026-01-01T00:00:00Z", "GroupList": [],
-        "AttachedManagedPolicies": [], "LoginProfile": {"Password": c("AWS unknown field")},
-        "Tags": [{"Key": "db-password", "Value": c("AWS tag")}, {"Key": "Owner", "Value": f"password={c('AWS owner tag')}"}],
-    }  # fmt: skip
-    bad = dict(user, UserName="bo", Arn=f"{arn}user/bo", CreateDate=c("AWS reject, no time"), Tags=[{"Key": "secret", "Value": c("AWS reject, tag")}])
-    policy = {
-        "PolicyName": "p", "PolicyId": "ANPAAAAAAAAAAAAAAAAAA", "Arn": f"{arn}policy/p", "Path": "/", "DefaultVersionId": "v1", "Description": f"token: {c('AWS policy description')}",
-        "AttachmentCount": 0, "PolicyVersionList": [{"VersionId": "v1", "IsDefaultVersion": True, "CreateDate": "2026-01-01T00:00:00Z", "Document": {"Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}}],
-    }  # fmt: skip
-    write(folder / "gaad.json", json.dumps({"UserDetailList": [user, bad], "GroupDetailList": [], "RoleDetailList": [], "Policies": [policy], "IsTruncated": False}))
-    keys = [{"UserName": "ada", "AccessKeyId": "AKIAEXAMPLE000000001", "Status": "Active", "CreateDate": "2026-01-01T00:00:00Z", "SecretAccessKey": c("AWS secret access key")}]
-    keys.append(dict(keys[0], AccessKeyId="AKIAEXAMPLE000000002", CreateDate="never", SecretAccessKey=c("AWS reject, secret access key")))
-    write(folder / "keys.json", json.dumps({"AccessKeyMetadata": keys}))
-    device = {"SerialNumber": f"{arn[:-1]}:mfa/ada", "Base32StringSeed": c("AWS MFA seed"), "QRCodePNG": b64(c("AWS MFA picture")), "User": {"Arn": f"{arn}user/ada"}}
-    write(folder / "mfa.json", json.dumps({"VirtualMFADevices": [device]}))
-    report = "user,arn,user_creation_time,password_enabled,password_last_used,password_last_changed,password_next_rotation,mfa_active,note\n"
-    report += f"ada,{arn}user/ada,2026-01-01T00:00:00+00:00,false,N/A,N/A,N/A,false,{c('AWS report, further column')}\n"
-    report += f"bo,{arn}user/bo,{c('AWS report, reject')},false,N/A,N/A,N/A,false,x\n"
-    write(folder / "report.csv", report)
-
-
-def table_rows(kind):
-    """Good and bad records of an application's accounts, secrets in mapped, unmapped and free columns."""
-    c = canary
-    good = {"id": "1", "login": "ada", "full name": f"Ada, password: {c(f'{kind} display name')}", "status": "active", "password": c(f"{kind} column password"), "api_token": c(f"{kind} column api_token"), "note": c(f"{kind} column that is not mapped")}  # fmt: skip
-    bad = dict(good, id="2", login="bo", status=f"password: {c(f'{kind} reject, unknown word')}", password=c(f"{kind} reject, column password"))
-    worse = dict(good, id="3", login="cy", created=c(f"{kind} reject, no time"))
-    return [dict(r, created=r.get("created", "2026-01-01T00:00:00Z")) for r in (good, bad, worse)]
-
-
-def tables(folder):
-    import pyarrow
-    import pyarrow.parquet
-
-    for kind, delimiter in (("csv", ","), ("tsv", "\t")):
-        rows = table_rows(kind)
-        lines = [delimiter.join(rows[0])] + [delimiter.join(f'"{v}"' for v in r.values()) for r in rows]
-        write(folder / kind / f"accounts.{kind}", "\n".join(lines) + f"\n4{delimiter}{canary(kind + ' ragged record')}\n")
-    write(folder / "json" / "accounts.json", json.dumps(table_rows("json")))
-    cut = json.dumps({"id": "9", "password": canary("cut JSON line")})[:-3]
-    write(folder / "ndjson" / "accounts.ndjson", "".join(json.dumps(r) + "\n" for r in table_rows("ndjson")) + cut)
-    (folder / "parquet").mkdir(parents=True)
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(table_rows("parquet")), folder / "parquet" / "accounts.parquet")
-    write(folder / "utf16" / "accounts.csv", b"\xff\xfe" + f"id,login,password\r\n1,ada,{canary('UTF-16 column password')}\r\n".encode("utf-16-le"))
-
-
-def registers(folder):
-    c = canary
-    write(folder / "hr.csv", f"id,name,email,status,start,password\n1,Ada,ada@x.example,active,2020-01-01,{c('HR column password')}\n2,\"Bo, pw: {c('HR name')}\",bo@x.example,active,{c('HR reject, no date')},x\n")  # fmt: skip
-    write(folder / "exceptions.csv", f"exception,check_id,system,subject,entitlement,owner,approver,reason,ticket,valid_from,expires_at\nE1,orphan-account,csv,1,,1,1,the password is {c('exception reason')},T1,2026-01-01,2027-01-01\n")  # fmt: skip
-    write(folder / "secrets.csv", f"id,account,kind,status,value\nk1,1,api_token,active,{c('mapped secret, fingerprinted')}\n")
-    write(folder / "people.key", 3 * c("fingerprint key"))
-    name = f"named password={c('file name')}.csv"
-    write(folder / "named" / name, "id,login\n1,ada\n2\n")
-    write(folder / "hr.csv.source.toml", f"extracted_by = \"M. Admin\"\ncommand = \"hr-export --password {c('sidecar command, flag')} --token={c('sidecar command, pair')}\"\nfilters = \"secret: {c('sidecar filters')}\"\n")  # fmt: skip
-
-
-CONFIG = """[holdover]
-store = "store"
-fingerprint_key_file = "people.key"
-[[source]]
-system = "ad"
-connector = "ldif"
-files = "ad.ldif"
-taken_at = "2026-11-22"
-[[source]]
-system = "ldap"
-connector = "ldif"
-files = "ldap.ldif"
-taken_at = "2026-11-22"
-[[source]]
-system = "aws"
-connector = "aws-iam"
-files = ["gaad.json", "keys.json", "mfa.json", "report.csv"]
-taken_at = "2026-11-22"
-[[source]]
-system = "{kind}"
-connector = "tabular"
-files = "{kind}/accounts.*"
-taken_at = "2026-11-22"
-timezone = "UTC"
-[source.options]
-mapping = "accounts"
-[[source]]
-system = "named"
-connector = "tabular"
-files = "named/*.csv"
-taken_at = "2026-11-22"
-[source.options]
-mapping = "accounts"
-[[source]]
-system = "vault"
-connector = "tabular"
-files = "secrets.csv"
-taken_at = "2026-11-22"
-[source.options]
-table = "credentials"
-columns = { native_id = "id", account = "account", kind = "kind", status = "status", secret = "value" }
-[[source]]
-system = "hr"
-connector = "tabular"
-files = "hr.csv"
-taken_at = "2026-11-22"
-timezone = "UTC"
-population = "all"
-[source.options]
-mapping = "hr"
-[[source]]
-system = "register"
-connector = "tabular"
-files = "exceptions.csv"
-taken_at = "2026-11-22"
-timezone = "UTC"
-[source.options]
-mapping = "exceptions"
+# Ways in which people write a password into a description; the secret stands at `{}`.
+WRITTEN = {
+    "colon": "svc account, password: {}",
+    "blank before colon": "(Password : {})",
+    "equals": "pwd={}",
+    "is": "the password is {} now",
+    "is, colon": "Password is: {}",
+    "no sign between": "initial password {} please change",
+    "next line": "Password:\n{}",
+    "quoted": 'pw: "a {} b"',
+    "JSON": '{{"user": "a", "password": "{}"}}',
+    "XML": "<password>{}</password>",
+    "environment": "DB_PASSWORD={}",
+    "AWS": "aws_secret_access_key = {}",
+    "camel case": "adminPassword={}",
+    "plural": "Passwords: {}",
+    "numbered": "password2: {}",
+    "Wort": "Kennwort lautet {}",
+    "client secret": "client_secret: {}",
+    "secret key": "secret key: {}",
+    "API key": "API-Key -> {}",
+    "token": "token {}",
+    "URL": "https://bob:{}@db.example/x",
+    "query of a URL": "https://x.example/?a=1&sig={}",
+    "bearer": "Authorization: Bearer {}",
+    "basic": "Authorization: Basic QUFB{}",
+    "login and password": "user/pass: admin/{}",
+    "hash": "{{SSHA}}{}",
+    "NT hash": "aad3b435b51404eeaad3b435b51404ee:31d6cfe0d16ae931b73c59d7e0c089c0 password:{}",
+    "private key": "-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n-----END OPENSSH PRIVATE KEY-----",
+    "PGP key": "-----BEGIN PGP PRIVATE KEY BLOCK-----\n{}\n-----END PGP PRIVATE KEY BLOCK-----",
+    "GitHub": "ghp_{}",
+    "GitHub, fine": "github_pat_{}",
+    "Slack": "xoxb-{}",
+    "GitLab": "glpat-{}",
+    "crypt": "$6$salt${}",
+}
+COLUMNS = ["id", "login", "full name", "status", "created", "password", "secret", "Api Token", "private_key", "scratch", "Note", "owner", "roles"]  # fmt: skip
+MAPPED = """table = "accounts"
+attributes = ["Note"]
+true = ["yes"]
+[{at}.columns]
+native_id = "id"
+login = "login"
+display_name = "full name"
+status = "status"
+created_at = "created"
+owner = "owner"
+secret = "secret"
+entitlement = {{ column = "roles", split = ";" }}
+[{at}.values.status]
+active = "active"
 """
 
 
-class Search:
-    """Everything that came out, and what is found in it."""
+def rows_of(garden, kind):
+    """Records of an application in one format: good ones, and ones that become rejects."""
+    plain = {"status": "active", "created": "2026-01-01T00:00:00Z", "roles": "user"}
+    rows = []
+    for i, (way, form) in enumerate(WRITTEN.items()):
+        note = garden.text(f"{kind}: note, {way}", form)
+        rows.append(plain | {"id": f"{kind}-{i}", "login": f"u{i}", "full name": f"User {i}", "Note": note})
+    columns = {"password": "password", "api token": "Api Token", "private key": "private_key", "column that nothing maps": "scratch"}
+    for place, column in columns.items():
+        rows[0][column] = garden.secret(f"{kind}: {place}")
+    rows[0]["secret"] = garden.secret(f"{kind}: secret", keyed=True)
+    rows[1]["full name"] = garden.text(f"{kind}: display name", "pw={}")
+    rows[1]["owner"] = garden.text(f"{kind}: owner", "password: {}")
+    bad = {"id": f"{kind}-bad", "login": "bad", "full name": "Bad"} | plain
+    crooked = {
+        "word": ("status", "password: {}"),
+        "date": ("created", "token={}"),
+    }
+    for place, (column, form) in crooked.items():
+        everywhere = {c: garden.secret(f"{kind}: reject by {place}, {c}") for c in ("password", "secret", "scratch")}
+        row = bad | everywhere | {"id": f"{kind}-{place}", column: form.format(garden.secret(f"{kind}: reject by {place}"))}
+        rows.append(row | {"Note": garden.secret(f"{kind}: reject by {place}, note")})
+    rows.append(bad | {"login": "", "id": "", "secret": garden.secret(f"{kind}: reject by blank key")})
+    return rows
 
-    def __init__(self):
-        self.needles = [(form, value) for value in PLANTED for form in set(forms(value))]
-        self.bytes = self.places = 0
-        self.found = {}
 
-    def look(self, where, data):
-        self.bytes += len(data)
-        self.places += 1
-        for form, value in self.needles:
-            if form in data:
-                self.found.setdefault(value, set()).add(where)
+def table_text(rows, delimiter):
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, restval="", delimiter=delimiter, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().encode()
 
-    def folder(self, root):
-        """Names, raw bytes, and the values of every Parquet column."""
-        import pyarrow.parquet as pq
 
-        for path in sorted(p for p in root.rglob("*") if p.is_file()):
-            where = str(path.relative_to(root))
-            self.look(f"name {where}", where.encode("utf-8", "surrogateescape"))
-            self.look(where, path.read_bytes())
-            if path.suffix == ".parquet":
-                for row in pq.read_table(path).to_pylist():
-                    self.look(where, json.dumps(row, default=str, ensure_ascii=False).encode())
+def tabular(garden, folder):
+    """Files by system, with how many records of each are rejected at least."""
+    rejects = {}
+    for kind, delimiter in (("csv", ","), ("tsv", "\t")):
+        data = table_text(rows_of(garden, kind), delimiter)
+        data += delimiter.join(["x", garden.secret(f"{kind}: ragged")]).encode() + b"\n"
+        cells = lambda place: [f"{kind}-{place}", "x", garden.secret(f"{kind}: {place}")] + [""] * 10  # noqa: E731
+        data += delimiter.join(cells("NUL byte")).encode() + b"\0\n" + delimiter.join(cells("not UTF-8")).encode() + b"\xff\n"
+        data += delimiter.join(["x", "x", '"' + garden.secret(f"{kind}: quote that is never closed")]).encode() + b"\n"
+        (folder / f"app.{kind}").write_bytes(data)
+        rejects[kind] = 7
+    lists = [{"id": "json-list", "login": "x", "secret": [garden.secret("json: first of a list"), garden.secret("json: second of a list")]}]
+    inner = {"id": "json-inner", "login": {"password": garden.secret("json: object in a text field")}}
+    rows = [{k: v for k, v in row.items() if v} for row in rows_of(garden, "json")]
+    (folder / "app.json").write_text(json.dumps(rows + lists + [inner]))
+    lines = [json.dumps(row) for row in rows_of(garden, "ndjson")] + ['{"id": "cut", "password": "' + garden.secret("ndjson: cut off")]
+    (folder / "app.ndjson").write_text("\n".join(lines) + "\n")
+    rejects |= {"json": 5, "ndjson": 4, "parquet": 3}
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [{c: row.get(c) for c in COLUMNS} for row in rows_of(garden, "parquet")]
+    pq.write_table(pa.Table.from_pylist(rows), folder / "app.parquet", compression="zstd")
+    return rejects
+
+
+def people(garden, folder):
+    rows = [["Person ID", "Full Name", "Status", "Email", "Job Title", "Department", "PIN", "Start", "End"]]
+    rows.append(["1", "Ada One", "active", "ada@corp.example", garden.text("hr: title", "pwd: {}"), garden.text("hr: department", "password={}"), garden.secret("hr: PIN"), "2020-01-01", ""])  # fmt: skip
+    rows.append(["2", garden.text("hr: name", "password={}"), "active", "", "", "", "", "2020-01-01", ""])
+    rows.append(["3", "C", "password: " + garden.secret("hr: reject by status"), "", "", "", "", "2020-01-01", ""])
+    rows.append(["4", "D", "active", "", "", "", "", "secret=" + garden.secret("hr: reject by date"), ""])
+    with (folder / "hr.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    listed = [["exception", "check id", "system", "subject", "owner", "approver", "reason", "ticket", "expires at", "password"]]
+    reason = garden.text("exceptions: reason", "login is svc with password: {}")
+    listed.append(["E1", "orphan-account", "app-csv", "csv-2", "o@corp.example", "p@corp.example", reason, "T-1", "2027-01-01", garden.secret("exceptions: password")])  # fmt: skip
+    listed.append(["E2", "", "*", "*", "o", "p", "password " + garden.secret("exceptions: reason of a reject"), "T", "2027-01-01", ""])
+    with (folder / "exceptions.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(listed)
+
+
+def ldif(value, name):
+    """One attribute, in base64 as soon as it holds more than letters."""
+    data = value if isinstance(value, bytes) else value.encode()
+    return f"{name}:: {base64.b64encode(data).decode()}\n"
+
+
+def active_directory(garden, folder):
+    def entry(name, *lines, login=True):
+        shown = f"sAMAccountName: {name}\n" if login else ""
+        return f"dn: CN={name},DC=corp,DC=example\nobjectClass: top\nobjectClass: user\n{shown}userAccountControl: 512\nwhenCreated: 20200101000000.0Z\n" + "".join(lines) + "\n"  # fmt: skip
+
+    free = [("description", garden.text("AD: description", "service, Password : {}")), ("info", garden.text("AD: info", "old pw={}")), ("comment", garden.text("AD: comment", "secret: {}"))]  # fmt: skip
+    shown = [("displayName", garden.text("AD: displayName", "password={}")), ("title", garden.text("AD: title", "password: {}")), ("department", garden.text("AD: department", "pw: {}")), ("company", garden.text("AD: company", "token={}"))]  # fmt: skip
+    unlisted = ["homePhone", "extensionAttribute1", "streetAddress", "url", "scriptPath", "adminDescription", "notes", "wWWHomePage", "facsimileTelephoneNumber"]  # fmt: skip
+    secrets = ["userPassword", "unixUserPassword", "ms-Mcs-AdmPwd", "msLAPS-Password", "supplementalCredentials", "lmPwdHistory", "ntPwdHistory", "msFVE-RecoveryPassword", "msDS-ManagedPassword"]  # fmt: skip
+    text = "# password: " + garden.secret("AD: comment line") + "\n"
+    text += entry("canary1", *(ldif(v, n) for n, v in free + shown), *(f"{n}: {garden.secret(f'AD: {n}', keyed=n == 'userPassword')}\n" for n in secrets), *(f"{n}: {garden.secret(f'AD: {n}')}\n" for n in unlisted), ldif(('"' + garden.secret("AD: unicodePwd") + '"').encode("utf-16-le"), "unicodePwd"))  # fmt: skip
+    text += entry("canary2", f"description: pass: {garden.secret('AD: plain description')}\n")
+    text += f"dn: CN=Group1,DC=corp,DC=example\nobjectClass: group\nsAMAccountName: Group1\ndescription: {garden.text('AD: description of a group', 'vault password: {}')}\nmember: CN=canary1,DC=corp,DC=example\n\n"  # fmt: skip
+    bad = [
+        entry("b1", f"description: {garden.secret('AD: reject without login')}\n", login=False),
+        entry("b2", f"description:: {garden.secret('AD: broken base64')}@@\n"),
+        entry("b3", f"userPassword: {garden.secret('AD: reject with a NUL')}\0\n"),
+        entry("b4", f"jpegPhoto:< file:///srv/{garden.secret('AD: URL value')}\n"),
+        entry("b5", f"{garden.secret('AD: line without colon')}\n"),
+        entry("b6", f"pass word {garden.secret('AD: bad attribute name')}: x\n"),
+        entry("b7", f"accountExpires: password={garden.secret('AD: reject by value')}\n"),
+        f"dn: CN=b8\nchangetype: modify\nreplace: unicodePwd\nunicodePwd: {garden.secret('AD: change record')}\n-\n\n",
+        f"userPassword: {garden.secret('AD: record without dn')}\n\n",
+        entry("b9", f"member;range={garden.secret('AD: bad range')}: CN=x\n"),
+    ]
+    text += "".join(bad) + f"search: 2\nresult: 4 Size limit exceeded\ntext: password={garden.secret('AD: text of a result')}\n\n# numResponses: 3\n"
+    (folder / "ad.ldif").write_text(text)
+    return len(bad)
+
+
+def openldap(garden, folder):
+    def entry(name, *lines):
+        return f"dn: uid={name},dc=example\nobjectClass: inetOrgPerson\nobjectClass: posixAccount\nuid: {name}\ncn: {name}\nsn: x\nuidNumber: 1000\ngidNumber: 100\nhomeDirectory: /home/x\ncreateTimestamp: 20200101000000Z\n" + "".join(lines) + "\n"  # fmt: skip
+
+    key = "-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n-----END OPENSSH PRIVATE KEY-----"
+    public = b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + hashlib.sha256(b"k").digest()
+    secrets = ["olcRootPW", "sambaNTPassword", "krbPrincipalKey", "authPassword", "oathSecret", "pwdHistory", "goAuthPassword"]
+    text = entry("e1", ldif(garden.secret("LDAP: userPassword", keyed=True), "userPassword"), ldif(key.format(garden.secret("LDAP: sshPublicKey that is a private key")), "sshPublicKey"), *(f"{n}: {garden.secret(f'LDAP: {n}')}\n" for n in secrets))  # fmt: skip
+    text += entry("e2", f"userPassword: {{SSHA}}{garden.secret('LDAP: hashed userPassword')}\n", f"sshPublicKey: ssh-ed25519 {base64.b64encode(public).decode()} password={garden.secret('LDAP: comment of a public key')}\n", f"sshPublicKey: {garden.secret('LDAP: sshPublicKey that is anything')}\n")  # fmt: skip
+    text += entry("e3", ldif(garden.text("LDAP: description", "password is {}"), "description"), ldif(garden.text("LDAP: displayName", "password={}"), "displayName"), ldif(garden.text("LDAP: title", "pwd: {}"), "title"), f"mobile: {garden.secret('LDAP: attribute that nothing reads')}\n", f"labeledURI: https://x:{garden.secret('LDAP: labeledURI')}@y\n")  # fmt: skip
+    text += entry("e4", f"shadowExpire: secret={garden.secret('LDAP: reject by value')}\n")
+    (folder / "ldap.ldif").write_text(text)
+
+
+def aws(garden, folder):
+    def arn(what):
+        return f"arn:aws:iam::{ACCOUNT}:{what}"
+
+    def user(name, **more):
+        return {"UserName": name, "UserId": "AIDA" + f"{name:A<17}".upper(), "Path": "/", "Arn": arn(f"user/{name}"), "CreateDate": "2020-01-01T00:00:00Z", "GroupList": [], "AttachedManagedPolicies": []} | more  # fmt: skip
+
+    tags = [
+        {"Key": "Owner", "Value": garden.text("AWS: owner tag", "password={}")},
+        {"Key": "team", "Value": garden.text("AWS: team tag", "token: {}")},
+        {"Key": "db-password", "Value": garden.secret("AWS: tag that is not listed")},
+        {"Key": "note " + garden.secret("AWS: key of a tag"), "Value": "x"},
+    ]
+    document = {"Version": "2012-10-17", "Id": garden.secret("AWS: Id of a policy"), "Statement": [{"Sid": "S1", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*", "Condition": {"StringEquals": {"aws:UserAgent": garden.text("AWS: condition of a policy", 'said "password={}"'), "aws:Referer": "https://u:" + garden.secret("AWS: URL in a condition") + "@x.example/"}}}]}  # fmt: skip
+    trust = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": arn("user/c1")}, "Action": "sts:AssumeRole", "Condition": {"StringEquals": {"sts:ExternalId": "secret: " + garden.secret("AWS: condition of a trust policy")}}}]}  # fmt: skip
+    details = {
+        "UserDetailList": [
+            user("c1", Tags=tags, UserPolicyList=[{"PolicyName": "inline", "PolicyDocument": document}]),
+            user("c2", Password=garden.secret("AWS: field that is not read")),
+            user("c3", CreateDate="password=" + garden.secret("AWS: reject by date")),
+            user("c4", UserName={"password": garden.secret("AWS: reject by shape")}),
+            user("c5", Tags=[{"Key": "Owner", "Value": garden.secret("AWS: duplicate's tag")}], Arn=arn("user/c1")),
+        ],
+        "GroupDetailList": [],
+        "RoleDetailList": [{"RoleName": "r1", "RoleId": "AROAAAAAAAAAAAAAAAAAA", "Path": "/", "Arn": arn("role/r1"), "CreateDate": "2020-01-01T00:00:00Z", "Description": garden.secret("AWS: description of a role"), "AssumeRolePolicyDocument": trust, "InstanceProfileList": [], "AttachedManagedPolicies": [], "RolePolicyList": []}],  # fmt: skip
+        "Policies": [{"PolicyName": "p1", "PolicyId": "ANPAAAAAAAAAAAAAAAAAA", "Path": "/", "Arn": arn("policy/p1"), "DefaultVersionId": "v2", "AttachmentCount": 0, "Description": garden.text("AWS: description of a policy", "db password: {}"), "PolicyVersionList": [{"VersionId": "v1", "IsDefaultVersion": False, "Document": {"Statement": [{"Sid": garden.secret("AWS: old version")}]}}, {"VersionId": "v2", "IsDefaultVersion": True, "Document": document}]}],  # fmt: skip
+        "IsTruncated": False,
+    }
+    (folder / "gaad.json").write_text(json.dumps(details))
+    head = "user,arn,user_creation_time,password_enabled,password_last_used,password_last_changed,password_next_rotation,mfa_active,access_key_1_active,access_key_1_last_rotated,access_key_1_last_used_date,note"
+    time = "2020-01-01T00:00:00+00:00"
+    lines = [head, f"c1,{arn('user/c1')},{time},true,{time},{time},N/A,false,true,{time},N/A,{garden.secret('AWS: column of the report that is not read')}"]
+    lines.append(f"c2,{arn('user/c2')},password={garden.secret('AWS: reject in the report by date')},true,{time},{time},N/A,false,false,N/A,N/A,x")
+    lines.append(f"c6,{arn('user/c6')},{time},{garden.secret('AWS: reject in the report by flag')},N/A,N/A,N/A,false,false,N/A,N/A,x")
+    lines.append(f"c7,{garden.secret('AWS: ragged row of the report')}")
+    lines.append(f"c8,{garden.secret('AWS: reject in the report by ARN')},{time},true,N/A,N/A,N/A,false,false,N/A,N/A,x")
+    (folder / "credential-report.csv").write_text("\n".join(lines) + "\n")
+    keys = [{"UserName": "c1", "AccessKeyId": "AKIAAAAAAAAAAAAAAAA1", "Status": "Active", "CreateDate": time, "SecretAccessKey": garden.secret("AWS: SecretAccessKey in a listing")}]
+    keys.append({"UserName": "c1", "AccessKeyId": "AKIA:" + garden.secret("AWS: bad key id"), "Status": "Active", "CreateDate": time})
+    (folder / "keys.json").write_text(json.dumps({"AccessKeyMetadata": keys}))
+    made = {"AccessKey": {"UserName": "c1", "AccessKeyId": "AKIAAAAAAAAAAAAAAAA2", "Status": "Active", "SecretAccessKey": garden.secret("AWS: answer of create-access-key")}}  # fmt: skip
+    (folder / "made.json").write_text(json.dumps(made))
+    (folder / "notes.txt").write_text(f"aws_secret_access_key = {garden.secret('AWS: file that is no export')}\n")
+    seed = garden.secret("AWS: seed of a device")
+    device = {"SerialNumber": arn("mfa/c1"), "Base32StringSeed": seed, "QRCodePNG": base64.b64encode(garden.secret("AWS: QR code").encode()).decode(), "User": {"Arn": arn("user/c1")}, "EnableDate": time}  # fmt: skip
+    (folder / "mfa.json").write_text(json.dumps({"VirtualMFADevices": [device]}))
+    used = {"UserName": "c1", "AccessKeyId": "AKIAAAAAAAAAAAAAAAA1", "AccessKeyLastUsed": {"LastUsedDate": "secret=" + garden.secret("AWS: reject of a last use"), "ServiceName": garden.secret("AWS: ServiceName"), "Region": "x"}}  # fmt: skip
+    (folder / "last-used.json").write_text(json.dumps(used))
+
+
+def configuration(garden, folder, key):
+    text = '[holdover]\nstore = "store"\n' + ('fingerprint_key_file = "fingerprint.key"\n' if key else "")
+
+    def source(system, connector, files, options="", more=""):
+        return f'[[source]]\nsystem = "{system}"\nconnector = "{connector}"\nfiles = {json.dumps(files)}\ntaken_at = "{TAKEN}"\ntimezone = "UTC"\n{more}{options}'
+
+    text += source("hr", "tabular", "in/hr.csv", '[source.options]\nmapping = "hr"\n', 'population = "all"\n')
+    text += source("register", "tabular", "in/exceptions.csv", '[source.options]\nmapping = "exceptions"\n')
+    for kind in ("csv", "tsv", "json", "ndjson", "parquet"):
+        text += source(f"app-{kind}", "tabular", f"in/app.{kind}", "[source.options]\n" + MAPPED.format(at="source.options"))
+    said = f'command = "ldapsearch -w {garden["source: -w"]} -x"\nfilters = "password={garden["source: filters"]}"\n' if garden else ""
+    text += source("ad", "ldif", "in/ad.ldif", more=said) + source("ldap", "ldif", "in/ldap.ldif") + source("aws", "aws-iam", "in/aws/*")
+    text += '[[authority]]\nsystem = "hr"\nkinds = ["person"]\nevents = ["joiner", "leaver"]\n'
+    (folder / "holdover.toml").write_text(text)
+
+
+def sidecar(garden, folder):
+    """Beside one file: who extracted it, and how."""
+    command = " ".join([
+        garden.text("sidecar: --password", "ldapsearch --password {}"),
+        "--api-token=" + garden.secret("sidecar: --api-token="),
+        "-w " + garden.secret("sidecar: -w"),
+        "-w" + garden.secret("sidecar: -w without blank"),
+        "-H ldaps://admin:" + garden.secret("sidecar: URL") + "@x.example",
+        "PGPPASSWORD=" + garden.secret("sidecar: environment"),
+        "-H 'Authorization: Bearer " + garden.secret("sidecar: bearer") + "'",
+    ])  # fmt: skip
+    stated = {"command": command, "filters": garden.text("sidecar: filters", "active only, token={}"), "extracted_by": garden.text("sidecar: extracted_by", "ann password: {}"), "extracted_role": garden.text("sidecar: extracted_role", "reader pw={}")}  # fmt: skip
+    (folder / "ldap.ldif.source.toml").write_text("".join(f"{k} = {json.dumps(v)}\n" for k, v in stated.items()))
+
+
+class Bench:
+    """Runs commands and keeps what they say."""
+
+    def __init__(self, args):
+        self.holdover, self.work, self.said, self.panicked = args.holdover, args.work, [], 0
+
+    def run(self, what, *command, codes, cwd=None):
+        ran = common.run([self.holdover, *command], cwd or self.work)
+        fault = "panicked" in ran.text or ran.code not in codes
+        common.check(f"{what}: exit {ran.code}", not fault, f"of {codes}\n{ran.text[-3000:]}") if fault else None
+        self.said.append((f"output of {what}", ran.text.encode()))
+        return ran
+
+
+def refusals(garden, bench):
+    """Whole files and settings that are refused: what the message shows."""
+    folder = common.fresh(bench.work / "refused")
+    accounts = ["--connector", "tabular", "--option", "mapping=accounts"]
+    tabular_cases = {
+        "truncated JSON": ("a.json", '[{{"id":"1","login":"a","password":"{0}"}},{{"id":"2","password":"{0}'),
+        "JSON with a bad escape": ("a.json", '[{{"id":"1","password":"{0}\\q"}}]'),
+        "JSON with two keys of one name": ("a.json", '[{{"id":"1","password":"{0}","password":"{0}"}}]'),
+        "JSON that is a text": ("a.json", '"password={0}"'),
+        "truncated Parquet": ("a.parquet", "PAR1{0}"),
+        "no known column": ("a.csv", "password: {0}\nx\n"),
+        "unclosed header": ("a.csv", 'id,login,"{0}\n'),
+    }
+    cases = {f"tabular, {k}": (accounts, *v) for k, v in tabular_cases.items()}
+    cases["aws-iam, truncated JSON"] = (["--connector", "aws-iam"], "a.json", '{{"UserDetailList":[{{"UserName":"a","Password":"{0}"')
+    cases["aws-iam, no JSON"] = (["--connector", "aws-iam"], "a.json", "{{{0}")
+    cases["aws-iam, a key in JSON"] = (["--connector", "aws-iam"], "a.json", '{{"AccessKey":{{"SecretAccessKey":"{0}"}}}}')
+    cases["ldif, version"] = (["--connector", "ldif"], "a.ldif", "version: {0}\n\ndn: cn=a\n")
+    for i, (what, (connector, name, form)) in enumerate(cases.items()):
+        (folder / name).write_text(form.format(garden.secret(f"refused: {what}")))
+        ran = bench.run(what, "import", "--store", folder / "store", "--system", f"s{i}", *connector, "--taken-at", TAKEN, folder / name, codes=[2, 3])
+        common.check(f"refused: {what}", "help: " in ran.err, ran.text)
+        (folder / name).unlink()
+    (folder / "a.csv").write_text("id,login\n1,a\n")
+    by_hand = ["import", "--store", folder / "store", "--system", "s", *accounts, "--taken-at", TAKEN]
+    (folder / "short.key").write_text(garden.secret("key file that is too short")[:15])
+    bench.run("a short key file", *by_hand, "--fingerprint-key-file", folder / "short.key", folder / "a.csv", codes=[2])
+    garden.secrets["key file that is too short"] = garden.secrets["key file that is too short"][:15]
+    bench.run("an option that is a secret", *by_hand, "--option", "password=" + garden.secret("option"), folder / "a.csv", codes=[2])
+    source = f'[[source]]\nsystem = "s"\nconnector = "tabular"\nfiles = "a.csv"\ntaken_at = "{TAKEN}"\n[source.options]\nmapping = "accounts"\n'
+    settings = {
+        "a key in the configuration": '[holdover]\nfingerprint_key = "{}"\n' + source,
+        "a password in the configuration": source + 'password = "{}"\n',
+        "a password without quotes": source.replace("[source.options]", "password = {}\n[source.options]"),
+        "a command that is no text": source.replace("[source.options]", 'command = ["-w", "{}"]\n[source.options]'),
+        "a control total that is none": source.replace("[source.options]", 'control_total = "password={}"\n[source.options]'),
+        "a time that is none": source.replace(TAKEN, "password={}"),
+        "a value map": source + '[source.options.values.status]\nx = "password={}"\n',
+    }
+    for what, form in settings.items():
+        (folder / "holdover.toml").write_text(form.replace("{}", garden.secret(f"settings: {what}")))
+        bench.run(what, "audit", "--as-of", AS_OF, codes=[2], cwd=folder)
+    (folder / "holdover.toml").write_text(source)
+    beside = {"unknown key": 'password = "{}"\n', "no TOML": 'command = "ldapsearch -w {}\n', "no instant": 'extracted_at = "password={}"\n'}
+    for what, form in beside.items():
+        (folder / "a.csv.source.toml").write_text(form.replace("{}", garden.secret(f"sidecar: {what}")))
+        bench.run(f"a sidecar with {what}", "audit", "--as-of", AS_OF, codes=[2], cwd=folder)
+
+
+def names(garden, bench):
+    """Secrets in the names of files and folders."""
+    folder = common.fresh(bench.work / "names")
+    (folder / "in").mkdir()
+    found = folder / "in" / f"dump password={garden.secret('file name')}.csv"
+    found.write_text("id,login,created at\n1,a,2026-01-01\n2,b,20260-01-01\n")
+    (folder / "in" / f"ghp_{garden.secret('file name, a token')}").mkdir()
+    (folder / "in" / f"ghp_{garden.secrets['file name, a token']}" / "b.csv").write_text("id,login\n3,a\n")
+    broken = folder / f"token={garden.secret('name of a broken file')}.json"
+    broken.write_text('[{"id":')
+    source = f'[[source]]\nsystem = "app"\nconnector = "tabular"\nfiles = "in/**/*.csv"\ntaken_at = "{TAKEN}"\ntimezone = "UTC"\n[source.options]\nmapping = "accounts"\n'  # fmt: skip
+    (folder / "holdover.toml").write_text(source)
+    bench.run("files whose names hold secrets", "audit", "--as-of", AS_OF, codes=[0, 1, 3], cwd=folder)
+    by_hand = ["import", "--store", folder / "store", "--connector", "tabular", "--option", "mapping=accounts", "--timezone", "UTC", "--taken-at", TAKEN]
+    bench.run("one named by hand", *by_hand, "--system", "hand", found, codes=[3])
+    bench.run("a broken one named by hand", *by_hand, "--system", "broken", broken, codes=[3])
+    bench.run("one that is not there", *by_hand, "--system", "none", folder / f"pw={garden.secret('name of a missing file')}.csv", codes=[2, 3, 4])
+    everything(bench, "names", folder)
+
+
+def everything(bench, what, folder):
+    """Audits in every format, explains every finding, asks for every table."""
+    for form in ("table", "json", "csv"):
+        ran = bench.run(f"{what}: audit as {form}", "audit", "--as-of", AS_OF, "--format", form, codes=[0, 1, 3], cwd=folder)
+        report = json.loads(ran.out) if form == "json" else None
+        findings = report["findings"] if report else None
+        if findings is not None:
+            for finding in findings:
+                bench.run(f"{what}: explain {finding['fingerprint']}", "explain", finding["fingerprint"], codes=[0], cwd=folder)
+            common.check(f"{what}: {len(findings)} findings explained", len(findings) > 0, ran.text[:2000])
+    asked = 0
+    for place in sorted(folder.glob("store/snapshots/*/*")):
+        for table in sorted(p.stem for p in place.glob("*.parquet")):
+            command = ("query", "--snapshot", f"{place.parent.name}/{place.name}", "--format", "json", f"SELECT * FROM {table} t")
+            asked += bench.run(f"{what}: {table} of {place.parent.name}", *command, codes=[0, 2], cwd=folder).code == 0
+    for table in ("accounts", "identities", "credentials", "memberships", "findings", "grants"):
+        asked += bench.run(f"{what}: {table} of the run", "query", "--format", "csv", f"SELECT * FROM {table} t", codes=[0, 2], cwd=folder).code == 0
+    common.check(f"{what}: {asked} tables asked", asked > 10)
+    for command in (("store", "list"), ("store", "verify")):
+        bench.run(" ".join(command), *command, "--store", folder / "store", codes=[0])
+
+
+def search(garden, what, contents):
+    """No secret is in `contents`."""
+    found = hits({place: forms(secret) for place, secret in garden.secrets.items()}, contents)
+    shown = "\n      ".join(f"{place}: in {where}" for place, where in found[:40])
+    common.check(f"{what}: {len(contents)} places, none with a secret", not found, f"{len(found)} leaks\n      {shown}")
+
+
+def check_search(garden, store, work):
+    """The search itself: a secret that is put into a copy of the store is found, in each form and each kind of file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    place, secret = next(iter(garden.secrets.items()))
+    wanted = {place: forms(secret)}
+    copy = work / "copy"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(store, copy)
+    run = common.newest_run(copy)
+    report = (run / "report.json").read_bytes()
+    hidden = {
+        "plain": secret.encode(), "lower case": secret.lower().encode(), "hex": secret.encode().hex().encode(), "UTF-16": secret.encode("utf-16-le"),
+        "URL-encoded": "".join(f"%{b:02X}" for b in secret.encode()).encode(), "SHA-256": hashlib.sha256(secret.encode()).hexdigest().encode(),
+        **{f"base64 after {n}": base64.b64encode(b"x" * n + secret.encode() + b"y") for n in range(3)},
+    }  # fmt: skip
+    for form, data in hidden.items():
+        (run / "report.json").write_bytes(report[:100] + data + report[100:])
+        common.equal(f"the search finds a secret: {form}", hits(wanted, places(copy)), [(place, str((run / "report.json").relative_to(copy)))])
+    (run / "report.json").write_bytes(report)
+    path = next(p for p in sorted(copy.glob("snapshots/*/*/accounts.parquet")) if pq.read_metadata(p).num_rows > 3)
+    whole = pq.read_table(path)
+    at = whole.schema.get_field_index("attributes")
+    values = ["x" * 4000 + secret + str(i) for i in range(whole.num_rows)]
+    pq.write_table(whole.set_column(at, "attributes", pa.array(values)), path, compression="zstd", write_statistics=False)
+    common.check("the secret is not plain in the packed Parquet file", secret.encode() not in path.read_bytes())
+    common.equal("the search finds a secret: packed in Parquet", hits(wanted, places(copy)), [(place, str(path.relative_to(copy)))])
+    pq.write_table(whole, path)
+    (copy / secret).mkdir()
+    common.equal("the search finds a secret: name of a folder", hits(wanted, places(copy)), [(place, secret)])
+    shutil.rmtree(copy)
+
+
+def planted(bench, garden, key):
+    """Everything in one folder, with a key for fingerprints or without; then the search."""
+    what = "with a key" if key else "without a key"
+    folder = common.fresh(bench.work / ("keyed" if key else "plain"))
+    inputs = folder / "in"
+    (inputs / "aws").mkdir(parents=True)
+    rejects = tabular(garden, inputs)
+    people(garden, inputs)
+    rejects["ad"] = active_directory(garden, inputs)
+    openldap(garden, inputs)
+    aws(garden, inputs / "aws")
+    sidecar(garden, inputs)
+    said = {place: garden.secret(place) for place in ("source: -w", "source: filters")}
+    configuration(said, folder, key)
+    if key:
+        (folder / "fingerprint.key").write_text(garden.secret("the key itself") + "\n")
+    bench.run(f"import {what}", "import", codes=[3], cwd=folder)
+    everything(bench, what, folder)
+    store = folder / "store"
+    planted_all = hits({p: forms(s) for p, s in garden.secrets.items()}, places(inputs) if not key else list(places(folder)))
+    missing = set(garden.secrets) - {p for p, _ in planted_all} - set(said) - {"the key itself"}
+    common.equal(f"{what}: {len(garden.secrets)} secrets are in the input", sorted(missing), [])
+    contents = list(places(store))
+    check_records(what, store, rejects)
+    markers = {place: {mark.encode()} for place, mark in garden.markers.items()}
+    lost = set(markers) - {place for place, _ in hits(markers, contents)}
+    common.equal(f"{what}: the text beside {len(markers)} secrets is kept", sorted(lost), [])
+    search(garden, f"store {what}", contents)
+    check_fingerprints(what, garden, contents, key)
+    open_to_others = [w for w in [store, *store.rglob("*")] if w.stat().st_mode & 0o077]
+    common.equal(f"{what}: store is closed to others", open_to_others, [])
+    return store
+
+
+def check_records(what, store, rejects):
+    """As many records are rejected as were made to be, so that the search sees them as rejects."""
+    for system, least in rejects.items():
+        system = system if system == "ad" else f"app-{system}"
+        manifest = json.loads(next(store.glob(f"snapshots/{system}/*/manifest.json")).read_text())
+        got = sum(f["rejected"] for f in manifest["files"])
+        common.check(f"{what}: {system} has {got} rejects, {least} at least", got >= least, str(manifest["files"]))
+
+
+def check_fingerprints(what, garden, contents, key):
+    """Fingerprints under the key are there, and without a key there are none."""
+    secret = garden.secrets["the key itself"] if key else "no key"
+    marks = {p: {hmac.new(secret.encode(), s.encode(), "sha256").hexdigest().encode()} for p, s in garden.keyed.items()}
+    found = {place for place, _ in hits(marks, contents)}
+    # Active Directory does not give out `userPassword`: it is counted there and leaves nothing.
+    common.equal(f"{what}: fingerprints of {len(marks)} secrets", sorted(found), sorted(p for p in marks if not p.startswith("AD")) if key else [])
 
 
 def main():
     args = common.parsed(common.arguments(__doc__))
-    folder = common.fresh(args.work / "exports")
-    for plant in (active_directory, openldap, aws, tables, registers):
-        plant(folder)
-    (folder / "holdover.toml").write_text(CONFIG)
-    search = Search()
-
-    def run(what, *command, codes):
-        ran = common.run([args.holdover, *command], folder)
-        common.check(f"{what}: exit {ran.code}", ran.code in codes and "panicked" not in ran.text, ran.text[-1500:])
-        search.look(f"printed by {what}", ran.text.encode())
-        return ran
-
-    audit = ["audit", "--as-of", AS_OF]
-    run("import", "import", codes=[3])
-    for form in ("table", "json", "csv"):
-        ran = run(f"audit as {form}", *audit, "--format", form, codes=[3])
-    store = folder / "store"
-    report = json.loads((common.newest_run(store) / "report.json").read_text(encoding="utf-8"))
-    manifests = [json.loads(p.read_text(encoding="utf-8")) for p in store.glob("snapshots/*/*/manifest.json")]
-    rejected = sum(f["rejected"] for m in manifests for f in m["files"])
-    common.check(f"{rejected} records are rejected, {len(report['findings'])} findings", rejected > 15 and len(report["findings"]) > 5)
-    for finding in report["findings"]:
-        ran = common.run([args.holdover, "explain", finding["fingerprint"]], folder)
-        common.check(f"explain {finding['fingerprint'][:12]}", ran.code == 0, ran.text) if ran.code else None
-        search.look(f"printed by explain {finding['check']}", ran.text.encode())
-    for table in ("accounts", "credentials", "exceptions", "identities", "rejects"):
-        for system in ("ad", "ldap", "aws", "csv", "json", "hr", "register", "vault"):
-            run(f"query {table} of {system}", "query", "--snapshot", system, f"SELECT * FROM {table} x", "--format", "csv", codes=[0])
-    # Whole files that cannot be trusted, by hand: what is told of them.
-    for name, text in (
-        ("cut.json", '[{"id":"1","password":"' + canary("truncated JSON")),
-        ("bad.csv", f"no,useful,column\n1,2,{canary('CSV without its columns')}\n"),
-        (f"token={canary('name of a refused file')}.csv", ""),
-    ):
-        write(folder / "refused" / name, text)
-        search.needles = [(form, value) for value in PLANTED for form in set(forms(value))]
-        run(f"a refused {name[:5]}", "import", "--store", "other", "--connector", "tabular", "--system", "x", "--taken-at", "2026-11-22", "--option", "mapping=accounts", f"refused/{name}", codes=[2, 3])  # fmt: skip
-    search.folder(store)
-    if (folder / "other").exists():
-        search.folder(folder / "other")
-    common.check(f"{search.places} places, {search.bytes} bytes searched for {len(PLANTED)} canaries", search.bytes > 100_000)
-    vault = store / "snapshots" / "vault"
-    import pyarrow.parquet as pq
-
-    prints = [r["fingerprint"] for p in vault.glob("*/credentials.parquet") for r in pq.read_table(p).to_pylist()]
-    common.check("of a mapped secret an HMAC is kept", len(prints) == 1 and prints[0] and len(prints[0]) == 64, str(prints))
-    leaks = [f"{PLANTED[value]}: {sorted(places)[:4]}" for value, places in sorted(search.found.items())]
-    common.check("no canary came out", not leaks, "\n      ".join(leaks))
-
-    # The search finds what there is: each form of a canary, in a file, a name and a Parquet column.
-    import pyarrow
-
-    value = next(iter(PLANTED))
-    for i, form in enumerate(set(forms(value))):
-        probe = common.fresh(args.work / "probe")
-        (probe / "x").write_bytes(b"padding " + form + b" padding")
-        seen = Search()
-        seen.folder(probe)
-        common.check(f"the search finds form {i}", value in seen.found)
-    probe = common.fresh(args.work / "probe")
-    pq.write_table(pyarrow.table({"a": [None, f"x {value}"]}), probe / "t.parquet", compression="zstd")
-    (probe / value).write_text("")
-    seen = Search()
-    seen.folder(probe)
-    common.equal("the search finds names and Parquet columns", seen.found.get(value, set()), {f"name {value}", "t.parquet"})
+    bench, garden = Bench(args), Garden()
+    store = planted(bench, garden, key=False)
+    check_search(garden, store, args.work)
+    all_secrets = dict(garden.secrets)
+    keyed = Garden()
+    planted(bench, keyed, key=True)
+    refused = Garden()
+    refusals(refused, bench)
+    names(refused, bench)
+    for stores in ("refused", "names"):
+        search(refused, f"stores of {stores}", list(places(args.work / stores / "store")) if (args.work / stores / "store").exists() else [])
+    keyed.secrets |= all_secrets | refused.secrets
+    search(keyed, "standard output and error", bench.said)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ use super::object::{Account, Object, Partial, Primary, Probe};
 use super::values::FileTime;
 use super::wellknown;
 use crate::connectors::Origin;
+use crate::model::mask;
 use crate::model::text::norm_opt;
 use crate::model::time::DAY;
 use crate::model::{
@@ -57,9 +58,13 @@ enum Sort {
     Other,
 }
 
-/// Whether an entry is one of Active Directory.
+/// Whether an entry is one of Active Directory: by attributes that only it has, else by a class that OpenLDAP does not have, so
+/// that an export without those attributes loses no account unsaid.
 pub fn is_entry(entry: &Entry) -> bool {
-    ["objectsid", "samaccountname", "objectguid", "samaccounttype"].iter().any(|n| entry.has(n)) || entry.dn.starts_with("<GUID=")
+    let by_class = || entry.classes().is_ok_and(|c| ["user", "computer", "group"].iter().any(|n| c.contains(*n)));
+    ["objectsid", "samaccountname", "objectguid", "samaccounttype"].iter().any(|n| entry.has(n))
+        || entry.dn.starts_with("<GUID=")
+        || !entry.has("entryuuid") && by_class()
 }
 
 /// Reads an entry.
@@ -178,7 +183,7 @@ fn account(entry: &Entry, object: &mut Object, kind: AccountKind, deleted: bool)
     if last.one_controller {
         object.notes.push("`lastLogon` without `lastLogonTimestamp`: logons at other controllers are not seen");
     }
-    let display_name = entry.first_text(&["displayname", "cn"])?.map(|name| before_deletion(&name, deleted));
+    let display_name = entry.first_text(&["displayname", "cn"])?.map(|name| mask::name(&before_deletion(&name, deleted)));
     let email = entry.text("mail")?;
     let upn = entry.text("userprincipalname")?;
     let created_at = entry.time("whencreated")?;

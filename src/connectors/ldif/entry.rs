@@ -179,14 +179,14 @@ impl Attributes {
         self.0.insert(name, value.into());
     }
 
-    /// Puts the first value of each attribute, named `(lower-case name, shown name)`.
+    /// Puts the first value of each attribute, named `(lower-case name, shown name)`, without what is marked as a secret.
     ///
     /// # Errors
     /// A value that is no text.
     pub fn copy(&mut self, entry: &Entry, names: &[(&str, &'static str)]) -> Result<(), Fault> {
         for (name, shown) in names {
             if let Some(text) = entry.text(name)? {
-                self.put(shown, text);
+                self.put(shown, mask::name(&text));
             }
         }
         Ok(())

@@ -10,6 +10,7 @@ use super::entry::{Attributes, Entry, Fault};
 use super::object::{Account, Object, Primary, Probe};
 use super::values;
 use crate::connectors::Origin;
+use crate::model::mask;
 use crate::model::text::norm_opt;
 use crate::model::time::DAY;
 use crate::model::{
@@ -106,7 +107,7 @@ fn account(entry: &Entry, object: &mut Object, classes: &BTreeSet<String>, secre
     let login = login(&uids, object, classes);
     let lock = lock(entry)?;
     let last = last_use(entry)?;
-    let display_name = entry.first_text(&["displayname", "cn"])?;
+    let display_name = entry.first_text(&["displayname", "cn"])?.map(|name| mask::name(&name));
     let email = entry.text("mail")?;
     let created_at = entry.time("createtimestamp")?;
     let row = AccountRow {

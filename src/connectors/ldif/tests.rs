@@ -116,6 +116,7 @@ fn every_bad_file_says_what_is_wrong() {
         ("ad-bad-guid", 0, &[("ldif/bad-value", 1)]),
         ("ad-bad-sid", 0, &[("ldif/bad-value", 1)]),
         ("ad-bad-time", 0, &[("ldif/bad-value", 1)]),
+        ("ad-no-id", 0, &[("ldif/no-login", 1), ("ldif/no-login", 6)]),
         ("ad-no-login", 0, &[("ldif/no-login", 1)]),
         ("ad-no-type", 0, &[("ldif/no-type", 1)]),
         ("ad-range-contradicts", 1, &[("ldif/duplicate-dn", 9)]),

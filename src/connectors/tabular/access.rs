@@ -175,7 +175,7 @@ impl Access {
     /// One row of a group list.
     pub fn group(&mut self, row: &Row<'_>, origin: Origin) -> Got<()> {
         let id = row.id()?;
-        let name = row.free("name")?.or_else(|| Some(id.clone()));
+        let name = row.named("name")?.or_else(|| Some(id.clone()));
         let found = GroupRow {
             level: row.word("level")?.unwrap_or_default(),
             vendor_managed: row.flag("vendor_managed")?.unwrap_or(false),
@@ -208,7 +208,7 @@ impl Access {
     /// One row of an entitlement list.
     pub fn entitlement(&mut self, row: &Row<'_>, origin: Origin) -> Got<()> {
         let id = row.id()?;
-        let name = row.free("name")?.or_else(|| Some(id.clone()));
+        let name = row.named("name")?.or_else(|| Some(id.clone()));
         let mut risks: Vec<String> = row.list("risks")?.iter().filter_map(|r| crate::model::text::norm(r)).collect();
         risks.sort();
         risks.dedup();
@@ -230,7 +230,7 @@ impl Access {
         let id = row.id()?;
         let found = ResourceRow {
             kind: row.text("kind")?.unwrap_or_else(|| "resource".to_owned()),
-            name: row.free("name")?.or_else(|| Some(id.clone())),
+            name: row.named("name")?.or_else(|| Some(id.clone())),
             environment: row.text("environment")?,
             sensitivity: row.text("sensitivity")?,
             owner_ref: row.text("owner")?,
@@ -269,7 +269,7 @@ impl Access {
     pub fn credential(&mut self, row: &Row<'_>, origin: Origin, draft: &mut Draft, key: Option<&[u8]>) -> Got<()> {
         let holder = row.need("account")?;
         let kind = row.word("kind")?.unwrap_or(CredentialKind::Password);
-        let name = row.free("name")?;
+        let name = row.named("name")?;
         let native_id = if row.has("native_id") {
             row.need("native_id")?
         } else {
@@ -398,7 +398,7 @@ fn note_secret(draft: &mut Draft, origin: Origin, fingerprint: Option<&String>) 
 
 fn account(row: &Row<'_>) -> Got<AccountRow> {
     let Use { at: last_used_at, state: use_state } = row.used("last_used_at")?;
-    let (login, display_name) = (row.text("login")?, row.free("display_name")?);
+    let (login, display_name) = (row.text("login")?, row.named("display_name")?);
     let (email, upn) = (row.text("email")?, row.text("upn")?);
     Ok(AccountRow {
         native_id: row.id()?,

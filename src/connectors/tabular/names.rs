@@ -132,7 +132,7 @@ pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 
 /// Text of the input as a message may show it: masked, on one line, at most 60 characters.
 pub fn shown(text: &str) -> String {
-    let masked = crate::model::mask::free_text(text);
+    let masked = crate::model::mask::name(text);
     let mut line: String = masked.chars().take(60).map(|c| if c.is_control() { '·' } else { c }).collect();
     if masked.chars().count() > 60 {
         line.push('…');

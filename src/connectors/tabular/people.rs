@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::records::Fault;
 use super::row::{Got, Row};
 use crate::connectors::{Draft, DraftChild, Drafted, Origin};
-use crate::model::mask::free_text;
+use crate::model::mask::{self, free_text};
 use crate::model::text::{norm, norm_opt};
 use crate::model::{EmploymentRow, IDENTITIES, IdentityKind, IdentityRow, IdentityStatus, Time};
 
@@ -118,7 +118,7 @@ fn identity(row: &Row<'_>) -> Got<IdentityRow> {
     let native_id = row.id()?;
     let (given, family) = (row.text("given_name")?, row.text("family_name")?);
     let parts: Vec<&str> = [given.as_deref(), family.as_deref()].into_iter().flatten().collect();
-    let display_name = row.free("display_name")?.or_else(|| (!parts.is_empty()).then(|| free_text(&parts.join(" "))));
+    let display_name = row.named("display_name")?.or_else(|| (!parts.is_empty()).then(|| mask::name(&parts.join(" "))));
     let (login, email) = (row.text("login")?, row.text("email")?);
     Ok(IdentityRow {
         identity_ix: 0,

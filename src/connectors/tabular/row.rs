@@ -7,7 +7,7 @@ use super::dates::{DateFault, Edge, Reading};
 use super::mapping::{From, Piece, Plan, Source};
 use super::names::{list, shown, shown_date};
 use super::records::{Binding, Cells, Fault, Raw};
-use crate::model::mask::free_text;
+use crate::model::mask::{self, free_text};
 use crate::model::text::norm;
 use crate::model::time::TimeError;
 use crate::model::{Time, UseState, Word};
@@ -110,6 +110,11 @@ impl Row<'_> {
     /// A text that must be there.
     pub fn need(&self, field: &str) -> Got<String> {
         self.text(field)?.ok_or_else(|| missing(field).into())
+    }
+
+    /// A name, without what is marked as a secret in it.
+    pub fn named(&self, field: &str) -> Got<Option<String>> {
+        Ok(self.text(field)?.map(|t| mask::name(&t)))
     }
 
     /// Free text, masked.

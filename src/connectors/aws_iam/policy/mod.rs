@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 pub(super) use judge::{Judgement, judge, known};
 
 use super::fields::{Fault, Fields};
+use crate::model::mask;
 use crate::model::{Effect, Level, StatementRow};
 
 /// A list and its complement: `Action` and `NotAction`, `Resource` and `NotResource`.
@@ -168,10 +169,10 @@ impl Statement {
             folded: lower(&actions),
             actions,
             resources,
-            condition: fields.raw("condition").map(compact).filter(|c| c != "{}"),
+            condition: fields.raw("condition").map(|c| mask::json(&compact(c))).filter(|c| c != "{}"),
             principal: fields.raw("principal").map(str::to_owned),
             not_principal: fields.raw("notprincipal").map(str::to_owned),
-            text: compact(raw),
+            text: mask::json(&compact(raw)),
         })
     }
 
