@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::model::mask;
+
 /// A place in a text: line and column from 1, columns counted in characters. Line 0: the file as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
@@ -101,10 +103,11 @@ impl<'t> Mistakes<'t> {
     }
 }
 
-/// Input as a message shows it: controls and direction marks made visible, at most 80 characters.
+/// Input as a message shows it: without what is marked as a secret, controls and direction marks made visible, at most 80
+/// characters.
 pub(super) fn show(text: &str) -> String {
     let mut shown = String::new();
-    for (i, c) in text.chars().enumerate() {
+    for (i, c) in mask::name(text).chars().enumerate() {
         if i == 80 {
             shown.push('…');
             break;
@@ -185,5 +188,6 @@ mod tests {
     fn shown_input_is_short_and_visible() {
         assert_eq!(show("a\u{202e}b\n"), "a\\u{202e}b\\u{a}");
         assert_eq!(show(&"x".repeat(200)).chars().count(), 81);
+        assert_eq!(show("password=Hunter2"), "password=[masked]");
     }
 }

@@ -86,8 +86,8 @@ pub(super) fn read_keys(section: &Section<'_, '_>, zone: Option<&TimeZone>, out:
 /// like a secret.
 fn mask_command(command: &str) -> String {
     const SECRET: &[&str] = &["pass", "secret", "token", "credential", "api-key", "apikey"];
-    let first = command.split_whitespace().next().unwrap_or_default().to_lowercase();
-    let is = |tools: &[&str]| tools.iter().any(|t| first.ends_with(t) || first.ends_with(&format!("{t}.exe")));
+    let lower = command.to_lowercase();
+    let is = |tools: &[&str]| lower.split(' ').any(|w| tools.iter().any(|t| w.trim_end_matches(".exe").ends_with(t)));
     // `ldapsearch -wHunter2`, `mysql -pHunter2`: the value is joined to its option.
     let joined = if is(&["ldapsearch"]) {
         "-w"
@@ -258,7 +258,7 @@ mod tests {
         assert_eq!(mask_command("ldapsearch -x -w  Hunter2 -b dc=x"), "ldapsearch -x -w  [masked] -b dc=x");
         assert_eq!(mask_command("get --api-token Hunter2 --password=Hunter2 all"), "get --api-token [masked] --password=[masked] all");
         assert_eq!(mask_command("aws iam list-users --output json"), "aws iam list-users --output json");
-        assert_eq!(mask_command("/usr/bin/ldapsearch -wHunter2 -b x"), "/usr/bin/ldapsearch -w[masked] -b x");
+        assert_eq!(mask_command("sudo /usr/bin/ldapsearch -wHunter2 -b x"), "sudo /usr/bin/ldapsearch -w[masked] -b x");
         assert_eq!(mask_command("mysql -uroot -pHunter2 -e x"), "mysql -uroot -p[masked] -e x");
         assert_eq!(mask_command("curl -u ann:Hunter2 x"), "curl -u ann:[masked] x");
         assert_eq!(mask_command("ldbsearch -U ann%Hunter2 -H x"), "ldbsearch -U ann%[masked] -H x");

@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import gzip
 import html.parser
+import io
 import json
 import os
 import signal
@@ -88,11 +89,22 @@ class Bench:
         common.equal(f"{what}: read = accepted + rejected", (file["read"], file["accepted"]), (accepted + len(numbers), accepted))
 
 
+def parquet(columns):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    out = io.BytesIO()
+    pq.write_table(pa.table(columns), out, compression="zstd")
+    return out.getvalue()
+
+
 def cut_and_crooked(bench):
     bench.refused("truncated JSON (aws-iam)", AWS, "t.json", (DETAILS % (USER % "2026-01-01T00:00:00Z")).encode()[:-80], "aws-iam/truncated-json", ":1")  # fmt: skip
     bench.refused("truncated JSON (tabular)", ACCOUNTS, "t.json", b'[{"id":"1","login":"a"},{"id":"2","lo', "tabular/truncated-json", ":2")
     bench.rejected("truncated JSON lines", ACCOUNTS, "t.ndjson", b'{"id":"1","login":"a"}\n{"id":"2","lo', "tabular/json", [2], 1)
     bench.rejected("ragged CSV", ACCOUNTS, "r.csv", b"id,login,email\n1,a,a@x\n2,b\n3,c,c@x,more\n4,d,d@x\n", "tabular/ragged", [3, 4], 2)
+    bench.rejected("a quote that is never closed", ACCOUNTS, "q.csv", b'id,login\n1,a\n2,"b\n3,c\n', "tabular/unclosed-quote", [3], 1)
+    bench.refused("a quote in the header that is never closed", ACCOUNTS, "q.csv", b'id,"login\n1,a\n2,b\n', "tabular/unclosed-quote", ":1")
     bench.rejected("broken base64", LDIF, "b.ldif", b"dn: cn=a,dc=x\nobjectClass: inetOrgPerson\ncn:: @@@@\n" + GOOD_ENTRY, "ldif/bad-base64", [1], 1)  # fmt: skip
     bench.rejected("invalid UTF-8 (CSV)", ACCOUNTS, "u.csv", b"id,login\n1,a\n2,\xff\xfe\n3,c\n", "tabular/not-text", [3], 2)
     bench.refused("invalid UTF-8 (JSON)", ACCOUNTS, "u.json", b'[{"id":"1","login":"a\xff"}]', "tabular/json", ":1")
@@ -100,6 +112,10 @@ def cut_and_crooked(bench):
     bench.rejected("NUL bytes (CSV)", ACCOUNTS, "n.csv", b"id,login\n1,a\n2,b\0b\n3,c\n", "tabular/nul-byte", [3], 2)
     bench.refused("NUL bytes (JSON)", ACCOUNTS, "n.json", b'[{"id":"1","login":"a\0"}]', "tabular/json", ":1")
     bench.rejected("NUL bytes (LDIF)", LDIF, "n.ldif", b"dn: cn=a,dc=x\nobjectClass: inetOrgPerson\nuid: a\0\n" + GOOD_ENTRY, "ldif/nul", [1], 1)  # fmt: skip
+    bench.refused("gzip cut off (CSV)", ACCOUNTS, "g.csv.gz", gzip.compress(b"id,login\n" + b"1,a\n" * 9999)[:-20], "input/unreadable")
+    bench.refused("gzip cut off (aws-iam)", AWS, "g.json.gz", gzip.compress((DETAILS % (USER % "2026-01-01T00:00:00Z")).encode())[:-20], "input/unreadable")
+    bench.refused("gzip cut off (LDIF)", LDIF, "g.ldif.gz", gzip.compress(GOOD_ENTRY)[:-10], "input/unreadable")
+    bench.refused("Parquet cut off", ACCOUNTS, "p.parquet", parquet({"id": ["1"] * 999, "login": ["a"] * 999})[:-60], "tabular/parquet")
     for connector, name in ((ACCOUNTS, "tabular"), (AWS, "aws-iam"), (LDIF, "ldif")):
         bench.refused(f"empty file ({name})", connector, "e.txt", b"", f"{name}/empty")
         bench.refused(f"empty file, packed ({name})", connector, "e.gz", gzip.compress(b""), f"{name}/empty")
@@ -269,7 +285,6 @@ class Tags(html.parser.HTMLParser):
 
 def hostile_names(bench):
     import csv
-    import io
 
     folder = common.fresh(bench.work / "names")
     with (folder / "a.csv").open("w", encoding="utf-8", newline="") as file:

@@ -32,7 +32,7 @@ pub struct Shape {
 /// Reads a delimited file into `sink`.
 ///
 /// # Errors
-/// The file is empty, its header is unreadable, a record is too long, or the sink halts.
+/// The file is empty, its header is unreadable or never ends, a record is too long, or the sink halts.
 pub fn read(decoded: Decoded, shape: &Shape, sink: &mut dyn Sink) -> Result<(), Halt> {
     let (mut reader, skipped) = (decoded.reader, decoded.skipped);
     let opening = opening(&mut *reader, shape)?;
@@ -55,6 +55,11 @@ pub fn read(decoded: Decoded, shape: &Shape, sink: &mut dyn Sink) -> Result<(), 
             let Some(start) = next(&mut raw)? else {
                 return Err(InputError::new("tabular/empty", "is empty", "export it again: even a list of nobody has a header line").into());
             };
+            if starts.borrow().unclosed == Some(start.line) {
+                let message = "a quoted name in the header is never closed; all lines after it are part of it";
+                let help = "close the quote, or export the file again";
+                return Err(InputError::new("tabular/unclosed-quote", message, help).at(start.line).into());
+            }
             header_of(&raw, start.line)?
         }
     };
@@ -391,6 +396,9 @@ mod tests {
         assert_eq!(seen.bad, [(3, "tabular/unclosed-quote")]);
         assert_eq!(seen.short, ["ends inside a quoted field of the record at line 3"]);
         assert_eq!(seen.rows.len(), 1);
+        // In the header it would swallow every record, and the list would be one of nobody.
+        let Err(Halt::File(e)) = run(b"a,\"b\n1,2\n3,4\n") else { panic!() };
+        assert_eq!((e.code, e.at), ("tabular/unclosed-quote", Some(1)));
     }
 
     #[test]
