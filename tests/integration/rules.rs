@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{exits, names, report, run, stdout, write};
+use super::{exits, files, names, report, root, run, stdout, write};
 
 const FIRST: &str = "2026-11-15";
 const SECOND: &str = "2026-11-22";
@@ -180,6 +180,23 @@ fn rule_11_4_a_people_list_with_rejects_beyond_its_limit_ends_nobody() {
     }
 }
 
+/// One person fewer than the limit allows, and one more.
+#[test]
+fn rule_11_4_a_drop_of_the_people_list_beyond_the_limit_ends_nobody() {
+    for (left, code, want) in [(3, 1, vec!["new".to_owned()]), (4, 3, Vec::new())] {
+        let dir = company("active-only", "", "");
+        people(&dir, FIRST, 30, |_| Some(HERE));
+        people(&dir, SECOND, 30, |i| (i > left).then_some(HERE));
+        for week in [FIRST, SECOND] {
+            accounts(&dir, week, 1..=30);
+            key(&dir, week, "active");
+        }
+        report(dir.path(), &FIRST_RUN);
+        let second = report(dir.path(), &SECOND_RUN);
+        assert_eq!((states(&second, "ghost-account", "u1"), &second["verdict"]["exit_code"]), (want, &Value::from(code)), "{left} of 30");
+    }
+}
+
 #[test]
 fn rule_11_4_what_asks_about_people_resolves_only_with_a_fresh_people_list() {
     let dir = company("all", "max_age = \"5d\"", "");
@@ -271,4 +288,41 @@ fn rule_11_15_files_are_named_by_their_place_and_digest() {
     let origins: Vec<(&str, u64)> =
         ghost["origins"].as_array().unwrap().iter().map(|o| (o["file"].as_str().unwrap(), o["number"].as_u64().unwrap())).collect();
     assert!(origins.contains(&(named.as_str(), 2)), "{origins:?}");
+}
+
+/// What the text of rule `number` names under *Tests*, with the places where it may lie.
+fn named_tests(text: &str) -> Vec<(String, Vec<String>)> {
+    let mut found = Vec::new();
+    for section in text.split("\n### 11.").skip(1) {
+        let number = section.split_whitespace().next().unwrap();
+        let body = section.split("\n## ").next().unwrap();
+        let Some((_, tests)) = body.split_once("Tests: ") else { continue };
+        let listed = tests.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        found.push((number.to_owned(), listed));
+    }
+    found
+}
+
+#[test]
+fn every_file_that_the_rules_name_is_there_and_names_its_rule() {
+    let text = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    let rules = named_tests(&text);
+    // 11.10 touches nothing yet.
+    assert_eq!(rules.len(), 14, "{rules:?}");
+    for (number, listed) in rules {
+        assert!(!listed.is_empty(), "11.{number}");
+        for name in listed {
+            let places = ["src", "", "tests/integration", "fixtures/checks"].map(|folder| root().join(folder).join(&name));
+            let place = places.iter().find(|p| p.exists()).unwrap_or_else(|| panic!("11.{number}: `{name}` is not there"));
+            let all = if place.is_dir() { files(place) } else { vec![place.clone()] };
+            let marks = [format!("11.{number}"), format!("rule_11_{number}_")];
+            let says = |text: &str| {
+                marks.iter().any(|m| text.match_indices(m).any(|(at, _)| !text[at + m.len()..].starts_with(|c: char| c.is_ascii_digit())))
+            };
+            assert!(
+                all.iter().any(|f| fs::read(f).is_ok_and(|b| says(&String::from_utf8_lossy(&b)))),
+                "`{name}` does not name 11.{number}"
+            );
+        }
+    }
 }

@@ -141,12 +141,15 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The texts of a list; none where it is absent.
+    /// The texts of a list; none where it is absent. One bare text is a list of one, as PowerShell writes it.
     ///
     /// # Errors
     /// The field is not a list of texts.
     pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, Fault> {
         let Some(raw) = self.raw(name) else { return Ok(Vec::new()) };
+        if raw.starts_with('"') {
+            return Ok(self.text(name)?.into_iter().collect());
+        }
         serde_json::from_str(raw).map_err(|_| Fault::shape(format!("`{name}` is not a list of texts")))
     }
 
@@ -229,6 +232,8 @@ mod tests {
         let fields = Fields::of(r#"{"UserName": 5, "Tags": {"Key": "a"}, "GroupList": [1]}"#).unwrap();
         assert_eq!(fields.text("UserName").unwrap_err().message, "`UserName` is not text");
         assert_eq!(fields.list("Tags").unwrap(), [r#"{"Key": "a"}"#]);
+        let unrolled = Fields::of(r#"{"GroupList": "readers", "None": ""}"#).unwrap();
+        assert_eq!((unrolled.texts("GroupList").unwrap(), unrolled.texts("None").unwrap()), (vec!["readers".to_owned()], Vec::new()));
         assert_eq!(fields.texts("GroupList").unwrap_err().message, "`GroupList` is not a list of texts");
         assert_eq!(fields.required("Arn").unwrap_err().code, "aws-iam/missing-field");
         assert_eq!(Fields::of(r#"{"a": 1, "a": 2}"#).unwrap_err().code, "aws-iam/bad-record");

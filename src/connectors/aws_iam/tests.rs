@@ -508,6 +508,56 @@ fn what_the_export_only_names_is_kept_as_unknown() {
     assert_eq!((draft.memberships.len(), draft.files[0].short.len()), (1, 0));
 }
 
+/// Lists of one that PowerShell wrote without their brackets, at every level, are the same export.
+#[test]
+fn lists_of_one_may_stand_without_brackets() {
+    let document = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}}"#;
+    let gaad = |open: &str, close: &str| {
+        let o = |inner: &str| format!("{open}{inner}{close}");
+        let policy = o(&format!(r#"{{"PolicyName": "p", "PolicyDocument": {document}}}"#));
+        let attached = o(&format!(r#"{{"PolicyName": "own", "PolicyArn": "{A}policy/own"}}"#));
+        let version = o(&format!(r#"{{"VersionId": "v1", "IsDefaultVersion": true, "Document": {document}}}"#));
+        let tags = o(r#"{"Key": "owner", "Value": "Ida"}"#);
+        let user = o(&format!(
+            r#"{{"UserName": "a", "Arn": "{A}user/a", "UserPolicyList": {policy}, "GroupList": {}, "AttachedManagedPolicies": {attached}, "Tags": {tags}}}"#,
+            o("\"readers\"")
+        ));
+        let group = o(&format!(r#"{{"GroupName": "readers", "Arn": "{A}group/readers"}}"#));
+        let own =
+            o(&format!(r#"{{"PolicyName": "own", "Arn": "{A}policy/own", "DefaultVersionId": "v1", "PolicyVersionList": {version}}}"#));
+        made(&[("g", format!(r#"{{"UserDetailList": {user}, "GroupDetailList": {group}, "Policies": {own}}}"#).as_bytes())]).unwrap()
+    };
+    let (listed, bare) = (gaad("[", "]"), gaad("", ""));
+    let edges = |d: &Draft| {
+        let members: Vec<_> = d.memberships.iter().map(|m| (m.member.clone(), m.group.clone())).collect();
+        let grants: Vec<_> = d.grants.iter().map(|g| (g.holder.clone(), g.entitlement.clone())).collect();
+        (members, grants, d.accounts.iter().map(|a| a.row.clone()).collect::<Vec<_>>(), d.statements.len(), d.rejects.len())
+    };
+    assert_eq!(edges(&bare), edges(&listed));
+    let (members, grants, accounts, statements, rejects) = edges(&bare);
+    assert_eq!(members, [(Principal::Account(format!("{A}user/a")), format!("{A}group/readers"))]);
+    assert_eq!((grants.len(), accounts.len(), statements, rejects), (2, 1, 2, 0));
+    assert_eq!(account(&bare, "user/a").owner_ref.as_deref(), Some("Ida"));
+}
+
+/// Both versions of the command line, a laptop's own offset, and the wire's numbers name one instant.
+#[test]
+fn instants_of_every_command_line_are_one() {
+    for spelt in
+        [r#""2019-10-17T00:00:00Z""#, r#""2019-10-17T00:00:00+00:00""#, r#""2019-10-16T18:00:00-06:00""#, "1571270400", "1571270400.0"]
+    {
+        let gaad = format!(
+            r#"{{"UserDetailList": [], "RoleDetailList": [{{"RoleName": "r", "Arn": "{A}role/r", "CreateDate": {spelt}, "RoleLastUsed": {{"LastUsedDate": {spelt}, "Region": "eu-west-1"}}}},
+                {{"RoleName": "s", "Arn": "{A}role/s", "CreateDate": {spelt}, "RoleLastUsed": {{}}}}]}}"#
+        );
+        let draft = made(&[("g", gaad.as_bytes())]).unwrap();
+        let role = account(&draft, "role/r");
+        let want = Some("2019-10-17T00:00:00Z".to_owned());
+        assert_eq!((text(role.created_at), text(role.last_used_at), role.use_state), (want.clone(), want, UseState::Used));
+        assert_eq!((account(&draft, "role/s").use_state, account(&draft, "role/s").last_used_at), (UseState::NotInWindow, None), "11.12");
+    }
+}
+
 #[test]
 fn huge_numbers_and_odd_policies_do_no_harm() {
     let document = |text: &str| {

@@ -187,7 +187,9 @@ fn last_use(entry: &Entry) -> Result<Option<Time>, Fault> {
 /// The earlier of `pwdEndTime` and `shadowExpire`. In the second, -1 is never and 0 is undefined by shadow(5).
 fn expiry(entry: &Entry) -> Result<Option<Time>, Fault> {
     let shadow = entry.integer("shadowexpire")?.filter(|n| *n > 0).and_then(values::days);
-    Ok([entry.time("pwdendtime")?, shadow].into_iter().flatten().min())
+    // The last day of 9999 is "never", and beyond what an instant holds.
+    let ends = if entry.text("pwdendtime")?.is_some_and(|t| t.starts_with("99991231")) { None } else { entry.time("pwdendtime")? };
+    Ok([ends, shadow].into_iter().flatten().min())
 }
 
 /// The password, where the export shows that there is one. Of its value only a keyed fingerprint is kept.

@@ -491,6 +491,57 @@ fn a_lock_that_could_not_show_is_unknown() {
     assert_eq!(account(&read(&["ok/openldap-edge.ldif"]), "root").status, AccountStatus::Active);
 }
 
+/// 11.12: an end that never comes is no end, in every spelling.
+#[test]
+fn never_has_many_spellings() {
+    let person =
+        |more: &str| format!("dn: uid=a,dc=x\nobjectClass: account\nuid: a\nentryUUID: a\ncreateTimestamp: 20250101000000Z\n{more}\n");
+    for more in ["", "pwdEndTime: 99991231235959Z\n", "shadowExpire: -1\n", "shadowExpire: 0\n", "shadowExpire: 99999999\n"] {
+        let draft = bytes(person(more).as_bytes(), Limits::default()).unwrap();
+        assert_eq!((draft.rejects.len(), account(&draft, "a").expires_at), (0, None), "{more}");
+    }
+    let draft = bytes(person("shadowExpire: 99999\npwdEndTime: 20270101000000Z\n").as_bytes(), Limits::default()).unwrap();
+    assert_eq!(account(&draft, "a").expires_at.unwrap().to_string(), "2027-01-01T00:00:00Z", "the earlier of both");
+    let user = |more: &str| {
+        format!(
+            "dn: CN=a,DC=x\nobjectClass: user\nsAMAccountName: a\nobjectGUID: 00000000-0000-4000-8000-000000000001\nuserAccountControl: 512\n{more}\n"
+        )
+    };
+    for never in ["0", "9223372036854775807", "9223372036854775806"] {
+        let more = format!(
+            "accountExpires: {never}\nlastLogon: {never}\nlastLogonTimestamp: {never}\nlockoutTime: {never}\npwdLastSet: {never}\n"
+        );
+        let draft = bytes(user(&more).as_bytes(), Limits::default()).unwrap();
+        let row = account(&draft, "a");
+        assert_eq!((row.expires_at, row.last_used_at, row.locked_at, row.use_state), (None, None, None, UseState::Never), "{never}");
+        assert_eq!((row.status, password(&draft, "a").rotated_at), (AccountStatus::Active, None), "{never}");
+    }
+    // A real end in the far past is an end.
+    let draft = bytes(user("accountExpires: 116444736000000000\n").as_bytes(), Limits::default()).unwrap();
+    assert_eq!(account(&draft, "a").expires_at.unwrap().to_string(), "1970-01-01T00:00:00Z");
+}
+
+/// The lockout bit of `userAccountControl` is computed by nobody and says nothing; names of attributes have no case.
+#[test]
+fn bits_and_names_are_read_as_the_directory_means_them() {
+    let user = |control: i64| {
+        format!(
+            "DN: CN=a,DC=x\nOBJECTCLASS: USER\nSAMACCOUNTNAME: a\nobjectguid: 00000000-0000-4000-8000-000000000001\nUSERACCOUNTCONTROL: {control}\n\n"
+        )
+    };
+    for (control, status, credential) in [
+        (0x200, AccountStatus::Active, CredentialStatus::Active),
+        (0x210, AccountStatus::Active, CredentialStatus::Active),
+        (0x202, AccountStatus::Disabled, CredentialStatus::Inactive),
+        (0x212, AccountStatus::Disabled, CredentialStatus::Inactive),
+        (0x80_0200, AccountStatus::Active, CredentialStatus::Expired),
+        (0x1_0200, AccountStatus::Active, CredentialStatus::Active),
+    ] {
+        let draft = bytes(user(control).as_bytes(), Limits::default()).unwrap();
+        assert_eq!((account(&draft, "a").status, password(&draft, "a").status), (status, credential), "{control:#x}");
+    }
+}
+
 fn bytes(content: &[u8], limits: Limits) -> Result<Draft, ConnectorError> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), content).unwrap();

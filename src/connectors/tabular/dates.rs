@@ -8,7 +8,7 @@ use jiff::tz::{Offset, TimeZone};
 
 use crate::model::Time;
 use crate::model::text::norm;
-use crate::model::time::TimeError;
+use crate::model::time::{DAY, TimeError};
 
 /// One spelling of dates and times.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,6 +142,28 @@ pub enum When {
     Day(Date, Option<TimeZone>),
 }
 
+impl When {
+    /// The dates that programs write where there is none, in whatever spelling: the first day of the year 1 (Go, .NET), of
+    /// 1601 (FILETIME), and the last day of 9999 (databases).
+    fn is_sentinel(&self) -> bool {
+        let of_day = |day: Date| matches!((day.year(), day.month(), day.day()), (1, 1, 1) | (1600, 12, 31) | (1601, 1, 1) | (9999, 12, 31));
+        match self {
+            // A zone behind UTC shows the day before.
+            Self::Instant(at) => {
+                let (at, year_1, year_1601) = (at.micros(), -719_162 * DAY, -134_774 * DAY);
+                (year_1..year_1 + DAY).contains(&at) || (year_1601 - DAY..year_1601 + DAY).contains(&at) || at >= 2_932_896 * DAY
+            }
+            Self::Local(at) => of_day(at.date()),
+            Self::Day(day, _) => of_day(*day),
+        }
+    }
+}
+
+/// The last day of 9999 with a time, which lies beyond what the parser of instants holds.
+fn is_last_day(text: &str) -> bool {
+    text.strip_prefix("9999-12-31").is_some_and(|rest| rest.is_empty() || rest.starts_with(['T', 't', ' ']))
+}
+
 /// What stands in a date column.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reading {
@@ -217,14 +239,15 @@ impl Dates {
         if self.unknown.contains(&word) {
             return Ok(Reading::Missing);
         }
-        if self.never.contains(&word) {
+        if self.never.contains(&word) || is_last_day(text) {
             return Ok(Reading::Never);
         }
         if self.not_applicable.contains(&word) {
             return Ok(Reading::NotApplicable);
         }
         let found = self.forms.iter().find_map(|form| form.read(text).ok());
-        found.map_or_else(|| iso(text), Ok).map(Reading::At)
+        let when = found.map_or_else(|| iso(text), Ok)?;
+        Ok(if when.is_sentinel() { Reading::Never } else { Reading::At(when) })
     }
 
     /// The instant that `when` names.
@@ -311,6 +334,22 @@ mod tests {
         assert_eq!(at(&d, "2026-04-28 19:58:30", Edge::Start), "2026-04-28T19:58:30Z");
         assert_eq!(at(&dates(&["epoch-millis"], None), "1777406310050", Edge::Start), "2026-04-28T19:58:30.05Z");
         assert_eq!(at(&dates(&["filetime"], None), "133484544000000000", Edge::Start), "2023-12-31T00:00:00Z");
+        for text in [
+            "2019-10-17T00:00:00Z",
+            "2019-10-17T00:00:00+00:00",
+            "2019-10-16T18:00:00-06:00",
+            "2019-10-17T00:00:00.000+0000",
+            "2019-10-17 00:00:00",
+            "1571270400",
+            "1571270400.0",
+            "/Date(1571270400000)/",
+            "/Date(1571270400000-0600)/",
+        ] {
+            assert_eq!(at(&d, text, Edge::Start), "2019-10-17T00:00:00Z", "{text}");
+        }
+        let us = dates(&["%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y"], Some("America/New_York"));
+        assert_eq!(at(&us, "11/22/2026 1:22:50 AM", Edge::Start), "2026-11-22T06:22:50Z");
+        assert_eq!(at(&us, "11/22/2026", Edge::Start), "2026-11-22T05:00:00Z");
     }
 
     #[test]
@@ -319,9 +358,47 @@ mod tests {
         for text in ["9999-12-31", "Never", "0", "0001-01-01T00:00:00Z", "infinity"] {
             assert_eq!(d.read(text), Ok(Reading::Never), "{text}");
         }
-        assert_eq!(d.read("no_information"), Ok(Reading::Missing));
-        assert_eq!(d.read(" "), Ok(Reading::Missing));
-        assert_eq!(d.read("N/A"), Ok(Reading::NotApplicable));
+        for text in ["no_information", " ", "", "null", "unknown", "\\N"] {
+            assert_eq!(d.read(text), Ok(Reading::Missing), "{text:?}");
+        }
+        for text in ["N/A", "not_supported", "na"] {
+            assert_eq!(d.read(text), Ok(Reading::NotApplicable), "{text}");
+        }
+    }
+
+    #[test]
+    fn never_in_every_spelling_of_the_programs_that_write_it() {
+        let d = dates(&["%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y", "epoch-seconds"], Some("America/New_York"));
+        for text in [
+            "0",
+            "-1",
+            "0001-01-01",
+            "0001-01-01T00:00:00",
+            "0001-01-01T00:00:00Z",
+            "1/1/0001 12:00:00 AM",
+            "/Date(-62135596800000)/",
+            "1601-01-01T00:00:00.0000000Z",
+            "12/31/1600 7:00:00 PM",
+            "/Date(-11644473600000)/",
+            "1970-01-01T00:00:00Z",
+            "1970-01-01T00:00:00.000Z",
+            "9999-12-31",
+            "9999-12-31T23:59:59Z",
+            "9999-12-31T23:59:59.999Z",
+            "9999-12-31T23:59:59.9999999",
+            "9999-12-31 00:00:00",
+            "12/31/9999",
+            "12/31/9999 11:59:59 PM",
+            "253402300799",
+            "9223372036854775807",
+            "infinity",
+            "Infinity",
+        ] {
+            assert_eq!(d.read(text), Ok(Reading::Never), "{text}");
+        }
+        for text in ["1970-01-01", "1970-01-02T00:00:00Z", "0001-01-02T00:00:00Z", "9999-12-30T00:00:00Z", "1900-01-01"] {
+            assert!(matches!(d.read(text), Ok(Reading::At(_))), "{text}: a date like others");
+        }
     }
 
     #[test]

@@ -78,8 +78,17 @@ impl Connector for Tabular {
         for (position, (input, part)) in files.iter().zip(parts).enumerate() {
             let Some(plan) = plans.get(part) else { continue };
             let file = u32::try_from(position).map_err(|_| refuse(&[too_many()]))?;
-            let mut reading =
-                Reading { plan, context, file, binding: None, headed: false, draft: &mut draft, work: &mut work, dropped: BTreeSet::new() };
+            let mut reading = Reading {
+                plan,
+                context,
+                file,
+                binding: None,
+                headed: false,
+                draft: &mut draft,
+                work: &mut work,
+                dropped: BTreeSet::new(),
+                hollow: BTreeSet::new(),
+            };
             let marks = reading.file(input).map_err(|halt| halt.of(&input.shown()))?;
             if let (Some(marks), Some(pages)) = (marks, pages.get_mut(part)) {
                 pages.push(Page { file, records: draft.ledger(file).read, marks });
@@ -151,6 +160,8 @@ struct Reading<'a> {
     work: &'a mut Work,
     /// Columns of the file that look like secrets and are read by nobody.
     dropped: BTreeSet<String>,
+    /// Columns of the mapping that hold names of types where values should be.
+    hollow: BTreeSet<usize>,
 }
 
 impl Reading<'_> {
@@ -180,6 +191,14 @@ impl Reading<'_> {
         self.cover();
         for column in std::mem::take(&mut self.dropped) {
             self.draft.note(self.file, format!("column `{}` looks like secrets and is not read", names::shown(&column)));
+        }
+        for column in &self.hollow {
+            let name = self.plan.columns.get(*column).map_or("", |c| c.name.as_str());
+            let note = format!(
+                "column `{}` holds the name of a PowerShell type and not its values: join them on export (`-join ';'`)",
+                names::shown(name)
+            );
+            self.draft.note(self.file, note);
         }
         Ok(marks)
     }
@@ -234,7 +253,10 @@ impl Reading<'_> {
         let (plan, binding) = (self.plan, self.binding.as_ref());
         // A list of nobody still speaks about all that its mapping names.
         let has = |field: &str| {
-            plan.fields.get(field).is_some_and(|s| binding.is_none_or(|b| s.found(b) || (!s.optional && b.names().next().is_none())))
+            plan.fields.get(field).is_some_and(|s| {
+                let hollow = s.columns().iter().any(|c| self.hollow.contains(c));
+                !hollow && binding.is_none_or(|b| s.found(b) || (!s.optional && b.names().next().is_none()))
+            })
         };
         let tables: &[&'static Table] = match plan.target.table {
             Into::Identities => &[&IDENTITIES, &EMPLOYMENTS],
@@ -324,6 +346,11 @@ impl Sink for Reading<'_> {
         if let Cells::Tree(value) = cells {
             let new = binding.learn(&self.plan.columns, value);
             self.look_for_secrets(new.into_iter());
+        }
+        for column in 0..self.plan.columns.len() {
+            if matches!(binding.get(&cells, column), records::Raw::Text(text) if names::is_type_name(text.trim())) {
+                self.hollow.insert(column);
+            }
         }
         let row = Row { plan: self.plan, binding: &binding, cells };
         let done = match row.skipped() {

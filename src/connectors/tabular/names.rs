@@ -12,6 +12,13 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     known.into_iter().map(|k| (distance(&want, &fold(k)), k)).filter(|(d, _)| *d <= most).min_by_key(|(d, _)| *d).map(|(_, k)| k)
 }
 
+/// Whether a text is what PowerShell writes for a list that it did not spell out: the name of the list's type.
+pub fn is_type_name(text: &str) -> bool {
+    const LISTS: [&str; 4] =
+        ["Microsoft.ActiveDirectory.Management.ADPropertyValueCollection", "System.Object[]", "System.String[]", "System.Byte[]"];
+    LISTS.contains(&text) || text.starts_with("System.Collections.")
+}
+
 /// Levenshtein distance in characters. Names are short; the caller caps them.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().take(80).collect();

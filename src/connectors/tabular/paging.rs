@@ -55,7 +55,10 @@ pub fn marks(scalars: &BTreeMap<String, Value>) -> Marks {
         _ => false,
     };
     let more = MORE.iter().find(|n| is(n, true)).or_else(|| LAST.iter().find(|n| is(n, false)));
-    let next = more.or_else(|| NEXT.iter().find(|n| filled(n)));
+    // A number is a position; a text is what the next request is to send.
+    let token =
+        ["offset"].iter().find(|n| scalars.get(**n).and_then(Value::as_str).is_some_and(|t| t.parse::<u64>().is_err() && filled(n)));
+    let next = more.or_else(|| NEXT.iter().find(|n| filled(n))).or(token);
     let count = |name: &&str| scalars.get(*name).and_then(Value::as_u64).map(|n| ((*name).to_owned(), n));
     // `total` alone may count anything; beside a page size or position it counts records.
     let paged = PER_PAGE.iter().chain(LAST).any(|n| scalars.contains_key(*n)) || scalars.contains_key("totalSize");
@@ -113,6 +116,7 @@ mod tests {
             json!({"isLast": false}),
             json!({"done": false, "totalSize": 3}),
             json!({"response_metadata.next_cursor": "dXNlcg=="}),
+            json!({"offset": "dXNlcjpVMEc5V0ZYTlo="}),
         ] {
             assert!(of(value.clone()).next.is_some(), "{value}");
         }
@@ -122,6 +126,9 @@ mod tests {
             json!({"IsTruncated": false}),
             json!({"isLast": true}),
             json!({"done": true}),
+            json!({"offset": 50}),
+            json!({"offset": "50"}),
+            json!({"offset": ""}),
         ] {
             assert_eq!(of(value.clone()).next, None, "{value}");
         }

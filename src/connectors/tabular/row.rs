@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use super::dates::{DateFault, Edge, Reading};
 use super::mapping::{From, Piece, Plan, Source};
-use super::names::{list, shown, shown_date};
+use super::names::{is_type_name, list, shown, shown_date};
 use super::records::{Binding, Cells, Fault, Raw};
 use crate::model::mask::{self, free_text};
 use crate::model::text::norm;
-use crate::model::time::TimeError;
+use crate::model::time::{HOUR, TimeError};
 use crate::model::{Time, UseState, Word};
 
 /// Why a record, or the whole source, stops here.
@@ -220,6 +220,10 @@ impl Row<'_> {
     /// Last use: an instant, never, not applicable, or unknown.
     pub fn used(&self, field: &str) -> Got<Use> {
         let (at, state) = self.dated(field, Edge::Start)?;
+        // A use on the epoch's own midnight, local or not, is a zero that somebody formatted.
+        if at.is_some_and(|t| t.micros().abs() <= 14 * HOUR) {
+            return Ok(Use { at: None, state: UseState::Never });
+        }
         Ok(Use { at, state })
     }
 
@@ -320,7 +324,7 @@ impl Row<'_> {
         if texts.iter().any(|t| t.contains('\0')) {
             return Err(Fault::new("tabular/nul-byte", format!("`{field}` holds a NUL byte"), "export the file again as text").into());
         }
-        Ok(texts.iter().map(|t| t.trim()).filter(|t| !t.is_empty()).map(str::to_owned).collect())
+        Ok(texts.iter().map(|t| t.trim()).filter(|t| !t.is_empty() && !is_type_name(t)).map(str::to_owned).collect())
     }
 }
 

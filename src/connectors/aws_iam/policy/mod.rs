@@ -273,6 +273,9 @@ mod tests {
         for raw in [plain.to_owned(), format!("{plain:?}"), format!("\"{encoded}\"")] {
             let document = Document::read(&raw, Kind::Identity).unwrap();
             assert_eq!(document.statements.len(), 1, "{raw}");
+            let row = document.rows().remove(0);
+            let columns = (row.effect, row.actions.as_deref(), row.resources.as_deref(), row.level);
+            assert_eq!(columns, (Effect::Allow, Some(r#"["s3:GetObject"]"#), Some(r#"["*"]"#), Level::Read), "{raw}");
         }
     }
 
