@@ -77,8 +77,10 @@ pub fn run(args: &AuditArgs) -> Result<u8, Failure> {
                 imported = import::all(&store, c, false, true)?;
                 eprint!("{}", imported.text);
             }
-            let mut settings = c.settings(checks, &c.expand()?);
-            settings.unreadable = imported.failed.clone();
+            let expanded = c.expand()?;
+            let mut settings = c.settings(checks, &expanded);
+            settings.unreadable = import::incomplete(&expanded.imports);
+            settings.unreadable.extend(imported.failed.clone());
             (store, settings)
         }
         None => (Store::open(&path)?, Settings::by_hand(checks)),

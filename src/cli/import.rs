@@ -214,8 +214,13 @@ pub fn all(store: &Store, configured: &Configured, supersede: bool, quiet: bool)
             progress.step();
         }
     }
-    for warning in unmatched(&expanded.imports) {
-        eprintln!("warning: {warning}");
+    for import in lacking(&expanded.imports) {
+        let (system, line) = (&import.system, import.source.at.line);
+        eprintln!("warning: source `{system}` (line {line}): no file fits {}", patterns(import));
+        eprintln!("  help: export it too; if it need not be there, let one wider pattern fit all files, or set `expected = false`");
+    }
+    if !incomplete(&expanded.imports).is_empty() {
+        done.code = done.code.max(fail::INPUT);
     }
     for missing in expanded.missing.iter().filter(|m| m.expected) {
         eprintln!("warning: no file of source `{}` was found", missing.system);
@@ -225,18 +230,23 @@ pub fn all(store: &Store, configured: &Configured, supersede: bool, quiet: bool)
     Ok(done)
 }
 
-/// Patterns that no file of a system's newest import fits, in the order of the configuration. What such a file would have shown
-/// is not covered, so the checks that need it are not evaluated; older imports were told of when they were the newest.
-fn unmatched(imports: &[crate::config::Import<'_>]) -> Vec<String> {
-    let newest: BTreeMap<&str, &crate::config::Import<'_>> = imports.iter().map(|i| (i.system.as_str(), i)).collect();
-    let mut by_source: Vec<_> = newest.into_values().collect();
-    by_source.sort_by_key(|i| i.source_ix);
-    let told = by_source.iter().flat_map(|i| i.unmatched.iter().map(move |pattern| (i, pattern)));
-    told.map(|(i, pattern)| {
-        let pattern = crate::report::visible_lines(pattern).join(" ");
-        format!("source `{}` (line {}): no file fits `{pattern}`; what it would show counts as not covered", i.system, i.source.at.line)
-    })
-    .collect()
+/// Each system's newest import that some pattern of its source found no file for, in the order of the configuration.
+fn lacking<'a, 'c>(imports: &'a [crate::config::Import<'c>]) -> Vec<&'a crate::config::Import<'c>> {
+    let newest: BTreeMap<&str, &crate::config::Import<'c>> = imports.iter().map(|i| (i.system.as_str(), i)).collect();
+    let mut found: Vec<_> = newest.into_values().filter(|i| !i.unmatched.is_empty()).collect();
+    found.sort_by_key(|i| i.source_ix);
+    found
+}
+
+/// Expected systems whose newest import lacks a file, with the reason: what it would have shown is missing.
+pub fn incomplete(imports: &[crate::config::Import<'_>]) -> BTreeMap<String, String> {
+    let why = |i: &crate::config::Import<'_>| format!("no file fits {}", patterns(i));
+    lacking(imports).into_iter().filter(|i| i.source.expected).map(|i| (i.system.clone(), why(i))).collect()
+}
+
+fn patterns(import: &crate::config::Import<'_>) -> String {
+    let shown = import.unmatched.iter().map(|p| format!("`{}`", crate::report::visible_lines(p).join(" ")));
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// 3 where the snapshot is short or too much of it was rejected.

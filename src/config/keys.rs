@@ -133,7 +133,7 @@ pub static KEYS: &[Key] = &[
         "files",
         "file pattern or list of them",
         "required",
-        "its files, from the folder of this file: `*`, `?`, `[…]`, `**`, and `{captures}`",
+        "its files, from the folder of this file: `*`, `?`, `[…]`, `**`, and `{captures}`; of a list, each pattern must fit a file of the newest import, or the source is incomplete",
     ),
     key(
         "source",

@@ -163,14 +163,15 @@ table = "credentials"
 columns = { native_id = "id", account = "account", kind = "kind", status = "status" }
 "#;
     write(&dir.path().join("holdover.toml"), config.trim_start());
-    let output = exits(dir.path(), &["import"], 0);
+    let output = exits(dir.path(), &["import"], 3);
     let told: Vec<String> = stderr(&output).lines().filter(|l| l.starts_with("warning:")).map(str::to_owned).collect();
-    assert_eq!(
-        told,
-        ["warning: source `app` (line 3): no file fits `{day}/keys.csv`; what it would show counts as not covered"],
-        "{}",
-        stderr(&output)
-    );
+    assert_eq!(told, ["warning: source `app` (line 3): no file fits `{day}/keys.csv`"], "{}", stderr(&output));
+    let text = stdout(&exits(dir.path(), &["audit", "--as-of", "2026-11-22T06:00:00Z"], 3));
+    assert!(text.contains("! app: no file fits `{day}/keys.csv`"), "{text}");
+    // Where nobody expects the source, it is told and nothing else.
+    let config = fs::read_to_string(dir.path().join("holdover.toml")).unwrap();
+    write(&dir.path().join("holdover.toml"), &config.replace("taken_at =", "expected = false\ntaken_at ="));
+    exits(dir.path(), &["import"], 0);
 }
 
 /// The 64 hex digits in a text.
