@@ -99,6 +99,34 @@ fn rule_11_1_other_inputs_of_one_instant_are_a_second_run_beside_the_first() {
     assert_eq!(states(&third, "ghost-account", "u1"), ["open"]);
 }
 
+/// Flag, else configuration, else what the export states of itself; never the time of the file.
+#[test]
+fn rule_11_2_the_time_of_a_snapshot_is_the_flags_the_configurations_or_the_exports() {
+    let dir = tempfile::tempdir().unwrap();
+    let csv = "user,arn,user_creation_time,password_enabled\nida,arn:aws:iam::111122223333:user/ida,2026-11-30T00:00:00Z,false\n";
+    let text = serde_json::json!({ "Content": csv, "ReportFormat": "text/csv", "GeneratedTime": "2026-11-20T10:00:00+00:00" });
+    write(&dir.path().join("report.json"), &text.to_string());
+    let old = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    fs::File::options().write(true).open(dir.path().join("report.json")).unwrap().set_modified(old).unwrap();
+    let by_hand = |more: &[&str], store: &str| {
+        let args = [&["import", "--store", store, "--connector", "aws-iam", "--system", "aws"], more, &["report.json"]].concat();
+        stdout(&exits(dir.path(), &args, 0)).lines().next().unwrap().to_owned()
+    };
+    assert_eq!(by_hand(&[], "stated"), "sealed aws/20261120T100000Z  taken at 2026-11-20T10:00:00Z (export)");
+    assert_eq!(
+        by_hand(&["--taken-at", "2026-11-21T00:00:00Z"], "flag"),
+        "sealed aws/20261121T000000Z  taken at 2026-11-21T00:00:00Z (flag)"
+    );
+    let config = "[[source]]\nsystem = \"aws\"\nconnector = \"aws-iam\"\nfiles = \"report.json\"\ntaken_at = \"2026-11-22\"\n";
+    write(&dir.path().join("holdover.toml"), config);
+    let configured = stdout(&exits(dir.path(), &["import"], 0));
+    assert!(configured.starts_with("sealed aws/20261122T000000Z  taken at 2026-11-22T00:00:00Z (config)"), "{configured}");
+    // Where it states nothing, the newest instant inside, and it says so.
+    let text = serde_json::json!({ "Content": csv, "ReportFormat": "text/csv" });
+    write(&dir.path().join("report.json"), &text.to_string());
+    assert_eq!(by_hand(&[], "inferred"), "sealed aws/20261130T000000Z  taken at 2026-11-30T00:00:00Z (inferred)");
+}
+
 #[test]
 fn rule_11_2_later_snapshots_are_ignored_and_counted() {
     let dir = company("all", "", "");

@@ -56,9 +56,8 @@ pub fn marks(scalars: &BTreeMap<String, Value>) -> Marks {
     };
     let more = MORE.iter().find(|n| is(n, true)).or_else(|| LAST.iter().find(|n| is(n, false)));
     // A number is a position; a text is what the next request is to send.
-    let token =
-        ["offset"].iter().find(|n| scalars.get(**n).and_then(Value::as_str).is_some_and(|t| t.parse::<u64>().is_err() && filled(n)));
-    let next = more.or_else(|| NEXT.iter().find(|n| filled(n))).or(token);
+    let token = scalars.get("offset").and_then(Value::as_str).is_some_and(|t| !t.trim().is_empty() && t.parse::<u64>().is_err());
+    let next = more.or_else(|| NEXT.iter().find(|n| filled(n))).or(token.then_some(&"offset"));
     let count = |name: &&str| scalars.get(*name).and_then(Value::as_u64).map(|n| ((*name).to_owned(), n));
     // `total` alone may count anything; beside a page size or position it counts records.
     let paged = PER_PAGE.iter().chain(LAST).any(|n| scalars.contains_key(*n)) || scalars.contains_key("totalSize");
