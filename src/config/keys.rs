@@ -83,7 +83,7 @@ const fn key(section: &'static str, name: &'static str, kind: &'static str, defa
 const EXTRACTED: [(&str, &str, &str); 5] = [
     ("extracted_by", "text", "who extracted it"),
     ("extracted_role", "text", "with which role or rights"),
-    ("command", "text", "with which command; what looks like a secret is masked"),
+    ("command", "text", "with which command; what looks like a secret is masked, as in all of these"),
     ("filters", "text", "what was left out"),
     ("extracted_at", "date or instant", "when; forms as of `taken_at`"),
 ];

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::bytes::{Captures, Regex, RegexBuilder};
 
 /// The longest reject excerpt, in characters.
 pub const EXCERPT: usize = 120;
@@ -41,42 +41,57 @@ const SHAPES: &[&str] = &[
     r"\b[0-9A-Fa-f]{32}:[0-9A-Fa-f]{32}\b",
 ];
 
+/// One of these stands in every text that [`SECRET`] or [`BESIDE`] finds something in: most texts are done after this search.
+const SIGNS: &str = concat!(
+    r"pass|pwd?|pin|otp|psk|kennwort|secret|token|credential|key|contrase|authorization|bearer|basic|://|sig|akia|asia",
+    r"|gh[pousr]_|github_|glpat-|xox|npm_|sk_|aiza|hv[sbr]\.|eyj|\$|\{|[0-9a-f]{32}:|mot de",
+);
+
+/// Over bytes and ASCII: some ten times as fast as over characters, and a match begins and ends at ASCII all the same.
 #[expect(clippy::expect_used, reason = "built of literals, compiled by a test")]
+fn compiled(pattern: &str) -> Regex {
+    RegexBuilder::new(pattern).unicode(false).build().expect("the pattern is built of literals")
+}
+
+static SIGN: LazyLock<Regex> = LazyLock::new(|| compiled(&format!("(?i){SIGNS}")));
+
 static SECRET: LazyLock<Regex> = LazyLock::new(|| {
     let (headed, shapes) = (HEADED.join("|"), SHAPES.join("|"));
     let value = r#"(?:"[^"]*"?|'[^']*'?|\S+)"#;
     let url = r"(?<url>\b[a-z][a-z0-9+.-]*://[^\s/:@]*:)[^\s/@]+@";
-    let pattern = format!(r#"(?i:{url})|(?i:(?<kept>{headed}))[^\s"']+|(?i:(?<head>{LABEL}{JOINER}))(?:{value})|(?-i:{shapes})"#);
-    Regex::new(&pattern).expect("the pattern is built of literals")
+    compiled(&format!(r#"(?i:{url})|(?i:(?<kept>{headed}))[^\s"']+|(?i:(?<head>{LABEL}{JOINER}))(?:{value})|(?-i:{shapes})"#))
 });
 
 /// A word for a secret with a word right after it.
-#[expect(clippy::expect_used, reason = "built of literals, compiled by a test")]
-static BESIDE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(&format!(r"(?i)((?:{LABEL}|\bbearer|\bbasic)\b[^\S\r\n]+)(\S+)")).expect("the pattern is built of literals")
-});
+static BESIDE: LazyLock<Regex> = LazyLock::new(|| compiled(&format!(r"(?i)((?:{LABEL}|\bbearer|\bbasic)\b[^\S\r\n]+)(\S+)")));
 
 /// Names and other short texts with whatever is marked or shaped as a secret replaced by `[masked]`.
 pub fn name(text: &str) -> String {
-    SECRET
-        .replace_all(text, |c: &regex::Captures<'_>| {
-            let kept = c.name("kept").or_else(|| c.name("head")).map_or("", |m| m.as_str());
-            c.name("url").map_or_else(|| format!("{kept}{MASK}"), |url| format!("{}{MASK}@", url.as_str()))
-        })
-        .into_owned()
+    if !SIGN.is_match(text.as_bytes()) {
+        return text.to_owned();
+    }
+    let marked = SECRET.replace_all(text.as_bytes(), |c: &Captures<'_>| {
+        let part = |name: &str| c.name(name).map_or(&b""[..], |m| m.as_bytes());
+        let at: &[u8] = if c.name("url").is_some() { b"@" } else { b"" };
+        [part("url"), part("kept"), part("head"), MASK.as_bytes(), at].concat()
+    });
+    String::from_utf8_lossy(&marked).into_owned()
 }
 
 /// Free text (`description`, `info`, `comment`): as [`name`], and also without what looks like a password right after a word
 /// for one (`initial password Hunter2`). In names that would hit `Password Server01`.
 pub fn free_text(text: &str) -> String {
     let marked = name(text);
-    BESIDE
-        .replace_all(&marked, |c: &regex::Captures<'_>| {
-            let (label, word) = (c.get(1).map_or("", |m| m.as_str()), c.get(2).map_or("", |m| m.as_str()));
-            let mixed = word.chars().any(char::is_alphabetic) && word.chars().any(|c| c.is_ascii_digit());
-            format!("{label}{}", if mixed && word.chars().count() >= 6 { MASK } else { word })
-        })
-        .into_owned()
+    if !SIGN.is_match(marked.as_bytes()) {
+        return marked;
+    }
+    let found = BESIDE.replace_all(marked.as_bytes(), |c: &Captures<'_>| {
+        let part = |at: usize| c.get(at).map_or(&b""[..], |m| m.as_bytes());
+        let word = String::from_utf8_lossy(part(2));
+        let mixed = word.chars().any(char::is_alphabetic) && word.chars().any(|c| c.is_ascii_digit());
+        [part(1), if mixed && word.chars().count() >= 6 { MASK.as_bytes() } else { part(2) }].concat()
+    });
+    String::from_utf8_lossy(&found).into_owned()
 }
 
 /// The path of a file as it is shown: each part as [`name`].
@@ -162,6 +177,8 @@ mod tests {
             ("aad3b435b51404eeaad3b435b51404ee:31d6cfe0d16ae931b73c59d7e0c089c0", "[masked]"),
             ("initial password Hunter2 please change", "initial password [masked] please change"),
             ("password [masked] x", "password [masked] x"),
+            ("naïve Paßwort, password:\u{a0}x", "naïve Paßwort, password:[masked]"),
+            ("Contraseña: ñandú, fin", "Contraseña: [masked] fin"),
         ] {
             assert_eq!(free_text(text), want, "{text}");
         }
