@@ -237,7 +237,7 @@ pub static KEYS: &[Key] = &[
         "gate",
         "fail_on",
         "one of `info`, `low`, `medium`, `high`, `critical`",
-        "none",
+        "`low`",
         "exit code 1 for open findings of this severity or above",
     ),
     key(
