@@ -6,7 +6,7 @@ use super::Settings;
 use crate::engine::System;
 use crate::model::time::DAY;
 use crate::model::{Answer, SourceRow, Time};
-use crate::report::AsOfFrom;
+use crate::report::{AsOfFrom, plural};
 use crate::store::{Current, Manifest};
 
 /// The judgement on one source.
@@ -20,6 +20,8 @@ pub struct State {
     pub within_rejects: Answer,
     pub rejected: u64,
     pub age_days: Option<f64>,
+    /// No source is configured for it, and nothing of it is sealed: the register of systems alone names it.
+    pub registered: bool,
     /// Earlier snapshots that are complete, by name.
     pub complete_before: BTreeSet<String>,
     why: Vec<String>,
@@ -60,6 +62,16 @@ pub fn judge(current: &BTreeMap<String, Current>, settings: &Settings, as_of: Ti
     out
 }
 
+/// Adds the systems that the audit must see by the register, and that are neither sealed nor a source.
+pub fn register(states: &mut BTreeMap<String, State>, systems: &[System]) {
+    for (register, row) in systems.iter().flat_map(|s| s.register.iter().map(move |r| (&s.name, r))).filter(|(_, r)| r.in_scope) {
+        states.entry(row.system.clone()).or_insert_with(|| {
+            let why = format!("`{register}` says that it is in scope, and nothing of it is sealed");
+            State { registered: true, ..absent(&why) }
+        });
+    }
+}
+
 fn absent(why: &str) -> State {
     State { why: vec![why.to_owned()], ..State::default() }
 }
@@ -85,7 +97,7 @@ fn one(name: &str, c: &Current, settings: &Settings, as_of: Time, from: AsOfFrom
 
     state.within_rejects = yes_no(state.rejected <= policy.max_rejects);
     if state.within_rejects == Answer::No {
-        state.why.push(format!("{} records rejected, {} allowed", state.rejected, policy.max_rejects));
+        state.why.push(format!("{} rejected, {} allowed", plural(state.rejected, "record", "records"), policy.max_rejects));
     }
     let age = as_of.micros() - now.manifest.taken_at.micros();
     if from != AsOfFrom::Derived {
@@ -136,7 +148,7 @@ pub fn rows(states: &BTreeMap<String, State>, systems: &[System], settings: &Set
         .map(|(name, s)| SourceRow {
             system: name.clone(),
             system_ix: ordinals.get(name.as_str()).copied(),
-            expected: settings.missing.get(name).copied().unwrap_or_else(|| settings.policy(name).expected),
+            expected: s.registered || settings.missing.get(name).copied().unwrap_or_else(|| settings.policy(name).expected),
             present: s.present,
             complete: s.complete,
             fresh: s.fresh,

@@ -87,8 +87,8 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
     }
     let prepared = prepare(settings)?;
     let mut run = Run { as_of, ..Run::default() };
-    let states = completeness::judge(&current, settings, as_of, as_of_from);
-    load(&mut run, &current, settings, &states)?;
+    let mut states = completeness::judge(&current, settings, as_of, as_of_from);
+    load(&mut run, &current, settings, &mut states)?;
     let resolved = resolve(&run, &current, settings, &states)?;
     let crowded = resolved.crowded.len();
     run.identities = resolved.people.rows().to_vec();
@@ -196,7 +196,7 @@ fn load(
     run: &mut Run,
     current: &BTreeMap<String, Current>,
     settings: &Settings,
-    states: &BTreeMap<String, completeness::State>,
+    states: &mut BTreeMap<String, completeness::State>,
 ) -> Result<(), AuditError> {
     let present: Vec<_> = current.values().filter_map(|c| c.now.as_ref()).collect();
     run.systems = present
@@ -204,6 +204,7 @@ fn load(
         .enumerate()
         .map(|(i, snapshot)| System::load(u32::try_from(i).unwrap_or(u32::MAX), snapshot))
         .collect::<Result<_, StoreError>>()?;
+    completeness::register(states, &run.systems);
     let owners: BTreeMap<&str, &SystemRow> = run.systems.iter().flat_map(|s| &s.register).map(|r| (r.system.as_str(), r)).collect();
     run.seen = run.systems.iter().map(|s| seen(s, settings, states, owners.get(s.name.as_str()).copied())).collect();
     run.sources = completeness::rows(states, &run.systems, settings);

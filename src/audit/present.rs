@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Audit, AuditError, Gate, Prepared, Settings};
 use crate::engine::System;
+use crate::model::time::DAY;
 use crate::model::*;
 use crate::report::{
     AsOfFrom, Asked, CheckEntry, CheckOutcome, ExceptionEntry, ExceptionStatus, FindingEntry, IdentityCounts, MissingSource, OverrideEntry,
@@ -13,6 +14,13 @@ use crate::triage::is_live;
 
 /// Rejects that a report lists one by one; all of them are in the store.
 const REJECTS_LISTED: usize = 200;
+
+/// Of one system and kind: hundreds of one kind must not push another off the page.
+const REJECTS_OF_A_KIND: usize = 20;
+
+/// How much later than its snapshot's instant a fact may be before the instant is doubted: an export takes time, and a date alone names
+/// its first instant.
+const LATE: i64 = DAY;
 
 /// The report of an audit.
 ///
@@ -66,10 +74,27 @@ fn headline(audit: &Audit) -> Vec<String> {
     if audit.crowded > 0 {
         out.push(format!("{} values are shared by too many identities to tie an account to any of them", audit.crowded));
     }
-    if audit.run.systems.iter().any(|s| s.identities.iter().any(|_| true) && s.manifest.population.is_none()) {
-        out.push("a people list does not state its population; it was read as complete (`all`)".to_owned());
+    let unstated = |s: &&System| !s.identities.is_empty() && s.manifest.population.is_none();
+    for s in audit.run.systems.iter().filter(unstated) {
+        out.push(format!("`{}` does not state its population; it was read as complete (`all`)", s.name));
+    }
+    for s in &audit.run.systems {
+        if let Some(newest) = newest_fact(s).filter(|t| t.micros() - s.observed_at().micros() > LATE) {
+            out.push(format!(
+                "`{}` is dated {} and holds something of {newest}: if it was exported later, import it with the right `taken_at`",
+                s.name,
+                s.observed_at()
+            ));
+        }
     }
     out
+}
+
+/// The newest creation or use inside a snapshot, which its export cannot precede.
+fn newest_fact(s: &System) -> Option<Time> {
+    let accounts = s.accounts.iter().flat_map(|a| [a.created_at, a.last_used_at]);
+    let credentials = s.credentials.iter().flat_map(|c| [c.created_at, c.last_used_at]);
+    accounts.chain(credentials).flatten().max()
 }
 
 /// The exit code and its reasons, by precedence: could not finish, incomplete input, findings.
@@ -175,7 +200,13 @@ fn missing(audit: &Audit) -> Vec<MissingSource> {
 fn rejects(systems: &[System]) -> (Vec<RejectEntry>, u64) {
     let all = systems.iter().flat_map(|s| s.rejects.iter().map(move |r| (s, r)));
     let total = systems.iter().map(|s| s.rejects.len() as u64).sum();
-    let listed = all.take(REJECTS_LISTED).map(|(s, r)| RejectEntry {
+    let mut kinds: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let few = all.filter(|(s, r)| {
+        let of_kind = kinds.entry((&s.name, &r.reason)).or_default();
+        *of_kind += 1;
+        *of_kind <= REJECTS_OF_A_KIND
+    });
+    let listed = few.take(REJECTS_LISTED).map(|(s, r)| RejectEntry {
         system: s.name.clone(),
         file: s.file_label(r.file_ix),
         unit: r.unit,

@@ -6,7 +6,7 @@
 -- grain = "run"
 -- subject = "edge"
 -- needs = ["memberships|grants"]
--- message = "`{principal}` no longer exists and is still named for `{target_name}`"
+-- message = "`{principal}` {missing} and is still named for `{target_name}`"
 -- description = """
 -- A membership, a trust or a grant names a principal that the vendor itself shows as deleted (certain), or one
 -- that should be in the same export and is not (possible). A principal of another system or tenant is not judged."""
@@ -22,7 +22,8 @@ SELECT m.system_ix AS system_ix, m.account_ix AS account_ix, 'membership' AS edg
     CASE WHEN m.principal_kind IN ('deleted', 'unresolved') THEN 'finding' ELSE 'ok' END AS outcome,
     CASE WHEN m.principal_kind = 'deleted' THEN 'certain' ELSE 'possible' END AS certainty,
     m.principal AS principal, m.principal_kind AS principal_kind, m.group_name AS target_name, m.level AS level,
-    m.conditional AS conditional
+    m.conditional AS conditional,
+    CASE WHEN m.principal_kind = 'deleted' THEN 'no longer exists' ELSE 'is not in the export' END AS missing
 FROM memberships m
 WHERE m.principal_kind NOT IN ('external', 'wildcard', 'root', 'federated', 'service')
 UNION ALL
@@ -30,6 +31,7 @@ SELECT g.system_ix AS system_ix, g.account_ix AS account_ix, 'grant' AS edge, g.
     CASE WHEN g.principal_kind IN ('deleted', 'unresolved') THEN 'finding' ELSE 'ok' END AS outcome,
     CASE WHEN g.principal_kind = 'deleted' THEN 'certain' ELSE 'possible' END AS certainty,
     g.principal AS principal, g.principal_kind AS principal_kind, g.entitlement_name AS target_name, g.level AS level,
-    g.conditional AS conditional
+    g.conditional AS conditional,
+    CASE WHEN g.principal_kind = 'deleted' THEN 'no longer exists' ELSE 'is not in the export' END AS missing
 FROM grants g
 WHERE g.principal_kind NOT IN ('external', 'wildcard', 'root', 'federated', 'service')

@@ -6,11 +6,12 @@
 -- grain = "account"
 -- subject = "account"
 -- needs = ["accounts", "identities"]
--- message = "account `{login}` is {status} and no identity fits it"
+-- message = "account `{login}` is {standing}, and no identity fits it"
 -- description = """
 -- An account of a person, or of a kind that nobody stated, that its system would still let in, while no rule of
--- correlation finds an identity for it. Nobody answers for it, so nobody notices when it should end. Accounts
--- created after the authority was read, or within its lag, are too new to judge."""
+-- correlation finds an identity for it. Nobody answers for it, so nobody notices when it should end. One without a
+-- live credential is possible: its system lets it in only by a way that the export does not show. Accounts created
+-- after the authority was read, or within its lag, are too new to judge."""
 -- remedy = """
 -- Find out who uses the account. Enter its owner in the authoritative record, or disable it."""
 -- false_positives = """
@@ -27,8 +28,14 @@ SELECT a.system_ix AS system_ix, a.account_ix AS account_ix,
         WHEN a.match_state = 'not_evaluated' THEN 'unknown'
         ELSE 'ok'
     END AS outcome,
-    'certain' AS certainty,
+    CASE WHEN a.can_authenticate = 'no' AND a.status <> 'pending' THEN 'possible' ELSE 'certain' END AS certainty,
+    CASE
+        WHEN a.status = 'unknown' THEN 'of unknown status'
+        WHEN a.can_authenticate = 'no' AND a.status = 'active' THEN 'active without a live credential'
+        ELSE a.status
+    END AS standing,
     a.login AS login, a.status AS status, a.kind AS kind, a.kind_from AS kind_from, a.email AS email,
     a.employee_ref AS employee_ref, a.can_authenticate AS can_authenticate, a.created_at AS since, a.last_used_at AS last_used_at
 FROM accounts a
 WHERE a.kind IN ('human', 'shared', 'external', 'unknown') AND a.status IN ('active', 'locked', 'pending', 'unknown')
+    AND (a.expires_at IS NULL OR a.expires_at > a.observed_at)

@@ -8,7 +8,7 @@
 -- needs = []
 -- message = "source `{system}`: {problems}"
 -- description = """
--- A source is missing although expected, carries a truncation marker or fewer rows than its control total, shrank
+-- A source is missing although expected, or although the register of systems says that it is in scope, carries a truncation marker or fewer rows than its control total, shrank
 -- beyond the limit since its last complete snapshot, is older than its maximum age, lies too far from the other
 -- snapshots, or has more rejected records than allowed. What cannot be judged because `as_of` was derived is
 -- unknown."""

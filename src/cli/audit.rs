@@ -91,7 +91,8 @@ pub fn run(args: &AuditArgs) -> Result<u8, Failure> {
         Format::Json => out(&report::json::report_v1(&done.report).map_err(|e| Failure::internal(e.to_string()))?)?,
         Format::Csv => out(&report::canonical_csv(&done.report))?,
         Format::Table => {
-            out(&table(&done.report, &path.join("runs").join(&done.audit.id).join("report.html"), "`holdover audit --format json`"))?
+            let html = path.join("runs").join(&done.audit.id).join("report.html");
+            out(&table(&done.report, &html, &args.place.flag()))?
         }
     }
     Ok(done.report.verdict.exit_code)
@@ -115,8 +116,8 @@ pub fn perform(store: &Store, settings: &Settings) -> Result<Done, Failure> {
     Ok(Done { audit, report })
 }
 
-/// The report for standard output: drawn on a terminal, plain in a pipe.
-pub fn table(report: &Report, html: &std::path::Path, see_more: &str) -> String {
+/// The report for standard output: drawn on a terminal, plain in a pipe. `place`: see [`TerminalOptions::place`].
+pub fn table(report: &Report, html: &std::path::Path, place: &str) -> String {
     let tty = std::io::stdout().is_terminal();
     let width = if tty { width() } else { 80 };
     let options = TerminalOptions {
@@ -124,8 +125,9 @@ pub fn table(report: &Report, html: &std::path::Path, see_more: &str) -> String 
         drawn: tty,
         coloured: tty && std::env::var_os("NO_COLOR").is_none(),
         per_check: 5,
-        see_more: see_more.to_owned(),
-        html: Some(html.display().to_string()),
+        see_more: format!("`holdover audit{place} --format json`"),
+        place: place.to_owned(),
+        html: Some(html.strip_prefix(".").unwrap_or(html).display().to_string()),
     };
     report::terminal(report, &options)
 }

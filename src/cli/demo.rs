@@ -47,7 +47,7 @@ pub fn run(args: &DemoArgs) -> Result<u8, Failure> {
     }
     let done = last.ok_or_else(|| Failure::internal("the demo wrote no export"))?;
     let html = store.run_dir(&done.audit.id).join("report.html");
-    out(&table(&done.report, &html, "`holdover audit --format json`"))?;
+    out(&table(&done.report, &html, &format!(" --config {}", written.config.display())))?;
     let wrong = compare(&written.answers, &done.audit.findings)?;
     let mut text = String::new();
     for line in &wrong {

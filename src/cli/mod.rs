@@ -76,6 +76,14 @@ pub struct Place {
     config: Option<PathBuf>,
 }
 
+impl Place {
+    /// The flag that was given, with a blank before it, as the other commands take it; empty without one.
+    fn flag(&self) -> String {
+        let given = [("store", &self.store), ("config", &self.config)];
+        given.iter().find_map(|(name, path)| path.as_ref().map(|p| format!(" --{name} {}", p.display()))).unwrap_or_default()
+    }
+}
+
 /// How results are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {

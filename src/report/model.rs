@@ -2,6 +2,9 @@
 //!
 //! Text is kept raw here; counts are of findings unless a field says otherwise; instants are UTC.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -105,6 +108,18 @@ pub struct StateCounts {
     pub unverified: u64,
     pub excepted: u64,
     pub resolved: u64,
+}
+
+impl Report {
+    /// Counted live findings by severity, worst first: certain ones, possible ones.
+    pub fn by_severity(&self) -> Vec<(Severity, u64, u64)> {
+        let mut counts: BTreeMap<Reverse<Severity>, (u64, u64)> = BTreeMap::new();
+        for f in self.findings.iter().filter(|f| f.is_live() && !f.also) {
+            let (certain, possible) = counts.entry(Reverse(f.severity)).or_default();
+            *(if f.certainty == Certainty::Possible { possible } else { certain }) += 1;
+        }
+        counts.into_iter().map(|(Reverse(s), (certain, possible))| (s, certain, possible)).collect()
+    }
 }
 
 /// Findings by severity.

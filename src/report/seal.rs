@@ -57,17 +57,6 @@ impl SeverityCounts {
             Severity::Info => &mut self.info,
         } += 1;
     }
-
-    /// Each severity with its count, the worst first.
-    pub fn worst_first(&self) -> [(Severity, u64); 5] {
-        [
-            (Severity::Critical, self.critical),
-            (Severity::High, self.high),
-            (Severity::Medium, self.medium),
-            (Severity::Low, self.low),
-            (Severity::Info, self.info),
-        ]
-    }
 }
 
 impl Asked {
@@ -121,7 +110,11 @@ mod tests {
         let report = sample::report();
         let t = report.totals;
         assert_eq!(t.certain + t.possible, t.states.new + t.states.open + t.states.reopened + t.states.unverified);
-        assert_eq!(t.severities.worst_first().iter().map(|(_, n)| n).sum::<u64>(), t.certain + t.possible);
+        let by = report.by_severity();
+        assert_eq!((by.iter().map(|s| s.1).sum::<u64>(), by.iter().map(|s| s.2).sum::<u64>()), (t.certain, t.possible));
+        let s = t.severities;
+        assert_eq!(by.iter().map(|s| s.1 + s.2).collect::<Vec<_>>(), [s.critical, s.high, s.medium]);
+        assert_eq!((s.low, s.info), (0, 0));
         let all = t.certain + t.possible + t.states.excepted + t.states.resolved + t.also;
         assert_eq!(all, u64::try_from(report.findings.len()).unwrap());
         assert_eq!((t.certain, t.possible, t.also), (33, 4, 1));

@@ -3,6 +3,8 @@
 //! On a terminal tables are drawn with box characters and states are coloured; in a pipe everything is plain, one row one
 //! line. Either way no line is wider than asked, and no input reaches the terminal as it is.
 
+use std::collections::BTreeSet;
+
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
@@ -24,6 +26,8 @@ pub struct TerminalOptions {
     pub per_check: usize,
     /// How to see those that are not listed, as an end of a sentence.
     pub see_more: String,
+    /// The flag that leads the other commands to this store, with a blank before it; empty where they find it themselves.
+    pub place: String,
     /// Where the page lies; `None`: none was written.
     pub html: Option<String>,
 }
@@ -31,7 +35,15 @@ pub struct TerminalOptions {
 impl Default for TerminalOptions {
     /// 80 columns, plain, ten findings per check.
     fn default() -> Self {
-        Self { width: 80, drawn: false, coloured: false, per_check: 10, see_more: "`--limit 0` lists all".to_owned(), html: None }
+        Self {
+            width: 80,
+            drawn: false,
+            coloured: false,
+            per_check: 10,
+            see_more: "`--limit 0` lists all".to_owned(),
+            place: String::new(),
+            html: None,
+        }
     }
 }
 
@@ -84,6 +96,9 @@ impl Paint {
         }
     }
 }
+
+/// Rejected records that are shown: one of each kind, and no more kinds than these.
+const REJECTS_SHOWN: usize = 8;
 
 struct Screen<'a> {
     out: String,
@@ -187,14 +202,16 @@ impl Screen<'_> {
     fn rejects(&mut self, report: &Report) {
         let total = plural(report.rejects_total, "record", "records");
         self.prose(&format!("{total} rejected:"), "  - ", "    ");
-        let listed = report.rejects.iter().take(3);
+        // The first of every kind: hundreds of one kind must not hide another.
+        let mut kinds = BTreeSet::new();
+        let listed: Vec<_> = report.rejects.iter().filter(|r| kinds.insert((&r.system, &r.reason))).take(REJECTS_SHOWN).collect();
         let hidden = report.rejects_total.saturating_sub(u64::try_from(listed.len()).unwrap_or(u64::MAX));
         for reject in listed {
             let place = format!("{} {} {}", reject.file, reject.unit, reject.number);
             self.prose(&format!("{place}: {} ({})", reject.message, reject.reason), "    ", "      ");
         }
         if hidden > 0 {
-            self.line(&format!("    and {hidden} more"));
+            self.line(&format!("    and {hidden} more, on the page and in `--format json`"));
         }
     }
 
@@ -212,8 +229,10 @@ impl Screen<'_> {
             self.prose(sentence, "  ", "  ");
         }
         let found = format!("live findings {}", up_to(totals.certain, totals.possible));
-        let severities = totals.severities.worst_first().into_iter().filter(|(_, n)| *n > 0).map(|(s, n)| format!("{s} {n}"));
-        self.prose(&std::iter::once(found).chain(severities).collect::<Vec<_>>().join(", "), "  ", "  ");
+        let counted = report.by_severity().into_iter();
+        let severities: Vec<String> = counted.map(|(s, certain, possible)| format!("{s} {}", up_to(certain, possible))).collect();
+        let by = if severities.is_empty() { String::new() } else { format!(": {}", severities.join(", ")) };
+        self.prose(&format!("{found}{by}"), "  ", "  ");
         let s = &totals.states;
         let states = [
             ("new", s.new),
@@ -338,7 +357,8 @@ impl Screen<'_> {
 
     fn foot(&mut self) {
         self.line("");
-        self.line("`holdover explain FINGERPRINT` tells why, and from which line of which file");
+        let explain = format!("`holdover explain{} FINGERPRINT` tells why, and from which line of which file", self.options.place);
+        self.prose(&explain, "", "");
         if let Some(path) = &self.options.html {
             self.line(&format!("report: {}", visible(path)));
         }
@@ -435,14 +455,15 @@ mod tests {
           - 2 records rejected:
             ad-corp/users.ldif line 1841: user entry has no `sAMAccountName`
               (ldif/missing-attribute)
-            and 1 more
+            and 1 more, on the page and in `--format json`
 
         Verdict
           incomplete, exit code 3
           Two expected sources do not show everything: `aws-prod` is short, `crm` is
           missing.
           What they would show is not evaluated; it is not clean.
-          live findings 33 (up to 37), critical 4, high 11, medium 22
+          live findings 33 (up to 37): critical 4, high 10 (up to 11), medium 19 (up to
+          22)
           new 12, open 13, reopened 6, unverified 6, excepted 1, resolved 1
           1 more under a covering check, not counted
 

@@ -172,6 +172,34 @@ fn explain_takes_the_first_digits_of_a_fingerprint() {
 }
 
 #[test]
+fn a_snapshot_that_holds_what_came_after_it_is_doubted() {
+    let dir = copy_of("checks/orphan-account/quiet");
+    let doubts = |report: &Value| -> Vec<String> {
+        let lines = report["headline"].as_array().unwrap().iter().map(|l| l.as_str().unwrap().to_owned());
+        lines.filter(|l| l.contains("taken_at")).collect()
+    };
+    // An account made a minute after the snapshot's instant: the export took that long.
+    assert_eq!(doubts(&report(dir.path(), &[])), [""; 0]);
+    let config = dir.path().join("holdover.toml");
+    let dated = fs::read_to_string(&config).unwrap().replace("2026-11-22T00:00:00Z", "2026-11-20T00:00:00Z");
+    fs::write(&config, dated).unwrap();
+    fs::remove_dir_all(dir.path().join("store")).unwrap();
+    let want = "`app` is dated 2026-11-20T00:00:00Z and holds something of 2026-11-22T00:01:00Z: if it was exported later, import it with \
+                the right `taken_at`";
+    assert_eq!(doubts(&report(dir.path(), &[])), [want]);
+}
+
+#[test]
+fn without_a_configuration_the_hints_name_the_store() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a.csv"), "Login,Status\nida,active\n").unwrap();
+    let to = ["--connector", "tabular", "--system", "app", "--taken-at", "2026-11-22T00:00:00Z", "--option", "mapping=accounts", "a.csv"];
+    exits(dir.path(), &[&["import", "--store", "s"][..], &to].concat(), 0);
+    let text = stdout(&exits(dir.path(), &["audit", "--store", "s"], 0));
+    assert!(text.contains("`holdover explain --store s FINGERPRINT` tells why"), "{text}");
+}
+
+#[test]
 fn query_answers_over_a_run_and_over_a_snapshot() {
     let dir = copy_of("checks/ghost-account/fires");
     exits(dir.path(), &["audit"], 1);

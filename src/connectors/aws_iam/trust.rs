@@ -133,8 +133,23 @@ fn aws_principal(text: String, role: &Arn<'_>, ids: &BTreeMap<String, String>) -
             Principal::Either(text)
         }
         Some(arn) if arn.account != role.account => Principal::External(text),
-        // A session, or what is no ARN: named, and no row of this export.
+        Some(arn) if arn.service == "sts" => session(&text, arn.rest, ids),
+        // No ARN: named, and no row of this export.
         _ => Principal::Account(text),
+    }
+}
+
+/// A session in the role's own account. A role stands for its sessions; its path is not in their ARN, and names are unique
+/// without it. Whom a federation token was made for, no export says.
+fn session(text: &str, rest: &str, ids: &BTreeMap<String, String>) -> Principal {
+    if rest.starts_with("federated-user/") {
+        return Principal::Federated(text.to_owned());
+    }
+    let of = rest.strip_prefix("assumed-role/").and_then(|r| r.split('/').next());
+    let named = |arn: &&String| Arn::of(arn).is_some_and(|a| a.rest.starts_with("role/") && a.rest.rsplit('/').next() == of);
+    match ids.values().find(named) {
+        Some(role) => Principal::Either(role.clone()),
+        None => Principal::Account(text.to_owned()),
     }
 }
 
@@ -150,7 +165,10 @@ mod tests {
 
     fn edges(statements: &str) -> Trust {
         let raw = format!(r#"{{"Statement": [{statements}]}}"#);
-        let ids = BTreeMap::from([("AIDAEXAMPLELIVING0001".to_owned(), "arn:aws:iam::111122223333:user/ida".to_owned())]);
+        let ids = BTreeMap::from([
+            ("AIDAEXAMPLELIVING0001".to_owned(), "arn:aws:iam::111122223333:user/ida".to_owned()),
+            ("AROAEXAMPLELIVING0001".to_owned(), "arn:aws:iam::111122223333:role/aws-reserved/ops".to_owned()),
+        ]);
         read(&raw, &Arn::of("arn:aws:iam::111122223333:role/r").unwrap(), &ids)
     }
 
@@ -171,6 +189,18 @@ mod tests {
             (r#"{"AWS": "arn:aws:iam::999988887777:root"}"#, vec![Root(s("arn:aws:iam::999988887777:root"))]),
             (r#"{"AWS": ["999988887777", "arn:aws:iam::999988887777:root"]}"#, vec![Root(s("arn:aws:iam::999988887777:root"))]),
             (r#"{"AWS": "arn:aws:sts::111122223333:assumed-role/a/s"}"#, vec![Account(s("arn:aws:sts::111122223333:assumed-role/a/s"))]),
+            (
+                r#"{"AWS": "arn:aws:sts::111122223333:assumed-role/ops/ida"}"#,
+                vec![Either(s("arn:aws:iam::111122223333:role/aws-reserved/ops"))],
+            ),
+            (
+                r#"{"AWS": "arn:aws:sts::999988887777:assumed-role/ops/s"}"#,
+                vec![External(s("arn:aws:sts::999988887777:assumed-role/ops/s"))],
+            ),
+            (
+                r#"{"AWS": "arn:aws:sts::111122223333:federated-user/ida"}"#,
+                vec![Federated(s("arn:aws:sts::111122223333:federated-user/ida"))],
+            ),
             // 11.7: a dead unique id is a deleted principal.
             (r#"{"AWS": "AIDAEXAMPLEDELETED0001"}"#, vec![Deleted(s("AIDAEXAMPLEDELETED0001"))]),
             (r#"{"AWS": "AROAEXAMPLEDELETED0001:session"}"#, vec![Deleted(s("AROAEXAMPLEDELETED0001:session"))]),

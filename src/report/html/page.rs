@@ -48,6 +48,8 @@ pub struct Page<'a> {
 #[derive(Serialize)]
 struct Bar {
     severity: Severity,
+    certain: u64,
+    /// Certain and possible.
     count: u64,
     x: u64,
     width: u64,
@@ -133,7 +135,7 @@ impl<'a> Page<'a> {
             headline: &r.headline,
             verdict: &r.verdict,
             totals: &r.totals,
-            bars: bars(&r.totals),
+            bars: bars(r),
             sources: r.sources.iter().map(SourceView::of).collect(),
             problems: problems(r),
             missing: &r.missing,
@@ -175,14 +177,15 @@ fn problems(r: &Report) -> Vec<(&str, String)> {
     r.sources.iter().flat_map(|s| of(s).into_iter().map(|p| (s.system.as_str(), p))).collect()
 }
 
-fn bars(totals: &Totals) -> Vec<Bar> {
-    let all = totals.certain + totals.possible;
+fn bars(r: &Report) -> Vec<Bar> {
+    let all = r.totals.certain + r.totals.possible;
     let mut before = 0;
     let mut bars = Vec::new();
-    for (severity, count) in totals.severities.worst_first().into_iter().filter(|(_, n)| *n > 0) {
+    for (severity, certain, possible) in r.by_severity() {
+        let count = certain + possible;
         // Both ends from running sums, so that rounding leaves no gap.
         let at = |n: u64| n.saturating_mul(1_000) / all.max(1);
-        bars.push(Bar { severity, count, x: at(before), width: at(before + count) - at(before) });
+        bars.push(Bar { severity, certain, count, x: at(before), width: at(before + count) - at(before) });
         before += count;
     }
     bars

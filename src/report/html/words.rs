@@ -16,6 +16,7 @@ pub const WORDS: &[(&str, &str)] = &[
     ("excepted", "Somebody accepted it for a time, and the exception applies."),
     ("resolved", "Seen before; a complete and fresh export shows that it is gone."),
     ("also", "A further finding about a subject that another check reports already. Kept, not counted."),
+    ("edge", "A grant or a membership: who holds what, written as holder -> what is held."),
     ("linked", "An account with exactly one person or registered workload behind it."),
     ("disputed", "An account that several identities may own, or one that only may."),
     ("orphan", "An account that no identity fits."),
