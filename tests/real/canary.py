@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""No secret reaches the store, a report, the output or an error message.
+"""11.13: no secret reaches the store, a report, the output or an error message.
 
     python3 tests/real/canary.py --holdover BIN --work DIR
 

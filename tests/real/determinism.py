@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Same inputs, same bytes: into two fresh stores, with one thread and with two, and once more into the first store.
+"""11.1: same inputs, same bytes: into two fresh stores, with one thread and with two, and once more into the first store.
 
     python3 tests/real/determinism.py --holdover BIN --work DIR
 """
