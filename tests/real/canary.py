@@ -130,6 +130,23 @@ def aws(folder):
     write(folder / "report.csv", report)
 
 
+def okta(folder):
+    c = canary
+    user = {
+        "id": "00ubrook000000000001", "status": "ACTIVE", "lastLogin": None, "passwordChanged": "2026-01-01T00:00:00.000Z",
+        "profile": {"login": "ada@brook.example", "displayName": f"Ada, password: {c('Okta display name')}", "title": f"pwd={c('Okta title')}", "mySecret": c("Okta profile attribute")},
+        "credentials": {"password": {"value": c("Okta password"), "hash": {"value": c("Okta hash"), "salt": c("Okta salt")}}, "recovery_question": {"question": "pet", "answer": c("Okta recovery answer")}, "provider": {"type": "OKTA", "name": "OKTA"}},
+    }  # fmt: skip
+    bad = dict(user, id="00ubrook000000000002", created=c("Okta reject, no time"), credentials={"password": {"value": c("Okta reject, password")}})
+    write(folder / "okta" / "users.json", json.dumps([user, bad, {"id": "ocs1", "client_secret": c("Okta client secret")}]))
+    group = {"id": "00gbrook000000000001", "type": "OKTA_GROUP", "profile": {"name": f"g secret={c('Okta group name')}", "description": f"token: {c('Okta group description')}"}}
+    write(folder / "okta" / "groups.json", json.dumps([group]))
+    app = {"id": "0oabrook000000000001", "name": "a", "label": "A", "status": "ACTIVE", "signOnMode": "BASIC_AUTH", "credentials": {"password": {"value": c("Okta app password")}, "oauthClient": {"client_secret": c("Okta app client secret")}}}
+    write(folder / "okta" / "apps.json", json.dumps([app]))
+    token = {"id": "00Tbrook000000000001", "name": f"token: {c('Okta token name')}", "userId": user["id"], "tokenWindow": "P30D", "token": c("Okta token value")}
+    write(folder / "okta" / "api-tokens.json", json.dumps([token]))
+
+
 def table_rows(kind):
     """Good and bad records of an application's accounts, secrets in mapped, unmapped and free columns."""
     c = canary
@@ -183,6 +200,11 @@ taken_at = "2026-11-22"
 system = "aws"
 connector = "aws-iam"
 files = ["gaad.json", "keys.json", "mfa.json", "report.csv"]
+taken_at = "2026-11-22"
+[[source]]
+system = "okta"
+connector = "okta"
+files = "okta/*.json"
 taken_at = "2026-11-22"
 [[source]]
 system = "{kind}"
@@ -258,7 +280,7 @@ class Search:
 def main():
     args = common.parsed(common.arguments(__doc__))
     folder = common.fresh(args.work / "exports")
-    for plant in (active_directory, openldap, aws, tables, registers):
+    for plant in (active_directory, openldap, aws, okta, tables, registers):
         plant(folder)
     (folder / "holdover.toml").write_text(CONFIG)
     search = Search()
@@ -283,7 +305,7 @@ def main():
         common.check(f"explain {finding['fingerprint'][:12]}", ran.code == 0, ran.text) if ran.code else None
         search.look(f"printed by explain {finding['check']}", ran.text.encode())
     for table in ("accounts", "credentials", "exceptions", "identities", "rejects"):
-        for system in ("ad", "ldap", "aws", "csv", "json", "hr", "register", "vault"):
+        for system in ("ad", "ldap", "aws", "okta", "csv", "json", "hr", "register", "vault"):
             run(f"query {table} of {system}", "query", "--snapshot", system, f"SELECT * FROM {table} x", "--format", "csv", codes=[0])
     # Whole files that cannot be trusted, by hand: what is told of them.
     for name, text in (

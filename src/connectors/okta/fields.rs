@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::connectors::aws_iam::stream::NOT_TEXT;
 use crate::model::Time;
+use crate::model::mask::free_text;
 
 /// What is wrong with one record: a stable code, a message without values, and the way to mend it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +101,14 @@ impl<'v> Fields<'v> {
             Some(Value::Number(number)) if number.is_i64() || number.is_u64() => Ok(Some(number.to_string())),
             Some(_) => Err(Fault::shape(format!("`{name}` is not text"))),
         }
+    }
+
+    /// A text that people write freely, with what looks like a secret in it masked.
+    ///
+    /// # Errors
+    /// As [`Self::text`].
+    pub(super) fn free(&self, name: &str) -> Result<Option<String>, Fault> {
+        Ok(self.text(name)?.map(|t| free_text(&t)))
     }
 
     /// A text that must be there.

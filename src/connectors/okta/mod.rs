@@ -209,7 +209,7 @@ impl Reader<'_> {
 
     fn take(&mut self, record: Fields<'_>, origin: Origin) -> Result<(), Fault> {
         if let Some(code) = record.peek("errorCode") {
-            let said = record.peek("errorSummary").map(mask::free_text).unwrap_or_default();
+            let (code, said) = (mask::free_text(code), record.peek("errorSummary").map(mask::free_text).unwrap_or_default());
             let message = format!("is an error of Okta, `{}`: {}", code.escape_debug(), said.escape_debug());
             self.fault.get_or_insert(
                 InputError::new("okta/api-error", message, "mend what Okta names and save the answer again").at(self.record),

@@ -157,10 +157,10 @@ pub(super) fn user(record: &Fields<'_>, notes: &mut Vec<&'static str>) -> Result
     });
     let last_login = record.moment("lastLogin")?;
     let changed = record.time("statusChanged")?;
-    let display = match profile.text("displayName")? {
+    let display = match profile.free("displayName")? {
         Some(name) => Some(name),
         None => {
-            let parts = [profile.text("firstName")?, profile.text("lastName")?];
+            let parts = [profile.free("firstName")?, profile.free("lastName")?];
             Some(parts.into_iter().flatten().collect::<Vec<_>>().join(" ")).filter(|n| !n.is_empty())
         }
     };
@@ -171,7 +171,7 @@ pub(super) fn user(record: &Fields<'_>, notes: &mut Vec<&'static str>) -> Result
     }
     let provider = credentials.and_then(|c| c.within("provider"));
     let provider_type = provider.map(|p| p.text("type")).transpose()?.flatten();
-    let provider_name = provider.map(|p| p.text("name")).transpose()?.flatten();
+    let provider_name = provider.map(|p| p.free("name")).transpose()?.flatten();
     let rotated = record.time("passwordChanged")?;
     let named = credentials.is_some_and(|c| c.within("password").is_some());
     let own = !provider_type.as_deref().is_some_and(foreign) && (named || rotated.is_some());
@@ -180,10 +180,10 @@ pub(super) fn user(record: &Fields<'_>, notes: &mut Vec<&'static str>) -> Result
         .with("provider", provider_type)
         .with("provider_name", provider_name)
         .with("activated", record.time("activated")?.map(|t| t.to_string()))
-        .with("user_type", profile.text("userType")?)
-        .with("title", profile.text("title")?)
-        .with("department", profile.text("department")?)
-        .with("organization", profile.text("organization")?);
+        .with("user_type", profile.free("userType")?)
+        .with("title", profile.free("title")?)
+        .with("department", profile.free("department")?)
+        .with("organization", profile.free("organization")?);
     let row = AccountRow {
         login_norm: norm(&login),
         login: Some(login),
@@ -236,7 +236,7 @@ pub(super) struct Group {
 pub(super) fn group(record: &Fields<'_>) -> Result<Group, Fault> {
     let id = record.required("id")?;
     let profile = record.within("profile").ok_or_else(|| Fault::new("okta/missing-field", "`profile` is missing", super::READS))?;
-    let name = profile.required("name")?;
+    let name = free_text(&profile.required("name")?);
     let kind = record.text("type")?;
     let source = record.within("source").map(|s| s.text("id")).transpose()?.flatten();
     let row = GroupRow {
@@ -247,7 +247,7 @@ pub(super) fn group(record: &Fields<'_>) -> Result<Group, Fault> {
         vendor_managed: kind.as_deref() == Some("BUILT_IN"),
         ..GroupRow::default()
     };
-    Ok(Group { row, kind, description: profile.text("description")?.map(|d| free_text(&d)), source })
+    Ok(Group { row, kind, description: profile.free("description")?, source })
 }
 
 /// A rule that puts users into groups.
@@ -273,8 +273,8 @@ pub(super) fn rule(record: &Fields<'_>) -> Result<Rule, Fault> {
     let assigned = record.within("actions").and_then(|a| a.within("assignUserToGroups"));
     Ok(Rule {
         id: record.required("id")?,
-        name: record.text("name")?,
-        expression: expression.map(|e| e.text("value")).transpose()?.flatten().map(|e| free_text(&e)),
+        name: record.free("name")?,
+        expression: expression.map(|e| e.free("value")).transpose()?.flatten(),
         active: record.required("status")? == "ACTIVE",
         groups: assigned.map(|a| a.texts("groupIds")).transpose()?.unwrap_or_default(),
         excluded: people.map(|p| p.texts("exclude")).transpose()?.unwrap_or_default(),
@@ -294,7 +294,7 @@ pub(super) struct App {
 /// The field that is missing or wrong.
 pub(super) fn app(record: &Fields<'_>) -> Result<App, Fault> {
     let id = record.required("id")?;
-    let label = record.required("label")?;
+    let label = free_text(&record.required("label")?);
     let attributes = Attributes::default()
         .with("status", record.text("status")?)
         .with("name", record.text("name")?)
@@ -392,7 +392,7 @@ pub(super) fn token(record: &Fields<'_>) -> Result<(CredentialRow, String), Faul
     let row = CredentialRow {
         native_id: record.required("id")?,
         kind: CredentialKind::ApiToken,
-        name: record.text("name")?.map(|n| free_text(&n)),
+        name: record.free("name")?,
         status: CredentialStatus::Active,
         created_at: created,
         last_used_at: used,
@@ -436,7 +436,7 @@ fn level(role: &str) -> Level {
 /// The field that is missing or wrong, or the holder is not named.
 pub(super) fn role(record: &Fields<'_>, place: &Place) -> Result<Role, Fault> {
     let kind = record.required("type")?;
-    let label = record.text("label")?;
+    let label = record.free("label")?;
     // A custom role's own id; the record's id is the assignment's.
     let custom = if kind == "CUSTOM" { record.text("role")?.or_else(|| record.link("role").map(str::to_owned)) } else { None };
     let linked = record.link("assignee").map(str::to_owned);
