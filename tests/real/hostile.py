@@ -26,7 +26,7 @@ MIB, GIB = 1 << 20, 1 << 30
 TAKEN = ["--taken-at", "2026-11-22T00:00:00Z"]
 AS_OF = ["--as-of", "2026-11-22T06:00:00Z"]
 ACCOUNTS = ["--connector", "tabular", "--option", "mapping=accounts"]
-AWS, LDIF = ["--connector", "aws-iam"], ["--connector", "ldif"]
+AWS, LDIF, OKTA = (["--connector", name] for name in ("aws-iam", "ldif", "okta"))
 GOOD_ENTRY = b"\ndn: cn=b,dc=x\nobjectClass: inetOrgPerson\nuid: b\ncn: b\n"
 USER = '{"UserName":"a","UserId":"AIDAAAAAAAAAAAAAAAAAA","Path":"/","Arn":"arn:aws:iam::111122223333:user/a","CreateDate":"%s","GroupList":[],"AttachedManagedPolicies":[]}'  # fmt: skip
 DETAILS = '{"UserDetailList":[%s],"GroupDetailList":[],"RoleDetailList":[],"Policies":[],"IsTruncated":false}'
@@ -100,6 +100,7 @@ def parquet(columns):
 
 def cut_and_crooked(bench):
     bench.refused("truncated JSON (aws-iam)", AWS, "t.json", (DETAILS % (USER % "2026-01-01T00:00:00Z")).encode()[:-80], "aws-iam/truncated-json", ":1")  # fmt: skip
+    bench.refused("truncated JSON (okta)", OKTA, "users.json", b'[{"id":"00u","status":"ACTIVE","profile":{"login":"a"}},{"id":"00', "okta/truncated-json", ":1")  # fmt: skip
     bench.refused("truncated JSON (tabular)", ACCOUNTS, "t.json", b'[{"id":"1","login":"a"},{"id":"2","lo', "tabular/truncated-json", ":2")
     bench.rejected("truncated JSON lines", ACCOUNTS, "t.ndjson", b'{"id":"1","login":"a"}\n{"id":"2","lo', "tabular/json", [2], 1)
     bench.rejected("ragged CSV", ACCOUNTS, "r.csv", b"id,login,email\n1,a,a@x\n2,b\n3,c,c@x,more\n4,d,d@x\n", "tabular/ragged", [3, 4], 2)
@@ -116,11 +117,12 @@ def cut_and_crooked(bench):
     bench.refused("gzip cut off (aws-iam)", AWS, "g.json.gz", gzip.compress((DETAILS % (USER % "2026-01-01T00:00:00Z")).encode())[:-20], "input/unreadable")
     bench.refused("gzip cut off (LDIF)", LDIF, "g.ldif.gz", gzip.compress(GOOD_ENTRY)[:-10], "input/unreadable")
     bench.refused("Parquet cut off", ACCOUNTS, "p.parquet", parquet({"id": ["1"] * 999, "login": ["a"] * 999})[:-60], "tabular/parquet")
-    for connector, name in ((ACCOUNTS, "tabular"), (AWS, "aws-iam"), (LDIF, "ldif")):
+    for connector, name in ((ACCOUNTS, "tabular"), (AWS, "aws-iam"), (LDIF, "ldif"), (OKTA, "okta")):
         bench.refused(f"empty file ({name})", connector, "e.txt", b"", f"{name}/empty")
         bench.refused(f"empty file, packed ({name})", connector, "e.gz", gzip.compress(b""), f"{name}/empty")
     bench.rejected("the year 20260 (CSV)", ACCOUNTS, "y.csv", b"id,login,created at\n1,a,20260-01-01T00:00:00Z\n2,b,2026-01-01T00:00:00Z\n", "tabular/date", [2], 1)  # fmt: skip
     bench.rejected("the year 20260 (AWS)", AWS, "y.json", (DETAILS % (USER % "20260-01-01T00:00:00Z")).encode(), "aws-iam/bad-time", [1], 0)
+    bench.rejected("the year 20260 (okta)", OKTA, "users.json", b'[{"id":"00u1","status":"ACTIVE","created":"20260-01-01T00:00:00Z","profile":{"login":"a"}},{"id":"00u2","status":"ACTIVE","profile":{"login":"b"}}]', "okta/bad-time", [1], 1)  # fmt: skip
     bench.rejected("the year 20260 (LDIF)", LDIF, "y.ldif", b"dn: cn=a,dc=x\nobjectClass: inetOrgPerson\nuid: a\ncreateTimestamp: 202600101000000Z\n" + GOOD_ENTRY, "ldif/bad-value", [1], 1)  # fmt: skip
 
 
@@ -147,6 +149,7 @@ def large_and_deep(bench):
     bench.refused("1 GB in one quote (CSV)", ACCOUNTS, "q.csv", endless(b'id,login\n1,"', b"a\n", GIB), "input/line-too-long", ":2")
     bench.refused("1 GB line (JSON)", ACCOUNTS, "a.json", endless(b'[{"id":"', b"a", GIB), "input/line-too-long", ":1")
     bench.refused("1 GB line (aws-iam)", AWS, "a.json", endless(b'{"UserDetailList":[{"UserName":"', b"a", GIB), "aws-iam/record-too-large", ":1")  # fmt: skip
+    bench.refused("1 GB line (okta)", OKTA, "users.json", endless(b'[{"id":"', b"a", GIB), "okta/record-too-large", ":1")
     bench.refused("1 GB line (LDIF)", LDIF, "a.ldif", endless(b"dn: cn=", b"a", GIB), "input/line-too-long", ":1")
     bench.refused("1 GB of NUL, sparse (CSV)", ACCOUNTS, "z.csv", lambda f: f.truncate(GIB), "input/line-too-long", ":1")
     folded = endless(b"dn: cn=a\ndescription: a\n", b" " + b"a" * 70 + b"\n", GIB)
@@ -156,6 +159,8 @@ def large_and_deep(bench):
         bench.refused(f"nested {DEEP} deep ({i})", ACCOUNTS, "d.json", text.encode(), "tabular/too-deep", ":1")
     policy = '{"UserName":"a","UserPolicyList":[{"PolicyName":"p","PolicyDocument":' + '{"a":' * DEEP + "1" + "}" * DEEP + "}]}"
     bench.refused(f"nested {DEEP} deep (aws-iam)", AWS, "d.json", (DETAILS % policy).encode(), "aws-iam/too-deep", ":1")
+    bench.refused(f"nested {DEEP} deep (okta)", OKTA, "users.json", deep[1].encode(), "okta/too-deep", ":1")
+    bench.refused("gzip bomb of blanks (okta)", OKTA, "users.json.gz", bomb(b"[", b" "), "input/gzip-bomb")
     bench.refused("gzip bomb of NUL", ACCOUNTS, "b.gz", bomb(b"", b"\0"), "input/line-too-long", ":1")
     bench.refused("gzip bomb of blank lines (CSV)", ACCOUNTS, "b.csv.gz", bomb(b"id,login\n", b"\n"), "input/gzip-bomb")
     bench.refused("gzip bomb of blanks (JSON)", ACCOUNTS, "b.json.gz", bomb(b"[", b" "), "input/gzip-bomb")

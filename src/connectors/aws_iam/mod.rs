@@ -11,7 +11,7 @@ mod pages;
 mod policy;
 mod report;
 mod rows;
-mod stream;
+pub(super) mod stream;
 #[cfg(test)]
 mod tests;
 mod trust;

@@ -7,12 +7,12 @@ use encoding_rs::{CoderResult, Decoder, DecoderResult, UTF_8};
 use crate::connectors::{InputError, Limits};
 
 /// What stands where bytes were no text of the file's encoding: a noncharacter, which no export holds of its own.
-pub(super) const NOT_TEXT: char = '\u{FDD0}';
+pub(in crate::connectors) const NOT_TEXT: char = '\u{FDD0}';
 
 /// Decodes UTF-8 (with or without a byte order mark) and UTF-16 with one, as PowerShell's `>` writes it.
 ///
 /// Bytes that are no text become [`NOT_TEXT`], so that one bad name costs one record and not the file.
-pub(super) struct Utf8<R> {
+pub(in crate::connectors) struct Utf8<R> {
     inner: R,
     decoder: Decoder,
     ready: Vec<u8>,
@@ -21,7 +21,7 @@ pub(super) struct Utf8<R> {
 }
 
 impl<R: BufRead> Utf8<R> {
-    pub(super) fn new(inner: R) -> Self {
+    pub(in crate::connectors) fn new(inner: R) -> Self {
         Self { inner, decoder: UTF_8.new_decoder(), ready: Vec::new(), taken: 0, done: false }
     }
 
