@@ -5,6 +5,7 @@ pub mod draft;
 pub mod input;
 pub mod ldif;
 pub mod tabular;
+pub mod vault;
 
 use jiff::tz::TimeZone;
 
@@ -69,7 +70,7 @@ pub trait Connector: Sync {
 }
 
 /// Every connector, by id.
-pub static ALL: &[&dyn Connector] = &[&aws_iam::AWS_IAM, &ldif::LDIF, &tabular::TABULAR];
+pub static ALL: &[&dyn Connector] = &[&aws_iam::AWS_IAM, &ldif::LDIF, &tabular::TABULAR, &vault::VAULT];
 
 /// The connector of an id.
 pub fn find(id: &str) -> Option<&'static dyn Connector> {
