@@ -81,7 +81,7 @@ fn denies(rule: &Rule) -> bool {
 fn level(rule: &Rule) -> (Level, bool) {
     let has = |names: &[&str]| rule.capabilities.iter().any(|c| names.contains(&c.as_str()));
     let writes = has(&["create", "update", "patch"]);
-    let escalates = writes && RIGHTS.iter().any(|target| meets(&rule.path, target));
+    let escalates = writes && mounts(&rule.path).iter().any(|path| RIGHTS.iter().any(|target| meets(path, target)));
     let known = ["create", "read", "update", "delete", "list", "patch", "sudo", "deny", "subscribe", "scan", "recover"];
     let level = if has(&["sudo"]) || escalates {
         Level::Admin
@@ -95,6 +95,16 @@ fn level(rule: &Rule) -> (Level, bool) {
         Level::None
     };
     (level, escalates)
+}
+
+/// The path as written, and with a mount of several segments (`auth/team/userpass/users/ida`) as one.
+fn mounts(path: &str) -> Vec<String> {
+    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let folded = |from: usize| {
+        let at = parts.iter().position(|p| *p == "auth").filter(|at| *at <= 2)?;
+        Some(parts.get(..=at)?.iter().chain(&["+"]).chain(parts.get(from..)?).copied().collect::<Vec<_>>().join("/"))
+    };
+    std::iter::once(path.to_owned()).chain((3..parts.len()).filter_map(folded)).collect()
 }
 
 /// Whether a path pattern (`+` is one segment, a last `*` any rest) and a target (`+` is one segment) have a path in common.
@@ -159,6 +169,9 @@ mod tests {
             ("sys/pol*", "\"update\"", (Level::Admin, true)),
             ("sys/policies/acl/dev-*", "\"update\"", (Level::Admin, true)),
             ("auth/userpass/users/alice", "\"update\"", (Level::Admin, true)),
+            ("auth/team/up/users/alice", "\"update\"", (Level::Admin, true)),
+            ("sys/auth/team/up", "\"create\"", (Level::Admin, true)),
+            ("auth/team/up/users/alice/password", "\"update\"", (Level::Write, false)),
             ("auth/userpass/users/{{identity.entity.name}}/password", "\"update\"", (Level::Write, false)),
             ("auth/approle/role/ci/secret-id", "\"update\"", (Level::Write, false)),
             ("auth/token/renew-self", "\"update\"", (Level::Write, false)),

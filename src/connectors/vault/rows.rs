@@ -93,8 +93,8 @@ pub(super) fn secret_path(secret: &Secret, folders: &BTreeSet<String>) -> String
 }
 
 fn folder_of<'a>(rest: &'a str, path: &str, folders: &BTreeSet<String>) -> Option<(&'a str, &'a str)> {
-    let splits = rest.match_indices('_').filter_map(|(at, _)| Some((rest.get(..at)?, rest.get(at + 1..)?)));
-    splits.filter(|(head, tail)| !tail.is_empty() && folders.contains(&format!("{path}{head}/"))).last()
+    let mut splits = rest.match_indices('_').filter_map(|(at, _)| Some((rest.get(..at)?, rest.get(at + 1..)?)));
+    splits.rfind(|(head, tail)| !tail.is_empty() && folders.contains(&format!("{path}{head}/")))
 }
 
 fn attributes(pairs: impl IntoIterator<Item = (&'static str, Option<Value>)>) -> Option<String> {
@@ -331,7 +331,7 @@ impl Rows<'_> {
             let row = CredentialRow {
                 native_id: secret.accessor.clone(),
                 kind: CredentialKind::ClientSecret,
-                name: secret.uses.map(|n| format!("{n} uses left or allowed")),
+                name: secret.uses.map(|n| format!("{n} uses left")),
                 status: CredentialStatus::Active,
                 created_at: secret.created,
                 expires_at: secret.expires,
