@@ -99,12 +99,19 @@ fn level(rule: &Rule) -> (Level, bool) {
 
 /// The path as written, and with a mount of several segments (`auth/team/userpass/users/ida`) as one.
 fn mounts(path: &str) -> Vec<String> {
+    const BEHIND: &[&str] = &["users", "groups", "role", "roles", "map", "certs", "config"];
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-    let folded = |from: usize| {
-        let at = parts.iter().position(|p| *p == "auth").filter(|at| *at <= 2)?;
-        Some(parts.get(..=at)?.iter().chain(&["+"]).chain(parts.get(from..)?).copied().collect::<Vec<_>>().join("/"))
-    };
-    std::iter::once(path.to_owned()).chain((3..parts.len()).filter_map(folded)).collect()
+    let mut all = vec![path.to_owned()];
+    match parts.as_slice() {
+        // What follows the mount tells where it ends. `auth/userpass/login/*` has no such word and stays what it is.
+        ["auth", _, _, ..] => {
+            let ends = parts.iter().enumerate().skip(3).filter(|(_, part)| BEHIND.contains(part));
+            all.extend(ends.filter_map(|(end, _)| Some(format!("auth/+/{}", parts.get(end..)?.join("/")))));
+        }
+        ["sys", "auth", _, _, ..] => all.push("sys/auth/+".to_owned()),
+        _ => {}
+    }
+    all
 }
 
 /// Whether a path pattern (`+` is one segment, a last `*` any rest) and a target (`+` is one segment) have a path in common.
@@ -169,6 +176,7 @@ mod tests {
             ("sys/pol*", "\"update\"", (Level::Admin, true)),
             ("sys/policies/acl/dev-*", "\"update\"", (Level::Admin, true)),
             ("auth/userpass/users/alice", "\"update\"", (Level::Admin, true)),
+            ("auth/userpass/login/*", "\"update\"", (Level::Write, false)),
             ("auth/team/up/users/alice", "\"update\"", (Level::Admin, true)),
             ("sys/auth/team/up", "\"create\"", (Level::Admin, true)),
             ("auth/team/up/users/alice/password", "\"update\"", (Level::Write, false)),
