@@ -6,6 +6,7 @@ pub mod input;
 pub mod ldif;
 pub mod okta;
 pub mod tabular;
+pub mod vault;
 
 use jiff::tz::TimeZone;
 
@@ -70,7 +71,7 @@ pub trait Connector: Sync {
 }
 
 /// Every connector, by id.
-pub static ALL: &[&dyn Connector] = &[&aws_iam::AWS_IAM, &ldif::LDIF, &okta::OKTA, &tabular::TABULAR];
+pub static ALL: &[&dyn Connector] = &[&aws_iam::AWS_IAM, &ldif::LDIF, &okta::OKTA, &tabular::TABULAR, &vault::VAULT];
 
 /// The connector of an id.
 pub fn find(id: &str) -> Option<&'static dyn Connector> {
