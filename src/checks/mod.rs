@@ -25,6 +25,7 @@ pub static BUILTIN: &[(&str, &str)] = &[
     ("source_incomplete.sql", include_str!("source_incomplete.sql")),
     ("stale_key.sql", include_str!("stale_key.sql")),
     ("unused_key.sql", include_str!("unused_key.sql")),
+    ("use_after_termination.sql", include_str!("use_after_termination.sql")),
 ];
 
 /// How much of the world one execution of a check must see.

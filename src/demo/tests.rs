@@ -61,6 +61,7 @@ fn every_check_has_answers_and_near_misses() {
         "source-incomplete",
         "stale-key",
         "unused-key",
+        "use-after-termination",
     ];
     assert_eq!(estate.answers.findings.iter().map(|a| a.check).collect::<BTreeSet<_>>(), BTreeSet::from(checks));
     assert_eq!(estate.answers.near_misses.iter().map(|n| n.check).collect::<BTreeSet<_>>(), BTreeSet::from(checks));

@@ -86,6 +86,8 @@ pub(super) struct Credentials<'a> {
     pub(super) rows: &'a [Row],
     /// ARN of a user by name.
     pub(super) arns: &'a BTreeMap<String, String>,
+    /// Some file lists credentials.
+    pub(super) listed: bool,
 }
 
 impl Credentials<'_> {
@@ -173,6 +175,10 @@ impl Credentials<'_> {
         let mut known: BTreeSet<&str> = self.keys.seen.iter().map(String::as_str).collect();
         for answer in &self.keys.last_used {
             let Some(id) = answer.key.as_deref().filter(|id| known.insert(id)) else { continue };
+            if !self.listed {
+                draft.note(answer.origin.file, "last use of a key, not kept: no file lists keys or is a credential report");
+                continue;
+            }
             draft.note(answer.origin.file, "key whose last use is given and that no listing holds");
             let used = refined.by_id.get(id).and_then(|(at, _)| *at).map_or_else(Use::default, Use::used);
             let row = credential(id.to_owned(), CredentialKind::AccessKey, CredentialStatus::Unknown, used);

@@ -105,6 +105,11 @@ struct Export {
 }
 
 impl Export {
+    /// Whether some file lists credentials. An answer about the last use of one key does not: of all others it would say that there are none.
+    fn lists_credentials(&self) -> bool {
+        !self.rows.is_empty() || self.key_listings
+    }
+
     /// ARN of each user by name.
     fn names(&self) -> BTreeMap<String, String> {
         let reported = self.rows.iter().map(|r| (r.user.clone(), r.arn.clone()));
@@ -128,8 +133,8 @@ impl Export {
             .chain(self.rows.iter().map(|r| (r.origin, &r.arn)))
             .chain(self.devices.iter().map(|(arn, origin)| (*origin, arn)));
         let mut found: BTreeMap<u32, BTreeSet<&str>> = BTreeMap::new();
-        // AWS's own policies are of the account `aws`, which is nobody's.
-        for (origin, account) in named.filter_map(|(o, arn)| Some((o, Arn::of(arn)?.account))).filter(|(_, a)| !matches!(*a, "" | "aws")) {
+        // AWS's own policies are of the account `aws`, which is nobody's; a redacted number tells nothing.
+        for (origin, account) in named.filter_map(|(o, arn)| Some((o, Arn::of(arn)?.account))).filter(|(_, a)| is_number(a)) {
             found.entry(origin.file).or_default().insert(account);
         }
         found
@@ -420,6 +425,11 @@ impl Sink for Reader<'_> {
             self.unknown("is not an answer that this connector reads");
         }
     }
+}
+
+/// Twelve digits, as AWS numbers its accounts.
+fn is_number(account: &str) -> bool {
+    account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn is_truncated(document: &Document) -> bool {

@@ -12,11 +12,11 @@ use super::policy::{self, Document, Judgement, Kind};
 use super::report::Row;
 use super::trust;
 use super::uses::Use;
-use crate::connectors::{Draft, DraftChild, DraftGrant, DraftMembership, Drafted, Origin, Principal};
+use crate::connectors::{Draft, DraftChild, DraftCredential, DraftGrant, DraftMembership, Drafted, Origin, Principal};
 use crate::model::text::{norm, norm_opt};
 use crate::model::{
-    ACCOUNTS, AccountKind, AccountRow, AccountStatus, CREDENTIALS, ENTITLEMENTS, Effect, EntitlementRow, GRANTS, GROUPS, GrantRow,
-    GroupRow, Level, MEMBERSHIPS, MembershipKind, MembershipRow, MfaState, STATEMENTS, UseState,
+    ACCOUNTS, AccountKind, AccountRow, AccountStatus, CREDENTIALS, CredentialKind, CredentialRow, CredentialStatus, ENTITLEMENTS, Effect,
+    EntitlementRow, GRANTS, GROUPS, GrantRow, GroupRow, Level, MEMBERSHIPS, MembershipKind, MembershipRow, MfaState, STATEMENTS, UseState,
 };
 
 /// The days that AWS looks back for `RoleLastUsed`.
@@ -39,7 +39,8 @@ pub(super) fn draft(export: &Export, draft: &mut Draft) {
     rows.holders(export);
     rows.report(export);
     let arns = export.names();
-    let uses = Credentials { keys: &export.keys, rows: &export.rows, arns: &arns }.draft(rows.draft);
+    let listed = export.lists_credentials();
+    let uses = Credentials { keys: &export.keys, rows: &export.rows, arns: &arns, listed }.draft(rows.draft);
     rows.uses(export, &uses);
     rows.devices(export);
     rows.finish();
@@ -364,10 +365,11 @@ impl Rows<'_> {
 
     /// Last use of accounts, from their credentials.
     fn uses(&mut self, export: &Export, uses: &BTreeMap<String, Vec<Use>>) {
-        if !export.rows.is_empty() || export.key_listings {
-            self.draft.cover(&CREDENTIALS);
-        }
         let reported: BTreeSet<&str> = export.rows.iter().map(|r| r.arn.as_str()).collect();
+        if export.lists_credentials() {
+            self.draft.cover(&CREDENTIALS);
+            self.untold_passwords(export, &reported);
+        }
         for (arn, credentials) in uses {
             let Some(account) = self.accounts.get_mut(arn) else { continue };
             let used = Use::of_account(credentials);
@@ -375,6 +377,20 @@ impl Rows<'_> {
             if reported.contains(arn.as_str()) || used.at.is_some() {
                 set_use(&mut account.row, used);
             }
+        }
+    }
+
+    /// Key listings tell nothing of passwords: a user that no credential report holds may have one, which is *unknown* and not absent.
+    fn untold_passwords(&mut self, export: &Export, reported: &BTreeSet<&str>) {
+        for user in export.gaad.users.iter().map(|u| &u.holder).filter(|u| !reported.contains(u.arn.as_str())) {
+            self.draft.note(user.origin.file, "user of whom no credential report speaks: whether it has a password is unknown");
+            let row = CredentialRow {
+                native_id: format!("{}#password", user.arn),
+                kind: CredentialKind::Password,
+                status: CredentialStatus::Unknown,
+                ..CredentialRow::default()
+            };
+            self.draft.credentials.push(DraftCredential { row, holder: user.arn.clone(), origin: user.origin });
         }
     }
 

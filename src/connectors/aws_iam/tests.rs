@@ -60,6 +60,7 @@ fn balanced(draft: &Draft) {
         assert_eq!(ledger.read, ledger.accepted + ledger.rejected, "{ledger:?}");
     }
     assert_eq!(draft.files.iter().map(|f| f.rejected).sum::<u64>(), draft.rejects.len() as u64);
+    assert_eq!(draft.uncovered(), Vec::<&str>::new());
 }
 
 fn account<'d>(draft: &'d Draft, name: &str) -> &'d crate::model::AccountRow {
@@ -487,6 +488,25 @@ fn a_key_without_a_name_is_placed_where_it_can_only_be_one() {
         made(&[("r.csv", report.as_bytes()), ("u", answer("a", r#""LastUsedDate": "2021-01-01T00:00:00Z", "#).as_bytes())]).unwrap();
     assert_eq!(credential(&placed, &format!("{A}user/a#access_key_1")).use_state, UseState::Used);
     assert_eq!(account(&placed, "user/a").use_state, UseState::Used);
+}
+
+/// 11.4, 11.9: what is covered has its rows, and what no file tells is unknown, never absent.
+#[test]
+fn credentials_are_covered_where_a_file_lists_them() {
+    let gaad = format!(r#"{{"UserDetailList": [{{"UserName": "a", "Arn": "{A}user/a"}}, {{"UserName": "b", "Arn": "{A}user/b"}}]}}"#);
+    let used = br#"{"UserName": "a", "AccessKeyId": "AKIA1", "AccessKeyLastUsed": {"LastUsedDate": "2021-01-01T00:00:00Z"}}"#;
+    let draft = made(&[("g", gaad.as_bytes()), ("u", used)]).unwrap();
+    balanced(&draft);
+    assert_eq!((draft.covers.contains("credentials"), draft.credentials.len(), draft.files[1].accepted), (false, 0, 1));
+    assert!(draft.files[1].notes.keys().any(|n| n.contains("not kept")), "{:?}", draft.files[1].notes);
+    // One user's keys say nothing of passwords, nor of the other user.
+    let keys = br#"{"AccessKeyMetadata": [{"UserName": "a", "AccessKeyId": "AKIA1", "Status": "Inactive"}]}"#;
+    let draft = made(&[("g", gaad.as_bytes()), ("k", keys), ("u", used)]).unwrap();
+    let rows: Vec<String> = draft.credentials.iter().map(|c| format!("{} {}", c.row.native_id.replace(A, ""), c.row.status)).collect();
+    assert_eq!(
+        (draft.covers.contains("credentials"), rows.join(", ")),
+        (true, "AKIA1 inactive, user/a#password unknown, user/b#password unknown".into())
+    );
 }
 
 #[test]

@@ -83,7 +83,6 @@ pub fn read(entry: &Entry, origin: Origin, key: &str) -> Result<Object, Fault> {
         native_id,
         guid,
         sid,
-        active_directory: true,
         account: None,
         group: None,
         gid: None,

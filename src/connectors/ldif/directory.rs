@@ -82,7 +82,8 @@ impl<'a> Directory<'a> {
         let key = dn::key(plain).ok_or_else(|| {
             Fault::new("ldif/bad-dn", format!("`{}` is no distinguished name", shown(plain)), "export again; a DN is `type=value,…`")
         })?;
-        let object = if ad::is_entry(entry) { ad::read(entry, origin, &key)? } else { openldap::read(entry, origin, &key, self.key)? };
+        let plain_server = !ad::is_entry(entry);
+        let object = if plain_server { openldap::read(entry, origin, &key, self.key)? } else { ad::read(entry, origin, &key)? };
         if let Some(at) = self.by_dn.get(&key).copied() {
             return self.again(at, &object);
         }
@@ -96,7 +97,7 @@ impl<'a> Directory<'a> {
         for probe in &object.probes {
             self.probes.insert((origin.file, *probe));
         }
-        if !object.active_directory && object.account.is_some() {
+        if plain_server && object.account.is_some() {
             let (accounts, shown) = self.passwords.entry(origin.file).or_default();
             *accounts += 1;
             *shown += u64::from(entry.has("userpassword"));
@@ -181,14 +182,15 @@ impl<'a> Directory<'a> {
         }
     }
 
-    /// Tables of which these files say something. A server that shows no password to the exporter says nothing of them.
+    /// Tables of which these files say something. Every account of Active Directory has a password; a plain server that shows the
+    /// exporter neither passwords nor keys says nothing of credentials, and where it shows some, what it hides is *unknown*.
     fn cover(&mut self) {
         self.draft.cover(&ACCOUNTS);
         let any = |test: fn(&Object) -> bool| self.objects.iter().any(test);
         let groups = any(|o| o.group.is_some());
         let edges = groups || any(|o| !o.member_of.is_empty() || o.primary.is_some());
-        let passwords = self.probes.iter().any(|(_, p)| *p == Probe::Password) || any(|o| o.active_directory && o.account.is_some());
-        for (covered, table) in [(groups || edges, &GROUPS), (edges, &MEMBERSHIPS), (passwords, &CREDENTIALS)] {
+        let credentials = any(|o| o.account.as_ref().is_some_and(|a| !a.credentials.is_empty()));
+        for (covered, table) in [(groups || edges, &GROUPS), (edges, &MEMBERSHIPS), (credentials, &CREDENTIALS)] {
             if covered {
                 self.draft.cover(table);
             }

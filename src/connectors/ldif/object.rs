@@ -13,8 +13,6 @@ pub enum Probe {
     LastLogonTimestamp,
     /// OpenLDAP's `pwdLastSuccess` or `authTimestamp`.
     LastSuccess,
-    /// OpenLDAP's `userPassword` or `pwdChangedTime`.
-    Password,
 }
 
 /// An account and its credentials, without ordinals.
@@ -46,8 +44,6 @@ pub struct Object {
     pub native_id: String,
     pub guid: Option<String>,
     pub sid: Option<String>,
-    /// Of Active Directory, whose accounts always show the state of their password.
-    pub active_directory: bool,
     pub account: Option<Account>,
     pub group: Option<GroupRow>,
     /// `gidNumber` of a POSIX group.

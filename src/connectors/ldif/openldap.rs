@@ -44,7 +44,6 @@ pub fn read(entry: &Entry, origin: Origin, key: &str, secret: Option<&[u8]>) -> 
         native_id,
         guid: unique,
         sid: None,
-        active_directory: false,
         account: None,
         group: None,
         gid: None,
@@ -143,9 +142,6 @@ fn account(entry: &Entry, object: &mut Object, classes: &BTreeSet<String>, secre
     ssh_keys(entry, &row, secret, object, &mut credentials)?;
     if ["pwdlastsuccess", "authtimestamp"].iter().any(|n| entry.has(n)) {
         object.probes.push(Probe::LastSuccess);
-    }
-    if ["userpassword", "pwdchangedtime"].iter().any(|n| entry.has(n)) {
-        object.probes.push(Probe::Password);
     }
     Ok(Account { row, credentials, never_if: last.is_none().then_some(Probe::LastSuccess), uids })
 }

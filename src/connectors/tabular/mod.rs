@@ -265,6 +265,7 @@ impl Reading<'_> {
             Into::Memberships => &[&GROUPS, &MEMBERSHIPS],
             Into::Entitlements => &[&ENTITLEMENTS],
             Into::Resources => &[&RESOURCES],
+            Into::Grants if has("resource") => &[&ENTITLEMENTS, &GRANTS, &RESOURCES],
             Into::Grants => &[&ENTITLEMENTS, &GRANTS],
             Into::Credentials => &[&CREDENTIALS],
             Into::Events => &[&EVENTS],

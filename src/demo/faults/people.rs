@@ -68,6 +68,13 @@ impl Planting<'_> {
             let password = self.password(AD, ghost.login);
             self.find("leaver-live-credential", password, ghost.state, "the password of that account");
             self.unremoved_edges(AD, ghost.login, true, ghost.state, "a group of that account");
+            // That somebody used it stays true when the account is disabled.
+            let used = match ghost.state {
+                State::Resolved | State::Reopened => State::Open,
+                state => state,
+            };
+            let subject = self.on(AD, ghost.login);
+            self.find("use-after-termination", subject, used, "somebody goes on using that account");
         }
         self.unix_ghost()?;
         self.cloud_ghost()?;
@@ -83,6 +90,8 @@ impl Planting<'_> {
         self.find("ghost-account", subject, State::Open, "left 25 days before; disabled in the domain, forgotten in the Unix directory");
         self.find("leaver-live-credential", password, State::Open, "the password of that account");
         self.unremoved_edges(LDAP, login, true, State::Open, "a group of that account");
+        let subject = self.on(LDAP, login);
+        self.find("use-after-termination", subject, State::Open, "somebody goes on using that account");
         Ok(())
     }
 
@@ -98,6 +107,8 @@ impl Planting<'_> {
         self.find("leaver-live-credential", password, State::Open, "the console password of that user");
         self.find("leaver-live-credential", key, State::Open, "the access key of that user");
         self.unremoved_edges(PROD, login, true, State::Open, "a group of that user");
+        let subject = self.on(PROD, login);
+        self.find("use-after-termination", subject, State::Open, "its key is still used");
         Ok(())
     }
 
@@ -110,6 +121,8 @@ impl Planting<'_> {
         let subject = self.on(CRM, login);
         self.find_possible("ghost-account", subject, State::Open, "left 33 days before; nobody told the owners of the application");
         self.unremoved_edges(CRM, login, true, State::Open, "a role of that account");
+        let subject = self.on(CRM, login);
+        self.find("use-after-termination", subject, State::Open, "somebody goes on signing in");
         Ok(())
     }
 
@@ -133,6 +146,7 @@ impl Planting<'_> {
             "the last day is the day of the export: not yet over when the account was observed",
         );
         near.near("ghost-account", AD, "vera.kolmanova", "left, and the account expired with the last day");
+        near.near("use-after-termination", AD, "vera.kolmanova", "used until an hour after the last day: a session that was still open");
         near.near("ghost-account", AD, "rosa.delgadillo", "left 200 days before and came back 118 days before");
         near.near("leaver-live-credential", AD, "rosa.delgadillo password", "left once, but works here again");
         near.near("leaver-live-credential", AD, "vera.kolmanova password", "the account expired, so the password opens nothing");
@@ -275,6 +289,8 @@ impl Planting<'_> {
         let anna = self.on(CRM, "anna.bergstroem@corp.example");
         self.find_possible("ghost-account", anna, State::Open, "if the account is the first one's, she has left");
         self.unremoved_edges(CRM, "anna.bergstroem@corp.example", false, State::Open, "if the account is the first one's, she has left");
+        let anna = self.on(CRM, "anna.bergstroem@corp.example");
+        self.find_possible("use-after-termination", anna, State::Open, "if the account is the first one's, it was used after she had left");
         let marek = self.on(CRM, "mzielonka");
         self.find_possible(
             "ghost-account",
@@ -283,6 +299,8 @@ impl Planting<'_> {
             "both have left; whether the application lets anybody in is not in its export",
         );
         self.unremoved_edges(CRM, "mzielonka", true, State::Open, "whichever of the two it is, he has left");
+        let marek = self.on(CRM, "mzielonka");
+        self.find("use-after-termination", marek, State::Open, "used after both had left");
         let near = &mut self.answers;
         near.near(check, CRM, "jonas.weidlich@corp.example", "two people have this name, and the address decides");
         near.near(check, AD, "katrin.hartmund", "two people have this name, and the employee number decides");
