@@ -113,7 +113,7 @@ impl Attributes {
     }
 }
 
-/// A user: the account, its own password if it has one, and what there is to say of the record.
+/// A user: the account, the password by which it signs in, here or elsewhere, and what there is to say of the record.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct User {
     pub(super) row: AccountRow,
@@ -125,10 +125,10 @@ pub(super) struct User {
 fn status(text: &str) -> Option<(AccountStatus, CredentialStatus)> {
     Some(match text {
         "ACTIVE" => (AccountStatus::Active, CredentialStatus::Active),
-        // The password is being reset: the old one is void.
-        "RECOVERY" => (AccountStatus::Active, CredentialStatus::Inactive),
-        // The user may sign in and must then choose another.
-        "PASSWORD_EXPIRED" => (AccountStatus::Active, CredentialStatus::Expired),
+        // The password is being reset: the old one is void, and whether a new one is chosen is not known.
+        "RECOVERY" => (AccountStatus::Active, CredentialStatus::Unknown),
+        // The old one still lets its user in, to choose another.
+        "PASSWORD_EXPIRED" => (AccountStatus::Active, CredentialStatus::Active),
         "STAGED" | "PROVISIONED" => (AccountStatus::Pending, CredentialStatus::Pending),
         "LOCKED_OUT" => (AccountStatus::Locked, CredentialStatus::Active),
         // A deactivated user can be activated again: the record is there until it is deleted.
@@ -175,6 +175,7 @@ pub(super) fn user(record: &Fields<'_>, notes: &mut Vec<&'static str>) -> Result
     let rotated = record.time("passwordChanged")?;
     let named = credentials.is_some_and(|c| c.within("password").is_some());
     let own = !provider_type.as_deref().is_some_and(foreign) && (named || rotated.is_some());
+    let stated_provider = provider_type.clone().filter(|p| foreign(p));
     let attributes = Attributes::default()
         .with("status", Some(stated.as_str()))
         .with("provider", provider_type)
@@ -205,11 +206,14 @@ pub(super) fn user(record: &Fields<'_>, notes: &mut Vec<&'static str>) -> Result
         attributes: attributes.json(),
         ..AccountRow::default()
     };
-    let password = own.then(|| CredentialRow {
+    // Who signs in elsewhere, or without a password, still gets in: no row would say that there is no way in.
+    let elsewhere = !own && matches!(account_status, AccountStatus::Active | AccountStatus::Locked);
+    let password = (own || elsewhere).then(|| CredentialRow {
         native_id: format!("{id}#password"),
         kind: CredentialKind::Password,
-        status: password_status,
-        rotated_at: rotated,
+        name: elsewhere.then(|| stated_provider.map_or_else(|| "no password in Okta".to_owned(), |p| format!("password of {p}"))),
+        status: if own { password_status } else { CredentialStatus::Unknown },
+        rotated_at: rotated.filter(|_| own),
         ..CredentialRow::default()
     });
     Ok(User { row: AccountRow { native_id: id, ..row }, password, deprovisioned: stated == "DEPROVISIONED" })

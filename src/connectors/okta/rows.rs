@@ -79,7 +79,9 @@ fn members(export: &Export, draft: &mut Draft) {
     let feeding = feeding(export);
     let mut unlisted: BTreeSet<&str> = BTreeSet::new();
     for ((user, group), origin) in &export.members {
-        let dynamic = feeding.get(group.as_str()).is_some_and(|rules| rules.iter().any(|r| !r.excluded.contains(user)));
+        // Okta itself says who is in its built-in groups.
+        let automatic = export.groups.get(group).is_some_and(|g| g.value.row.vendor_managed);
+        let dynamic = automatic || feeding.get(group.as_str()).is_some_and(|rules| rules.iter().any(|r| !r.excluded.contains(user)));
         let kind = if dynamic { MembershipKind::Dynamic } else { MembershipKind::Direct };
         if !export.groups.contains_key(group) && unlisted.insert(group) {
             draft.note(origin.file, "members of a group that is in no list of groups: only its id is known");

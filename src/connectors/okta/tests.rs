@@ -141,13 +141,13 @@ fn users_are_accounts_with_their_state() {
 #[test]
 fn passwords_of_okta_and_of_others() {
     let draft = all();
-    let states: Vec<_> = [1, 2, 5, 7, 8, 9].iter().map(|n| credential(&draft, &format!("{}#password", u(*n))).status).collect();
-    use CredentialStatus::{Active, Expired, Inactive};
-    assert_eq!(states, [Active, Expired, Inactive, Active, Inactive, Inactive]);
+    let states: Vec<_> = [1, 2, 5, 6, 7, 8, 9].iter().map(|n| credential(&draft, &format!("{}#password", u(*n))).status).collect();
+    use CredentialStatus::{Active, Inactive, Unknown};
+    assert_eq!(states, [Active, Active, Inactive, Unknown, Active, Inactive, Unknown], "an expired one lets its user in to change it");
     assert_eq!(text(credential(&draft, &format!("{}#password", u(1))).rotated_at).as_deref(), Some("2024-02-01T09:30:00Z"));
-    for without in [3, 6] {
-        assert!(draft.credentials.iter().all(|c| c.holder != u(without)), "{without}");
-    }
+    assert!(draft.credentials.iter().all(|c| c.holder != u(3)), "staged without a password");
+    let elsewhere = credential(&draft, &format!("{}#password", u(6)));
+    assert_eq!((elsewhere.name.as_deref(), elsewhere.rotated_at), (Some("password of FEDERATION"), None));
     assert_eq!(attribute(account(&draft, 6).attributes.as_ref(), "provider"), "FEDERATION");
 }
 
@@ -164,6 +164,7 @@ fn groups_members_and_the_rules_that_feed_them() {
         draft.memberships.iter().filter(|m| m.group != g(1)).map(|m| (m.member.clone(), m.group.clone(), m.row.kind)).collect();
     let of = |n| Principal::Account(u(n));
     use MembershipKind::{Direct, Dynamic};
+    assert!(draft.memberships.iter().filter(|m| m.group == g(1)).all(|m| m.row.kind == Dynamic), "nobody is taken out of `Everyone`");
     let want = [(of(1), g(2), Dynamic), (of(2), g(2), Direct), (of(6), g(3), Direct), (of(99), g(3), Direct)];
     assert_eq!(members, want, "the rule leaves out user 2; user 99 is in no list of users");
 }
