@@ -52,7 +52,7 @@ const GONE: &str = "left,2020-01-01,2026-10-31";
 fn accounts(dir: &TempDir, week: &str, of: impl IntoIterator<Item = u32>) {
     let mut text = "ID,Login,Account Type,Employee Number,Status,Created,Last Login\n".to_owned();
     for i in of {
-        text.push_str(&format!("u{i},user{i},user,{i},active,2020-01-01T00:00:00Z,2026-11-14T00:00:00Z\n"));
+        text.push_str(&format!("u{i},user{i},user,{i},active,2020-01-01T00:00:00Z,2026-09-14T00:00:00Z\n"));
     }
     write(&dir.path().join(week).join("app-accounts.csv"), &text);
 }
