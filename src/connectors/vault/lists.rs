@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::place::{Listed, role_id, user_id};
 use super::records::{Export, List};
-use super::rows::secret_path;
+use super::secrets::secret_path;
 use crate::connectors::Draft;
 
 /// Says of each list how much of it has no answer, and of the server's count how many tokens are missing.

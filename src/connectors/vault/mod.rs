@@ -15,6 +15,7 @@ mod policy;
 mod reader;
 mod records;
 mod rows;
+mod secrets;
 #[cfg(test)]
 mod tests;
 

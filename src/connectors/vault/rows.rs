@@ -5,15 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::fields::{Fault, Metadata};
-use super::lists::folders;
 use super::policy;
-use super::records::{Alias, Entity, Export, Group, Login, Policy, Secret, Token, Uses};
+use super::records::{Alias, Entity, Export, Group, Login, Policy, Token, Uses};
 use crate::connectors::{Draft, DraftChild, DraftCredential, DraftGrant, DraftMembership, Drafted, Origin, Principal, Reject};
 use crate::model::text::{norm, norm_opt};
 use crate::model::{
     ACCOUNTS, AccountKind, AccountRow, AccountStatus, CREDENTIALS, CredentialKind, CredentialRow, CredentialStatus, ENTITLEMENTS,
-    EntitlementRow, GRANTS, GROUPS, GrantRow, GroupRow, Level, MEMBERSHIPS, MembershipRow, MfaState, RESOURCES, ResourceRow, STATEMENTS,
-    Time, UseState,
+    EntitlementRow, GRANTS, GROUPS, GrantRow, GroupRow, Level, MEMBERSHIPS, MembershipRow, MfaState, RESOURCES, STATEMENTS, Time, UseState,
 };
 
 /// The policy that may do everything. It has no text and cannot be read.
@@ -78,36 +76,17 @@ fn logins_as_use(export: &mut Export) {
     }
 }
 
-/// Path of a secret inside its mount. A flat file name has `_` for `/`: the folders that the lists name tell which.
-pub(super) fn secret_path(secret: &Secret, folders: &BTreeSet<String>) -> String {
-    if !secret.flat {
-        return secret.path.clone();
-    }
-    let mut path = String::new();
-    let mut rest = secret.path.as_str();
-    while let Some((head, tail)) = folder_of(rest, &path, folders) {
-        path = format!("{path}{head}/");
-        rest = tail;
-    }
-    path + rest
-}
-
-fn folder_of<'a>(rest: &'a str, path: &str, folders: &BTreeSet<String>) -> Option<(&'a str, &'a str)> {
-    let mut splits = rest.match_indices('_').filter_map(|(at, _)| Some((rest.get(..at)?, rest.get(at + 1..)?)));
-    splits.rfind(|(head, tail)| !tail.is_empty() && folders.contains(&format!("{path}{head}/")))
-}
-
-fn attributes(pairs: impl IntoIterator<Item = (&'static str, Option<Value>)>) -> Option<String> {
+pub(super) fn attributes(pairs: impl IntoIterator<Item = (&'static str, Option<Value>)>) -> Option<String> {
     let kept: BTreeMap<_, _> = pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     (!kept.is_empty()).then(|| kept.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Value>().to_string())
 }
 
 /// An attribute that may be missing.
-fn some(value: Option<impl Into<Value>>) -> Option<Value> {
+pub(super) fn some(value: Option<impl Into<Value>>) -> Option<Value> {
     value.map(Into::into)
 }
 
-fn others(metadata: &Metadata) -> Vec<(&'static str, Option<Value>)> {
+pub(super) fn others(metadata: &Metadata) -> Vec<(&'static str, Option<Value>)> {
     metadata.others.iter().map(|(name, value)| (*name, Some(Value::from(value.clone())))).collect()
 }
 
@@ -117,8 +96,8 @@ fn made_up(name: &str) -> bool {
 }
 
 /// Rows under construction.
-struct Rows<'d> {
-    draft: &'d mut Draft,
+pub(super) struct Rows<'d> {
+    pub(super) draft: &'d mut Draft,
     entitlements: BTreeMap<String, Drafted<EntitlementRow>>,
     /// Until when (`None`: no end) a policy is held, by holder and policy.
     grants: BTreeMap<(Principal, String), (Option<Time>, Origin)>,
@@ -151,7 +130,7 @@ impl Rows<'_> {
         }
     }
 
-    fn dropped(&mut self, metadata: &Metadata, origin: Origin) {
+    pub(super) fn dropped(&mut self, metadata: &Metadata, origin: Origin) {
         for _ in 0..metadata.dropped {
             self.draft.note(origin.file, "metadata that is not on the allow-list, dropped");
         }
@@ -462,76 +441,6 @@ impl Rows<'_> {
         for parent in &group.parents {
             self.member(own.clone(), parent, group.origin);
         }
-    }
-
-    /// Secrets of KV version 2: where they are and when they were last changed. Their values are never read.
-    fn secrets(&mut self, export: &Export) {
-        let folders = folders(export);
-        let engines: Vec<&str> = export.engines.values().filter(|m| m.version.as_deref() == Some("2")).map(|m| m.path.as_str()).collect();
-        let mut met = BTreeSet::new();
-        for secret in &export.secrets {
-            self.dropped(&secret.metadata, secret.origin);
-            let path = secret_path(secret, &folders);
-            // A flat folder need not be named after the mount; with one KV mount there is no doubt.
-            let mount = match engines.as_slice() {
-                [only] if secret.flat && !engines.contains(&secret.mount.as_str()) => *only,
-                _ => secret.mount.as_str(),
-            };
-            let native_id = format!("{mount}/{path}");
-            if met.insert(native_id.clone()) {
-                self.secret(secret, native_id, mount, &path);
-            } else {
-                self.draft.note(secret.origin.file, "secret whose metadata another file holds: the first counts");
-            }
-        }
-    }
-
-    fn secret(&mut self, secret: &Secret, native_id: String, mount: &str, path: &str) {
-        let numbers = |keep: fn(&super::records::Version) -> bool| {
-            let numbers: Vec<u64> = secret.versions.iter().filter(|(_, v)| keep(v)).map(|(n, _)| *n).collect();
-            Some(numbers).filter(|n| !n.is_empty())
-        };
-        let mut pairs = others(&secret.metadata);
-        pairs.push(("mount", Some(Value::from(mount))));
-        pairs.push(("current_version", some(secret.current)));
-        pairs.push(("versions", Some(Value::from(secret.versions.len()))));
-        pairs.push(("created_time", some(secret.created.map(|t| t.to_string()))));
-        pairs.push(("updated_time", some(secret.updated.map(|t| t.to_string()))));
-        pairs.push(("deleted_versions", some(numbers(|v| v.deleted.is_some() && !v.destroyed))));
-        pairs.push(("destroyed_versions", some(numbers(|v| v.destroyed))));
-        pairs.push(("delete_version_after", some(secret.expires_after.clone())));
-        let row = ResourceRow {
-            native_id: native_id.clone(),
-            kind: "secret".to_owned(),
-            name: Some(path.to_owned()),
-            environment: secret.metadata.environment.clone(),
-            sensitivity: None,
-            owner_ref: secret.metadata.owner.clone(),
-            attributes: attributes(pairs),
-            ..ResourceRow::default()
-        };
-        self.draft.resources.push(Drafted { row, origin: secret.origin });
-        let newest = secret.current.and_then(|n| secret.versions.get(&n)).or_else(|| secret.versions.values().next_back());
-        // With a lifetime, the time of deletion lies ahead when the version is written.
-        let status = match newest {
-            Some(v) if v.destroyed => CredentialStatus::Deleted,
-            Some(v) if v.deleted.is_some() && secret.expires_after.is_some() => CredentialStatus::Unknown,
-            Some(v) if v.deleted.is_some() => CredentialStatus::Deleted,
-            Some(_) => CredentialStatus::Active,
-            None => CredentialStatus::Unknown,
-        };
-        let row = CredentialRow {
-            native_id: native_id.clone(),
-            kind: CredentialKind::VaultSecret,
-            name: Some(path.to_owned()),
-            status,
-            created_at: secret.created,
-            rotated_at: newest.and_then(|v| v.created).filter(|at| Some(*at) != secret.created),
-            expires_at: newest.and_then(|v| v.deleted),
-            ..CredentialRow::default()
-        };
-        // Nobody holds a secret: who may read it is what policies say. Its holder is its own path.
-        self.draft.credentials.push(DraftCredential { row, holder: native_id, origin: secret.origin });
     }
 
     fn finish(self) {
