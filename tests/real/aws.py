@@ -156,12 +156,20 @@ def expected(gaad):
             groups.add(arn)
             direct.add((user["Arn"], arn))
     assume = set()
+    role_named = {(r["Arn"].split(":")[4], r["Arn"].rsplit("/", 1)[-1]): r["Arn"] for r in gaad["RoleDetailList"]}
+
+    def principal(text):
+        """A session stands for its role, where the export holds it."""
+        parts = text.split(":")
+        session = len(parts) > 5 and parts[2] == "sts" and parts[5].startswith("assumed-role/")
+        return role_named.get((parts[4], parts[5].split("/")[1]), text) if session else text
+
     for role in gaad["RoleDetailList"]:
         for statement in bag(role["AssumeRolePolicyDocument"]["Statement"]):
             principals = statement["Principal"]
             principals = {"AWS": principals} if isinstance(principals, str) else principals
             for texts in principals.values():
-                assume |= {(text, role["Arn"]) for text in bag(texts)}
+                assume |= {(principal(text), role["Arn"]) for text in bag(texts)}
     users, roles = {u["Arn"] for u in gaad["UserDetailList"]}, {r["Arn"] for r in gaad["RoleDetailList"]}
     return {
         "accounts": users | roles, "groups": groups | roles, "entitlements": entitlements, "grants": sorted(grants),
