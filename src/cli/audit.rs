@@ -140,13 +140,7 @@ fn width() -> usize {
 pub fn explain(args: &ExplainArgs) -> Result<u8, Failure> {
     let configured = setup::configured(&args.place, None)?;
     let store = Store::open(&setup::store_path(&args.place, configured.as_ref())?)?;
-    let run = match &args.run {
-        Some(run) => run.clone(),
-        None => newest(&store)?,
-    };
-    if !store.run_dir(&run).is_dir() {
-        return Err(Failure::usage(format!("there is no run `{run}`"), "`holdover store list` names them all"));
-    }
+    let run = named_or_newest(&store, args.run.as_deref())?;
     let stored = audit::explain::open(&store, &run)?;
     let found = stored.find(&args.finding);
     match found.as_slice() {
@@ -160,7 +154,11 @@ pub fn explain(args: &ExplainArgs) -> Result<u8, Failure> {
             "take the fingerprint from the report, or name another run with `--run`",
         )),
         several => {
-            let list: Vec<String> = several.iter().map(|f| format!("{} {} {}", f.fingerprint, f.check_id, f.subject)).collect();
+            let mut list: Vec<String> =
+                several.iter().take(LISTED).map(|f| format!("{} {} {}", f.fingerprint, f.check_id, f.subject)).collect();
+            if let Some(more) = several.len().checked_sub(LISTED).filter(|n| *n > 0) {
+                list.push(format!("and {more} more"));
+            }
             Err(Failure::usage(
                 format!("`{}` begins {} fingerprints", args.finding, several.len()),
                 &format!("give more digits:\n    {}", list.join("\n    ")),
@@ -169,8 +167,24 @@ pub fn explain(args: &ExplainArgs) -> Result<u8, Failure> {
     }
 }
 
+/// Findings that a refusal lists.
+const LISTED: usize = 20;
+
+/// The run of that name, or the newest one.
+///
+/// # Errors
+/// There is no run of that name, or none at all.
+pub fn named_or_newest(store: &Store, run: Option<&str>) -> Result<String, Failure> {
+    let Some(run) = run else { return newest(store) };
+    // By its name in the list: a path such as `../x` or an empty text leads to a folder, too.
+    if store.runs()?.iter().any(|r| r == run) {
+        return Ok(run.to_owned());
+    }
+    Err(Failure::usage(format!("there is no run `{run}`"), "`holdover store list` names them all"))
+}
+
 /// The newest run by `as_of`.
-pub fn newest(store: &Store) -> Result<String, Failure> {
+fn newest(store: &Store) -> Result<String, Failure> {
     let mut newest: Option<(Time, String)> = None;
     for id in store.runs()? {
         let at = output::manifest(store, &id)?.as_of;

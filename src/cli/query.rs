@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use polars::prelude::{DataFrame, IntoLazy};
 
-use super::audit::newest;
+use super::audit::named_or_newest;
 use super::setup;
 use super::{Failure, Format, Place, out};
 use crate::audit::explain::open;
@@ -42,7 +42,7 @@ pub fn run(args: &QueryArgs) -> Result<u8, Failure> {
     let store = Store::open(&setup::store_path(&args.place, configured.as_ref())?)?;
     let world = match &args.snapshot {
         Some(snapshot) => of_snapshot(&store, snapshot)?,
-        None => of_run(&store, &args.run.clone().map_or_else(|| newest(&store), Ok)?)?,
+        None => of_run(&store, &named_or_newest(&store, args.run.as_deref())?)?,
     };
     let query = compile_as(Mode::Ask, &args.sql, &BTreeMap::new(), &world.catalog)
         .map_err(|d| Failure::usage(format!("line {}, column {}: {}", d.line, d.column, d.message), &d.help))?;
@@ -54,9 +54,6 @@ pub fn run(args: &QueryArgs) -> Result<u8, Failure> {
 }
 
 fn of_run(store: &Store, run: &str) -> Result<World, Failure> {
-    if !store.run_dir(run).is_dir() {
-        return Err(Failure::usage(format!("there is no run `{run}`"), "`holdover store list` names them all"));
-    }
     let fail = |e: crate::engine::FrameError| Failure::internal(e.to_string());
     let stored = open(store, run)?;
     let mut catalog = catalog();
@@ -73,7 +70,8 @@ fn of_run(store: &Store, run: &str) -> Result<World, Failure> {
 
 fn of_snapshot(store: &Store, name: &str) -> Result<World, Failure> {
     let (system, time) = name.split_once('/').map_or((name, None), |(s, t)| (s, Some(t)));
-    let all = store.snapshots(system)?;
+    // By its name in the list: a path such as `..` leads to a folder, too.
+    let all = if store.systems()?.iter().any(|s| s == system) { store.snapshots(system)? } else { Vec::new() };
     let found = match time {
         Some(time) => all.iter().find(|s| s.name == time),
         None => all.last(),
