@@ -445,16 +445,7 @@ fn run_check(run: &Run, p: &Prepared, frames: &Frames) -> Result<(Vec<OutcomeRow
     }
     let answers = match evaluate::evaluate(&p.check, &p.query, frames, &able) {
         Ok(answers) => answers,
-        Err(e) => {
-            let failed = OutcomeRow {
-                check_id: p.check.id.clone(),
-                system: "*".to_owned(),
-                outcome: OutcomeKind::Failed,
-                reason: Some(e.to_string()),
-                ..OutcomeRow::default()
-            };
-            return Ok((vec![failed], Vec::new()));
-        }
+        Err(e) => return Ok((vec![failed(&p.check.id, e.to_string())], Vec::new())),
     };
     if whole_world {
         outcomes.push(evaluated(
@@ -474,7 +465,11 @@ fn run_check(run: &Run, p: &Prepared, frames: &Frames) -> Result<(Vec<OutcomeRow
     }
     let mut found = Vec::with_capacity(answers.hits.len());
     for hit in &answers.hits {
-        found.push(findings::build(run, &p.check, p.severity, hit).map_err(AuditError::internal)?);
+        match findings::build(run, &p.check, p.severity, hit) {
+            Ok(finding) => found.push(finding),
+            // Half a finding is none, and says nothing about the other checks.
+            Err(e) => return Ok((vec![failed(&p.check.id, e.to_string())], Vec::new())),
+        }
     }
     Ok((outcomes, found))
 }
@@ -511,6 +506,16 @@ fn not_evaluated(check: &str, system: &str, reason: String) -> OutcomeRow {
         check_id: check.to_owned(),
         system: system.to_owned(),
         outcome: OutcomeKind::NotEvaluated,
+        reason: Some(reason),
+        ..OutcomeRow::default()
+    }
+}
+
+fn failed(check: &str, reason: String) -> OutcomeRow {
+    OutcomeRow {
+        check_id: check.to_owned(),
+        system: "*".to_owned(),
+        outcome: OutcomeKind::Failed,
         reason: Some(reason),
         ..OutcomeRow::default()
     }

@@ -349,6 +349,17 @@ fn rule_11_14_a_check_that_answers_in_no_known_word_fails_the_run() {
 }
 
 #[test]
+fn rule_11_14_half_a_finding_fails_its_check_and_no_other() {
+    let dir = only_possible();
+    write(&dir.path().join("checks/own.sql"), &OWN.replace("a.account_ix AS account_ix, ", ""));
+    let text = stdout(&exits(dir.path(), &["audit", "--checks", "checks", "--format", "json"], 4));
+    let report: Value = serde_json::from_str(&text).unwrap();
+    let named: Vec<&str> = report["findings"].as_array().unwrap().iter().map(|f| f["check"].as_str().unwrap()).collect();
+    assert_eq!(named, ["ghost-account"]);
+    assert!(text.contains("does not name its subject"), "{text}");
+}
+
+#[test]
 fn rule_11_14_none_is_a_threshold() {
     let dir = copy_of("checks/stale-key/fires");
     exits(dir.path(), &["audit", "--fail-on", "none"], 0);
