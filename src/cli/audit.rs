@@ -140,8 +140,18 @@ fn width() -> usize {
 pub fn explain(args: &ExplainArgs) -> Result<u8, Failure> {
     let configured = setup::configured(&args.place, None)?;
     let store = Store::open(&setup::store_path(&args.place, configured.as_ref())?)?;
-    let run = named_or_newest(&store, args.run.as_deref())?;
-    let stored = audit::explain::open(&store, &run)?;
+    let mut run = named_or_newest(&store, args.run.as_deref())?;
+    let mut stored = audit::explain::open(&store, &run)?;
+    if args.run.is_none() && stored.find(&args.finding).is_empty() {
+        // 11.1: several runs may be of the newest instant, and any of them may be the one that was just read.
+        for other in of_one_instant(&store, &run)? {
+            let beside = audit::explain::open(&store, &other)?;
+            if !beside.find(&args.finding).is_empty() {
+                (run, stored) = (other, beside);
+                break;
+            }
+        }
+    }
     let found = stored.find(&args.finding);
     match found.as_slice() {
         [one] => {
@@ -165,6 +175,18 @@ pub fn explain(args: &ExplainArgs) -> Result<u8, Failure> {
             ))
         }
     }
+}
+
+/// The other runs whose `as_of` is that of `run`, by name.
+fn of_one_instant(store: &Store, run: &str) -> Result<Vec<String>, Failure> {
+    let at = output::manifest(store, run)?.as_of;
+    let mut others = Vec::new();
+    for id in store.runs()?.into_iter().filter(|id| id != run) {
+        if output::manifest(store, &id)?.as_of == at {
+            others.push(id);
+        }
+    }
+    Ok(others)
 }
 
 /// Findings that a refusal lists.

@@ -349,6 +349,23 @@ fn rule_11_14_a_check_that_answers_in_no_known_word_fails_the_run() {
 }
 
 #[test]
+fn rule_11_1_a_finding_of_any_run_of_the_newest_instant_is_explained() {
+    let dir = only_possible();
+    write(&dir.path().join("one/own.sql"), OWN);
+    write(&dir.path().join("two/own.sql"), &OWN.replace("\"own\"", "\"other\""));
+    let mut fingerprints = Vec::new();
+    for (folder, check) in [("one", "own"), ("two", "other")] {
+        let report = report(dir.path(), &["--checks", folder]);
+        let finding = report["findings"].as_array().unwrap().iter().find(|f| f["check"] == check).unwrap().clone();
+        fingerprints.push(finding["fingerprint"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(names(&dir.path().join("store/runs")).len(), 2);
+    for fingerprint in &fingerprints {
+        exits(dir.path(), &["explain", fingerprint], 0);
+    }
+}
+
+#[test]
 fn rule_11_14_half_a_finding_fails_its_check_and_no_other() {
     let dir = only_possible();
     write(&dir.path().join("checks/own.sql"), &OWN.replace("a.account_ix AS account_ix, ", ""));
