@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use crate::connectors::{self, Connector, ConnectorError, Context, Draft, Input, InputError, Limits};
-use crate::model::mask::free_text;
 use crate::model::{Population, Time};
 use crate::store::{Provenance, Sealed, Sealing, Snapshot, Store, StoreError, Writer};
 
@@ -116,7 +115,7 @@ fn measure(files: &[(String, PathBuf)]) -> Result<Vec<Input>, ConnectorError> {
         .iter()
         .map(|(name, path)| {
             Input::measure(name.clone(), path.clone(), Limits::default())
-                .map_err(|error| ConnectorError::File { file: free_text(name), error })
+                .map_err(|error| ConnectorError::File { file: name.clone(), error })
         })
         .collect()
 }

@@ -76,7 +76,8 @@ fn cap(code: &'static str, message: String) -> io::Error {
 /// One input file. `name` is what every report shows; the path never leaves this type.
 #[derive(Clone, Debug)]
 pub struct Input {
-    /// Path relative to the configuration or the common root, `/`-separated; bytes that are no UTF-8 shown as `\xNN`.
+    /// Path relative to the configuration or the common root, `/`-separated; bytes that are no UTF-8 shown as `\xNN`,
+    /// and what is marked as a secret already masked: it may be stored and printed.
     pub name: String,
     pub path: PathBuf,
     /// Size in bytes, as received.
@@ -87,11 +88,6 @@ pub struct Input {
 }
 
 impl Input {
-    /// Its name as it may be shown and stored: what looks like a secret in it is masked.
-    pub fn shown(&self) -> String {
-        crate::model::mask::free_text(&self.name)
-    }
-
     /// Measures the file: size and digest.
     ///
     /// # Errors

@@ -48,7 +48,7 @@ pub enum ConnectorError {
 
 impl ConnectorError {
     pub fn file(input: &Input, error: InputError) -> Self {
-        Self::File { file: input.shown(), error }
+        Self::File { file: input.name.clone(), error }
     }
 }
 

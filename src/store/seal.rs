@@ -107,7 +107,7 @@ impl Store {
         }
         let files = sealing.files.iter().zip(&draft.files).enumerate().map(|(i, (file, ledger))| {
             let provenance = sealing.provenance.get(i).cloned().unwrap_or_default();
-            FileEntry::new(&file.shown(), file.size, &file.sha256, ledger, provenance)
+            FileEntry::new(&file.name, file.size, &file.sha256, ledger, provenance)
         });
         let manifest = Manifest {
             format: FORMAT,

@@ -143,7 +143,7 @@ impl<'a> Directory<'a> {
 
     /// A place as messages name it.
     fn place(&self, origin: Origin) -> String {
-        let name = self.inputs.get(origin.file as usize).map(Input::shown).unwrap_or_default();
+        let name = self.inputs.get(origin.file as usize).map_or("", |i| i.name.as_str());
         format!("`{name}` line {}", origin.number)
     }
 

@@ -89,7 +89,7 @@ impl Connector for Tabular {
                 dropped: BTreeSet::new(),
                 hollow: BTreeSet::new(),
             };
-            let marks = reading.file(input).map_err(|halt| halt.of(&input.shown()))?;
+            let marks = reading.file(input).map_err(|halt| halt.of(&input.name))?;
             if let (Some(marks), Some(pages)) = (marks, pages.get_mut(part)) {
                 pages.push(Page { file, records: draft.ledger(file).read, marks });
             }
@@ -104,7 +104,7 @@ impl Connector for Tabular {
 
 fn unclaimed(input: &Input) -> ConnectorError {
     ConnectorError::Options {
-        message: format!("`{}` is matched by the `files` of no part", input.shown()),
+        message: format!("`{}` is matched by the `files` of no part", input.name),
         help: "add a part for it, or leave it out of the source's `files`".to_owned(),
     }
 }

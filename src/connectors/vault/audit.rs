@@ -77,7 +77,7 @@ fn entry(reader: &mut Reader<'_>, line: &[u8], origin: Origin, days: &mut Days) 
         _ => {}
     }
     if let Some(principal) = entity.or(accessor) {
-        let event = request.text("id")?.unwrap_or_else(|| format!("{}:{}", reader.input.shown(), origin.number));
+        let event = request.text("id")?.unwrap_or_else(|| format!("{}:{}", reader.input.name, origin.number));
         let newest = days.entry((principal, at.micros().div_euclid(DAY))).or_insert((at, event.clone(), origin));
         if at > newest.0 {
             *newest = (at, event, origin);
