@@ -66,6 +66,8 @@ impl Configured {
                 filters: p.filters.clone(),
                 extracted_at: p.extracted_at.map(|t| t.to_string()),
                 control_total: p.control_total,
+                covers_from: p.covers_from,
+                covers_to: p.covers_to,
             }
         });
         Ok(Job {

@@ -80,12 +80,18 @@ const fn key(section: &'static str, name: &'static str, kind: &'static str, defa
     Key { section, name, kind, default, doc }
 }
 
-const EXTRACTED: [(&str, &str, &str); 5] = [
+const EXTRACTED: [(&str, &str, &str); 7] = [
     ("extracted_by", "text", "who extracted it"),
     ("extracted_role", "text", "with which role or rights"),
     ("command", "text", "with which command; what looks like a secret is masked, as in all of these"),
     ("filters", "text", "what was left out"),
     ("extracted_at", "date or instant", "when; forms as of `taken_at`"),
+    (
+        "covers_from",
+        "date or instant",
+        "logs (requests, events, reviews, workflow log): the first instant of which they speak; without it that of the oldest record",
+    ),
+    ("covers_to", "date or instant", "logs: the first instant of which they speak no more; without it the snapshot's own"),
 ];
 
 const fn stated(section: &'static str, at: usize) -> Key {
@@ -168,6 +174,8 @@ pub static KEYS: &[Key] = &[
     stated("source", 2),
     stated("source", 3),
     stated("source", 4),
+    stated("source", 5),
+    stated("source", 6),
     key(
         "source",
         "control_total",
@@ -253,6 +261,8 @@ pub static KEYS: &[Key] = &[
     stated("sidecar", 2),
     stated("sidecar", 3),
     stated("sidecar", 4),
+    stated("sidecar", 5),
+    stated("sidecar", 6),
     key(
         "sidecar",
         "control_total",

@@ -37,6 +37,9 @@ pub struct Provenance {
     pub extracted_at: Option<Time>,
     /// Records that the source's own screen shows.
     pub control_total: Option<u64>,
+    /// First instant of which a log speaks, and the first after the last.
+    pub covers_from: Option<Time>,
+    pub covers_to: Option<Time>,
 }
 
 impl Provenance {
@@ -50,6 +53,8 @@ impl Provenance {
             filters: self.filters.or_else(|| other.filters.clone()),
             extracted_at: self.extracted_at.or(other.extracted_at),
             control_total: self.control_total.or(other.control_total),
+            covers_from: self.covers_from.or(other.covers_from),
+            covers_to: self.covers_to.or(other.covers_to),
         }
     }
 
@@ -70,15 +75,27 @@ impl Provenance {
 
 /// Reads the keys of [`Provenance`] from a source or a sidecar. `zone`: of a bare date in `extracted_at`.
 pub(super) fn read_keys(section: &Section<'_, '_>, zone: Option<&TimeZone>, out: &mut Mistakes<'_>) -> Provenance {
-    let extracted_at = section.moment("extracted_at", out);
+    let instant = |key: &str, out: &mut Mistakes<'_>| {
+        let text = section.moment(key, out)?;
+        values::taken_at(&text, zone).map_err(|e| section.fault(key, "bad-instant", e, out)).ok()
+    };
+    let (covers_from, covers_to) = (instant("covers_from", out), instant("covers_to", out));
+    if let (Some(from), Some(to)) = (covers_from, covers_to)
+        && to <= from
+    {
+        let error =
+            values::ValueError::new("`covers_to` does not lie after `covers_from`", "state the first and the last instant of the log");
+        section.fault("covers_to", "bad-instant", error, out);
+    }
     Provenance {
         extracted_by: section.string("extracted_by", out).map(|t| free_text(&t)),
         extracted_role: section.string("extracted_role", out).map(|t| free_text(&t)),
         command: section.string("command", out).map(|t| mask_command(&t)),
         filters: section.string("filters", out).map(|t| free_text(&t)),
-        extracted_at: extracted_at
-            .and_then(|text| values::taken_at(&text, zone).map_err(|e| section.fault("extracted_at", "bad-instant", e, out)).ok()),
+        extracted_at: instant("extracted_at", out),
         control_total: section.count("control_total", out),
+        covers_from,
+        covers_to,
     }
 }
 

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
     AccountRow, CredentialRow, EmploymentRow, EntitlementRow, EventRow, ExceptionRow, GrantRow, GroupRow, IdentityRow, LifecycleRow,
-    MembershipRow, RecordUnit, ResourceRow, StatementRow, SystemRow, Table, Time,
+    MembershipRow, RecordUnit, RequestRow, ResourceRow, ReviewRow, RoleModelRow, SeparationRuleRow, StatementRow, SystemRow, Table, Time,
+    WorkflowRow,
 };
 
 /// Where a fact came from: a file of this import (its position) and a line or record, from 1.
@@ -139,6 +140,11 @@ pub struct Draft {
     pub identities: Vec<Drafted<IdentityRow>>,
     pub employments: Vec<DraftChild<EmploymentRow>>,
     pub lifecycle: Vec<DraftChild<LifecycleRow>>,
+    pub requests: Vec<Drafted<RequestRow>>,
+    pub role_model: Vec<Drafted<RoleModelRow>>,
+    pub reviews: Vec<Drafted<ReviewRow>>,
+    pub separation_rules: Vec<Drafted<SeparationRuleRow>>,
+    pub workflow_log: Vec<Drafted<WorkflowRow>>,
     pub exceptions: Vec<Drafted<ExceptionRow>>,
     pub systems: Vec<Drafted<SystemRow>>,
     pub rejects: Vec<Reject>,
@@ -208,6 +214,11 @@ impl Draft {
             ("identities", self.identities.len()),
             ("employments", self.employments.len()),
             ("lifecycle_events", self.lifecycle.len()),
+            ("requests", self.requests.len()),
+            ("role_model", self.role_model.len()),
+            ("reviews", self.reviews.len()),
+            ("separation_rules", self.separation_rules.len()),
+            ("workflow_log", self.workflow_log.len()),
             ("exceptions", self.exceptions.len()),
             ("systems", self.systems.len()),
         ];

@@ -337,7 +337,7 @@ mod tests {
         write(dir.path(), origins).unwrap();
         macro_rules! empty { ($($row:ty),*) => { $(write::<$row>(dir.path(), &[]).unwrap();)* } }
         empty!(GroupRow, MembershipRow, EntitlementRow, ResourceRow, GrantRow, CredentialRow, IdentityRow, EmploymentRow, ExceptionRow);
-        empty!(SystemRow, RejectRow);
+        empty!(SystemRow, RejectRow, LifecycleRow, EventRow, RequestRow, RoleModelRow, ReviewRow, WorkflowRow);
         let ledger = crate::connectors::FileLedger::default();
         let file = crate::store::FileEntry::new("ad/users.ldif", 1, &[0xAB; 32], &ledger, crate::store::Provenance::default());
         let manifest = crate::store::Manifest {

@@ -186,3 +186,31 @@ words!(
     /// How a check ended.
     OutcomeKind { Evaluated = "evaluated", NotEvaluated = "not_evaluated", Failed = "failed" }
 );
+words!(
+    /// What a request asks for.
+    RequestAction { Unknown = "unknown", Grant = "grant", Change = "change", Revoke = "revoke" }
+);
+words!(
+    /// Where a ticket stands. `cancelled`: withdrawn, nothing was to be done.
+    TicketState { Unknown = "unknown", Open = "open", Closed = "closed", Cancelled = "cancelled" }
+);
+words!(
+    /// What was decided on a request.
+    Decision { Unknown = "unknown", Pending = "pending", Approved = "approved", Rejected = "rejected" }
+);
+words!(
+    /// What a review decided.
+    ReviewDecision { Unknown = "unknown", Pending = "pending", Keep = "keep", Change = "change", Revoke = "revoke" }
+);
+words!(
+    /// What a workflow was to do.
+    WorkflowAction { Unknown = "unknown", Provision = "provision", Change = "change", Revoke = "revoke" }
+);
+words!(
+    /// Who decided: a rule, a person, or a person against the rule.
+    WorkflowMode { Unknown = "unknown", Automatic = "automatic", Manual = "manual", Override = "override" }
+);
+words!(
+    /// What became of a workflow's step.
+    WorkflowOutcome { Unknown = "unknown", Pending = "pending", Success = "success", Failure = "failure" }
+);

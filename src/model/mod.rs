@@ -5,12 +5,14 @@
 pub mod cell;
 pub mod facts;
 pub mod mask;
+pub mod records;
 pub mod run;
 pub mod schema;
 pub mod text;
 pub mod time;
 
 pub use facts::*;
+pub use records::*;
 pub use run::*;
 pub use schema::*;
 pub use time::Time;

@@ -20,6 +20,11 @@ pub struct Tables {
     pub identities: Vec<IdentityRow>,
     pub employments: Vec<EmploymentRow>,
     pub lifecycle: Vec<LifecycleRow>,
+    pub requests: Vec<RequestRow>,
+    pub role_model: Vec<RoleModelRow>,
+    pub reviews: Vec<ReviewRow>,
+    pub separation_rules: Vec<SeparationRuleRow>,
+    pub workflow_log: Vec<WorkflowRow>,
     pub exceptions: Vec<ExceptionRow>,
     pub systems: Vec<SystemRow>,
     pub rejects: Vec<RejectRow>,
@@ -57,6 +62,8 @@ pub fn assemble(draft: &mut Draft) -> Result<Tables, TooMany> {
     dimension(draft, systems, &SYSTEMS, &mut origins, &mut out.systems, |r| &r.system, |_, _| ())?;
     let exceptions = std::mem::take(&mut draft.exceptions);
     dimension(draft, exceptions, &EXCEPTIONS, &mut origins, &mut out.exceptions, |r| &r.exception, |_, _| ())?;
+
+    records(draft, &mut origins, &mut out)?;
 
     let names = Names { accounts: &account_ix, groups: &group_ix };
     out.memberships = facts(
@@ -150,6 +157,23 @@ pub fn assemble(draft: &mut Draft) -> Result<Tables, TooMany> {
     out.rejects = rejects(&mut draft.rejects);
     out.origins = origins.finish();
     Ok(out)
+}
+
+/// The records of who asked, decided and answers. Their references stay texts, so they hang on nothing.
+fn records(draft: &mut Draft, origins: &mut Origins, out: &mut Tables) -> Result<(), TooMany> {
+    let requests = std::mem::take(&mut draft.requests);
+    dimension(draft, requests, &REQUESTS, origins, &mut out.requests, |r| &r.request, |_, _| ())?;
+    let reviews = std::mem::take(&mut draft.reviews);
+    dimension(draft, reviews, &REVIEWS, origins, &mut out.reviews, |r| &r.review, |_, _| ())?;
+    let rules = std::mem::take(&mut draft.separation_rules);
+    dimension(draft, rules, &SEPARATION_RULES, origins, &mut out.separation_rules, |r| &r.rule, |_, _| ())?;
+    let log = std::mem::take(&mut draft.workflow_log);
+    dimension(draft, log, &WORKFLOW_LOG, origins, &mut out.workflow_log, |r| &r.entry, |_, _| ())?;
+    out.role_model = facts(&ROLE_MODEL, origins, draft.role_model.drain(..).map(|r| (r.row, r.origin)), |r| {
+        let right = (r.system.clone(), r.entitlement_ref.clone(), r.resource_ref.clone());
+        (r.role.clone(), right, r.title_norm.clone(), r.org_unit_norm.clone(), r.holder_ref.clone())
+    });
+    Ok(())
 }
 
 /// Groups and entitlements that an edge names and the export does not hold get a row of their own, so that the edge
@@ -388,6 +412,10 @@ impl Tables {
         let memberships = self.memberships.iter().map(|m| m.granted_at);
         let events = self.events.iter().map(|e| Some(e.at));
         let known = self.employments.iter().flat_map(|e| [e.start_known_at, e.end_known_at]);
-        accounts.chain(credentials).chain(grants).chain(memberships).chain(events).chain(known).flatten().max()
+        let asked = self.requests.iter().flat_map(|r| [r.requested_at, r.decided_at, r.closed_at]);
+        let reviewed = self.reviews.iter().map(|r| r.decided_at);
+        let enforced = self.workflow_log.iter().flat_map(|w| [w.decided_at, w.enforced_at]);
+        let records = known.chain(asked).chain(reviewed).chain(enforced);
+        accounts.chain(credentials).chain(grants).chain(memberships).chain(events).chain(records).flatten().max()
     }
 }

@@ -26,6 +26,11 @@ pub fn check(dir: &Path, ledgers: &[FileLedger], covers: &BTreeSet<&'static str>
     let identities: Vec<IdentityRow> = read(dir)?;
     let employments: Vec<EmploymentRow> = read(dir)?;
     let lifecycle: Vec<LifecycleRow> = read(dir)?;
+    let requests: Vec<RequestRow> = read(dir)?;
+    let role_model: Vec<RoleModelRow> = read(dir)?;
+    let reviews: Vec<ReviewRow> = read(dir)?;
+    let separation_rules: Vec<SeparationRuleRow> = read(dir)?;
+    let workflow_log: Vec<WorkflowRow> = read(dir)?;
     let exceptions: Vec<ExceptionRow> = read(dir)?;
     let systems: Vec<SystemRow> = read(dir)?;
     let rejects: Vec<RejectRow> = read(dir)?;
@@ -56,6 +61,11 @@ pub fn check(dir: &Path, ledgers: &[FileLedger], covers: &BTreeSet<&'static str>
         covered(&CREDENTIALS, credentials.len()),
         covered(&EVENTS, events.len()),
         covered(&IDENTITIES, identities.len()),
+        covered(&REQUESTS, requests.len()),
+        covered(&ROLE_MODEL, role_model.len()),
+        covered(&REVIEWS, reviews.len()),
+        covered(&SEPARATION_RULES, separation_rules.len()),
+        covered(&WORKFLOW_LOG, workflow_log.len()),
         covered(&EXCEPTIONS, exceptions.len()),
         covered(&SYSTEMS, systems.len()),
         dense("accounts", accounts.iter().map(|r| (r.account_ix, r.native_id.as_str()))),
@@ -64,6 +74,10 @@ pub fn check(dir: &Path, ledgers: &[FileLedger], covers: &BTreeSet<&'static str>
         dense("resources", resources.iter().map(|r| (r.resource_ix, r.native_id.as_str()))),
         dense("credentials", credentials.iter().map(|r| (r.credential_ix, r.native_id.as_str()))),
         dense("identities", identities.iter().map(|r| (r.identity_ix, r.native_id.as_str()))),
+        unique("requests", requests.iter().map(|r| r.request.as_str())),
+        unique("reviews", reviews.iter().map(|r| r.review.as_str())),
+        unique("separation_rules", separation_rules.iter().map(|r| r.rule.as_str())),
+        unique("workflow_log", workflow_log.iter().map(|r| r.entry.as_str())),
         unique("exceptions", exceptions.iter().map(|r| r.exception.as_str())),
         unique("systems", systems.iter().map(|r| r.system.as_str())),
         dangling(

@@ -18,6 +18,10 @@ pub struct Provenance {
     pub extracted_at: Option<String>,
     /// Records that the source's own screen or API shows.
     pub control_total: Option<u64>,
+    /// First instant of which a log speaks.
+    pub covers_from: Option<Time>,
+    /// First instant after the last of which it speaks.
+    pub covers_to: Option<Time>,
 }
 
 /// One input file, as received.
@@ -57,8 +61,8 @@ impl FileEntry {
             rejected: ledger.rejected,
             control_total: ledger.control_total.or(provenance.control_total),
             stated_at: ledger.stated_at,
-            covers_from: ledger.covers.map(|c| c.0),
-            covers_to: ledger.covers.map(|c| c.1),
+            covers_from: provenance.covers_from.or(ledger.covers.map(|c| c.0)),
+            covers_to: provenance.covers_to.or(ledger.covers.map(|c| c.1)),
             short: ledger.short.clone(),
             notes: ledger.notes.iter().map(|(k, v)| (k.clone(), *v)).collect(),
             provenance,
@@ -122,6 +126,11 @@ impl Manifest {
             why.push(format!("{accepted} records accepted in {} files, control total is {total}", self.files.len()));
         }
         why
+    }
+
+    /// From when to when the logs of this snapshot speak, as far as files or their extractors say it.
+    pub fn covered_time(&self) -> (Option<Time>, Option<Time>) {
+        (self.files.iter().filter_map(|f| f.covers_from).min(), self.files.iter().filter_map(|f| f.covers_to).max())
     }
 
     /// Records rejected over all files.

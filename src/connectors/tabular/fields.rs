@@ -1,8 +1,8 @@
 //! The tables that a mapping may fill, and their fields.
 
 use crate::model::{
-    AccountKind, AccountStatus, CredentialKind, CredentialStatus, Effect, IdentityKind, IdentityStatus, Level, MembershipKind, MfaState,
-    Word,
+    AccountKind, AccountStatus, CredentialKind, CredentialStatus, Decision, Effect, IdentityKind, IdentityStatus, Level, MembershipKind,
+    MfaState, RequestAction, ReviewDecision, TicketState, Word, WorkflowAction, WorkflowMode, WorkflowOutcome,
 };
 
 /// What a field takes.
@@ -66,6 +66,12 @@ pub enum Into {
     Credentials,
     Events,
     Lifecycle,
+    Requests,
+    Approvals,
+    Roles,
+    Reviews,
+    Separation,
+    Workflow,
     Exceptions,
     Systems,
 }
@@ -180,6 +186,58 @@ pub static TARGETS: &[Target] = &[
         name: "lifecycle_events",
         must: &[&["identity"], &["kind"], &["effective_at"]],
         fields: fields! { identity: Text, kind: Kind::Word(lifecycle), effective_at: Time, known_at: Time },
+    },
+    Target {
+        table: Into::Requests,
+        name: "requests",
+        must: &[&["request"]],
+        fields: fields! {
+            request: Text, other_id: Text, action: Kind::Word(words::<RequestAction>), beneficiary: Text, requester: Text, system: Text,
+            entitlement: Text, resource: Text, state: Kind::Word(words::<TicketState>), decision: Kind::Word(words::<Decision>),
+            approver: Text, requested_at: Time, decided_at: Time, closed_at: Time, valid_from: Time, valid_to: End,
+        },
+    },
+    Target {
+        table: Into::Approvals,
+        name: "approvals",
+        must: &[&["request"]],
+        fields: fields! { request: Text, approver: Text, decision: Kind::Word(words::<Decision>), decided_at: Time },
+    },
+    Target {
+        table: Into::Roles,
+        name: "role_model",
+        must: &[&["role"]],
+        fields: fields! {
+            role: Text, name: Text, title: Text, org_unit: Text, holder: Text, system: Text, entitlement: List, resource: Text, owner: Text,
+        },
+    },
+    Target {
+        table: Into::Reviews,
+        name: "reviews",
+        must: &[&["review", "subject", "exception"]],
+        fields: fields! {
+            review: Text, campaign: Text, system: Text, subject: Text, entitlement: Text, exception: Text, reviewer: Text,
+            decision: Kind::Word(words::<ReviewDecision>), decided_at: Time, due_at: End,
+        },
+    },
+    Target {
+        table: Into::Separation,
+        name: "separation_rules",
+        must: &[&["rule"], &["left_entitlement"], &["right_entitlement"]],
+        fields: fields! {
+            rule: Text, name: Text, left_system: Text, left_entitlement: Text, right_system: Text, right_entitlement: Text, owner: Text,
+            reason: Text,
+        },
+    },
+    Target {
+        table: Into::Workflow,
+        name: "workflow_log",
+        must: &[&["entry", "event", "identity"]],
+        fields: fields! {
+            entry: Text, identity: Text, event: Text, event_at: Time, system: Text, entitlement: Text,
+            action: Kind::Word(words::<WorkflowAction>), deciding_system: Text, rule: Text, mode: Kind::Word(words::<WorkflowMode>),
+            outcome: Kind::Word(words::<WorkflowOutcome>), retries: Text, decided_at: Time, enforced_at: Time, request: Text, message: Text,
+        },
     },
     Target {
         table: Into::Exceptions,

@@ -8,6 +8,7 @@
 //! ```
 
 mod access;
+mod asked;
 mod builtin;
 mod columnar;
 mod dates;
@@ -25,10 +26,12 @@ mod row;
 mod sniff;
 #[cfg(test)]
 mod tests;
+mod xml;
 
 use std::collections::BTreeSet;
 
 use access::Access;
+use asked::Asked;
 use fields::Into;
 use lists::Keys;
 use mapping::{Plan, joined, refuse};
@@ -41,8 +44,8 @@ use sniff::Format;
 use super::{Connector, ConnectorError, Context, Draft, DraftChild, Input, InputError, Origin, Reject};
 use crate::model::mask::excerpt;
 use crate::model::{
-    CREDENTIALS, EMPLOYMENTS, ENTITLEMENTS, EVENTS, EXCEPTIONS, GRANTS, GROUPS, IDENTITIES, LIFECYCLE, LifecycleRow, MEMBERSHIPS,
-    RESOURCES, SYSTEMS, Table,
+    CREDENTIALS, EMPLOYMENTS, ENTITLEMENTS, EVENTS, EXCEPTIONS, GRANTS, GROUPS, IDENTITIES, LIFECYCLE, LifecycleRow, MEMBERSHIPS, REQUESTS,
+    RESOURCES, REVIEWS, ROLE_MODEL, SEPARATION_RULES, SYSTEMS, Table, WORKFLOW_LOG,
 };
 
 /// The page of the connector.
@@ -118,6 +121,7 @@ fn too_many() -> mapping::Mistake {
 struct Work {
     people: People,
     access: Access,
+    asked: Asked,
     exceptions: Keys,
     systems: Keys,
     /// Held back until everybody is known.
@@ -128,6 +132,7 @@ impl Work {
     fn finish(self, draft: &mut Draft) {
         self.people.finish(draft);
         self.access.finish(draft);
+        self.asked.finish(draft);
         let known: BTreeSet<String> = draft.identities.iter().map(|i| i.row.native_id.clone()).collect();
         for event in self.lifecycle {
             let file = event.origin.file;
@@ -186,6 +191,7 @@ impl Reading<'_> {
                 json::read_lines(decoded.reader, decoded.skipped, &input.limits, self).map(|()| None)?
             }
             Format::Json => self.json(input).map(Some)?,
+            Format::Xml => self.xml(input).map(|()| None)?,
         };
         self.check_end()?;
         self.cover();
@@ -243,6 +249,18 @@ impl Reading<'_> {
         Ok(if at.is_empty() { Marks::default() } else { paging::marks(&survey.scalars) })
     }
 
+    fn xml(&mut self, input: &Input) -> Result<(), Halt> {
+        self.binding = Some(Binding::tree(&self.plan.columns));
+        let Some(record) = self.plan.records.as_ref().map(|r| r.join(".")).filter(|r| !r.is_empty()) else {
+            return Err(Halt::Options {
+                message: "is XML, and the mapping does not say which elements are its records".to_owned(),
+                help: "name the element: `records = \"role\"`".to_owned(),
+            });
+        };
+        let decoded = self.decode(input)?;
+        xml::read(decoded.reader, &record, &input.limits, self)
+    }
+
     /// A JSON file shows only at its end what it lacks; an empty one lacks nothing.
     fn check_end(&self) -> Result<(), Halt> {
         let Some(binding) = self.binding.as_ref().filter(|b| !self.headed && b.names().next().is_some()) else { return Ok(()) };
@@ -270,6 +288,11 @@ impl Reading<'_> {
             Into::Credentials => &[&CREDENTIALS],
             Into::Events => &[&EVENTS],
             Into::Lifecycle => &[&LIFECYCLE],
+            Into::Requests | Into::Approvals => &[&REQUESTS],
+            Into::Roles => &[&ROLE_MODEL],
+            Into::Reviews => &[&REVIEWS],
+            Into::Separation => &[&SEPARATION_RULES],
+            Into::Workflow => &[&WORKFLOW_LOG],
             Into::Exceptions => &[&EXCEPTIONS],
             Into::Systems => &[&SYSTEMS],
         };
@@ -297,6 +320,12 @@ impl Reading<'_> {
             Into::Grants => work.access.granted(row, origin, draft)?,
             Into::Credentials => work.access.credential(row, origin, draft, key)?,
             Into::Events => lists::event(row, origin, draft)?,
+            Into::Requests => work.asked.request(row, origin)?,
+            Into::Approvals => work.asked.approval(row, origin)?,
+            Into::Roles => asked::role(row, origin, draft)?,
+            Into::Reviews => work.asked.review(row, origin, draft)?,
+            Into::Separation => work.asked.separation(row, origin, draft)?,
+            Into::Workflow => work.asked.workflow(row, origin, draft)?,
             Into::Exceptions => lists::exception(row, origin, &mut work.exceptions, draft)?,
             Into::Systems => lists::system(row, origin, &mut work.systems, draft)?,
             Into::Lifecycle => {

@@ -110,20 +110,23 @@ pub enum Raw<'a> {
 pub enum Step {
     Key(String),
     At(usize),
+    /// `[]`: every element.
+    All,
 }
 
-/// Reads a path: `a.b[0].c`. Text that is no path is one key.
+/// Reads a path: `a.b[0].c`, or `a[].b` for the `b` of every `a`. Text that is no path is one key.
 pub fn path(text: &str) -> Vec<Step> {
     let mut steps = Vec::new();
     for part in text.split('.') {
         let (key, indexes) = part.split_once('[').unwrap_or((part, ""));
-        let numbers: Option<Vec<usize>> = match indexes.strip_suffix(']') {
-            Some(inner) => inner.split("][").map(|n| n.parse().ok()).collect(),
+        let step = |n: &str| if n.is_empty() { Some(Step::All) } else { n.parse().ok().map(Step::At) };
+        let inner: Option<Vec<Step>> = match indexes.strip_suffix(']') {
+            Some(inner) => inner.split("][").map(step).collect(),
             None => indexes.is_empty().then(Vec::new),
         };
-        let Some(numbers) = numbers.filter(|_| !key.is_empty()) else { return vec![Step::Key(text.to_owned())] };
+        let Some(inner) = inner.filter(|_| !key.is_empty()) else { return vec![Step::Key(text.to_owned())] };
         steps.push(Step::Key(key.to_owned()));
-        steps.extend(numbers.into_iter().map(Step::At));
+        steps.extend(inner);
     }
     steps
 }
@@ -141,6 +144,32 @@ fn follow<'a>(value: &'a Value, steps: &[Step]) -> Option<&'a Value> {
         };
     }
     Some(at)
+}
+
+/// What a path with `[]` leads to, in order; an element that lacks the rest of the path gives nothing.
+fn follow_all<'a>(value: &'a Value, steps: &[Step]) -> Vec<&'a Value> {
+    let Some(at) = steps.iter().position(|s| *s == Step::All) else { return follow(value, steps).into_iter().collect() };
+    let (before, after) = (steps.get(..at).unwrap_or_default(), steps.get(at + 1..).unwrap_or_default());
+    let elements: Vec<&Value> = match follow(value, before) {
+        None => Vec::new(),
+        Some(Value::Array(list)) => list.iter().collect(),
+        Some(one) => vec![one],
+    };
+    elements.into_iter().flat_map(|e| follow_all(e, after)).collect()
+}
+
+/// The texts at the end of a path with `[]`, as one cell.
+fn every(value: &Value, steps: &[Step]) -> Raw<'static> {
+    let mut texts = Vec::new();
+    for found in follow_all(value, steps) {
+        match cell(found) {
+            Raw::Null => {}
+            Raw::Text(text) => texts.push(text.into_owned()),
+            Raw::List(list) => texts.extend(list),
+            Raw::Unreadable(what) => return Raw::Unreadable(what),
+        }
+    }
+    Raw::List(texts)
 }
 
 /// The keys that ServiceNow wraps a value in.
@@ -240,7 +269,7 @@ impl Binding {
             }
         }
         for spot in &mut self.spots {
-            spot.found = spot.found || (spot.path.len() > 1 && follow(record, &spot.path).is_some());
+            spot.found = spot.found || (spot.path.len() > 1 && !follow_all(record, &spot.path).is_empty());
         }
         new
     }
@@ -273,6 +302,9 @@ impl Binding {
             },
             Cells::Tree(value) => {
                 let whole = spot.keys.iter().find_map(|k| value.get(k));
+                if whole.is_none() && spot.path.contains(&Step::All) {
+                    return every(value, &spot.path);
+                }
                 whole.or_else(|| if spot.path.len() > 1 { follow(value, &spot.path) } else { None }).map_or(Raw::Null, cell)
             }
         }
@@ -321,6 +353,10 @@ mod tests {
         assert_eq!(get(&r, "n").as_deref(), Some("1|2"));
         assert_eq!(get(&r, "a.b").as_deref(), Some("<a list of objects>"));
         assert_eq!(get(&r, "a.z"), None);
+        assert_eq!(get(&r, "a.b[].c").as_deref(), Some("7|8"));
+        assert_eq!(get(&r, "n[]").as_deref(), Some("1|2"));
+        assert_eq!(get(&r, "a[].b[].z").as_deref(), Some(""));
+        assert_eq!(get(&json!({"a": {"b": {"c": 7}}}), "a.b[].c").as_deref(), Some("7"), "a list of one without its brackets");
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub enum Format {
     Json,
     NdJson,
     Parquet,
+    Xml,
 }
 
 impl Format {
@@ -21,6 +22,7 @@ impl Format {
         ("ndjson", Self::NdJson),
         ("jsonl", Self::NdJson),
         ("parquet", Self::Parquet),
+        ("xml", Self::Xml),
     ];
 
     /// The format spelt `name`.
@@ -36,6 +38,7 @@ impl Format {
             Self::Json => "json",
             Self::NdJson => "ndjson",
             Self::Parquet => "parquet",
+            Self::Xml => "xml",
         }
     }
 }
@@ -50,6 +53,7 @@ pub fn format(input: &Input, head: &[u8]) -> Format {
     let ending = |end: &str| name.ends_with(end);
     match head.iter().find(|b| !b.is_ascii_whitespace()) {
         Some(b'[') => Format::Json,
+        Some(b'<') if ending(".xml") => Format::Xml,
         Some(b'{') if ending(".ndjson") || ending(".jsonl") || objects_by_line(head) => Format::NdJson,
         Some(b'{') => Format::Json,
         _ if ending(".ndjson") || ending(".jsonl") => Format::NdJson,
@@ -84,5 +88,6 @@ mod tests {
         assert_eq!(sniff("x.TSV", "a\tb\n"), Format::Tsv);
         assert_eq!(sniff("x.txt", "a;b\n"), Format::Csv);
         assert_eq!(sniff("x.json", ""), Format::Json);
+        assert_eq!(sniff("x.xml", "<?xml version='1.0'?><a/>"), Format::Xml);
     }
 }
