@@ -36,6 +36,9 @@ pub struct Run {
     pub account_identity: Vec<AccountIdentityRow>,
     pub match_trace: Vec<MatchTraceRow>,
     pub group_reach: Vec<GroupReachRow>,
+    pub log_coverage: Vec<LogCoverageRow>,
+    pub approvals: Vec<ApprovalRow>,
+    pub revocations: Vec<RevocationRow>,
 }
 
 impl Run {
@@ -76,6 +79,11 @@ fn slice<T, K: Ord>(rows: &[T], of: impl Fn(&T) -> K, key: K) -> &[T] {
     let from = rows.partition_point(|r| of(r) < key);
     let to = rows.partition_point(|r| of(r) <= key);
     rows.get(from..to).unwrap_or_default()
+}
+
+/// The approvals of the accounts `from..to` of one system.
+fn within(rows: &[ApprovalRow], from: u32, to: u32) -> &[ApprovalRow] {
+    rows.get(rows.partition_point(|r| r.account_ix < from)..rows.partition_point(|r| r.account_ix < to)).unwrap_or_default()
 }
 
 /// The views of a set of whole accounts of one system.
@@ -119,9 +127,12 @@ impl Frames {
         let mut out = Self::default();
         let (mut accounts, mut candidates, mut access) = (Vec::new(), Vec::new(), Vec::new());
         let (mut grants, mut memberships, mut credentials) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut register, mut reviews) = (Vec::new(), Vec::new());
+        let present = run.systems.iter().map(|s| s.name.as_str()).collect();
         for system in &run.systems {
             let Some(context) = run.context(system) else { continue };
             let count = u32::try_from(system.accounts.len()).unwrap_or(u32::MAX);
+            let approvals = slice(&run.approvals, |r| r.system_ix, system.ix);
             for from in (0..count).step_by(PARTITION as usize) {
                 let to = from.saturating_add(PARTITION).min(count);
                 let part = (build::accounts(&context, from, to), build::candidates(&context, from, to), build::access(&context, from, to));
@@ -129,6 +140,7 @@ impl Frames {
                     (views::V_ACCOUNTS.name, frame_of(&part.0)?),
                     (views::V_CANDIDATES.name, frame_of(&part.1)?),
                     (views::V_ACCESS.name, frame_of(&part.2)?),
+                    (APPROVALS.name, frame_of(within(approvals, from, to))?),
                 ]);
                 out.partitions.push(Partition { system_ix: system.ix, frames });
                 accounts.extend(part.0);
@@ -138,6 +150,8 @@ impl Frames {
             grants.extend(build::grants(&context));
             memberships.extend(build::memberships(&context));
             credentials.extend(build::credentials(&context));
+            register.extend(build::register(system, &present));
+            reviews.extend(build::reviews(system));
         }
         out.whole = BTreeMap::from([
             (views::V_ACCOUNTS.name, frame_of(&accounts)?),
@@ -146,6 +160,8 @@ impl Frames {
             (views::V_GRANTS.name, frame_of(&grants)?),
             (views::V_MEMBERSHIPS.name, frame_of(&memberships)?),
             (views::V_CREDENTIALS.name, frame_of(&credentials)?),
+            (views::V_REGISTER.name, frame_of(&register)?),
+            (views::V_REVIEWS.name, frame_of(&reviews)?),
             (RUN_SYSTEMS.name, frame_of(&run.seen)?),
             (RUN_IDENTITIES.name, frame_of(&run.identities)?),
             (SOURCES.name, frame_of(&run.sources)?),
@@ -153,6 +169,9 @@ impl Frames {
             (ACCOUNT_IDENTITY.name, frame_of(&run.account_identity)?),
             (MATCH_TRACE.name, frame_of(&run.match_trace)?),
             (GROUP_REACH.name, frame_of(&run.group_reach)?),
+            (LOG_COVERAGE.name, frame_of(&run.log_coverage)?),
+            (APPROVALS.name, frame_of(&run.approvals)?),
+            (REVOCATIONS.name, frame_of(&run.revocations)?),
         ]);
         Ok(out)
     }
@@ -161,7 +180,7 @@ impl Frames {
 /// Every view that a check may read.
 pub fn catalog() -> Catalog {
     let mut catalog = Catalog::default();
-    for table in views::PARTITIONED {
+    for table in views::PARTITIONED.iter().copied().chain([&APPROVALS]) {
         catalog.views.insert(table.name.to_owned(), view(table).partitioned());
     }
     let whole = views::WHOLE.iter().copied();
@@ -173,6 +192,8 @@ pub fn catalog() -> Catalog {
         &ACCOUNT_IDENTITY,
         &MATCH_TRACE,
         &GROUP_REACH,
+        &LOG_COVERAGE,
+        &REVOCATIONS,
         &EXCEPTION_MATCHES,
     ]) {
         catalog.views.insert(table.name.to_owned(), view(table));

@@ -107,7 +107,17 @@ fn rows(draft: &Draft) -> Value {
         ($($table:ident),*) => { json!({ $(stringify!($table): draft.$table.iter().map(|d| of(&d.row, &[("at", json!(d.origin.number))])).collect::<Vec<_>>()),* }) };
     }
     let mut all = plain!(
-        accounts, groups, entitlements, resources, identities, exceptions, systems, requests, role_model, reviews, separation_rules,
+        accounts,
+        groups,
+        entitlements,
+        resources,
+        identities,
+        exceptions,
+        systems,
+        requests,
+        role_model,
+        reviews,
+        separation_rules,
         workflow_log
     );
     all["employments"] = draft.employments.iter().map(|d| of(&d.row, &[("of", json!(d.parent)), ("at", json!(d.origin.number))])).collect();
