@@ -29,7 +29,7 @@ SELECT x.system_ix AS system_ix, x.account_ix AS account_ix, x.edge AS edge, x.e
         WHEN p.approval IN ('before_coverage', 'not_covered') THEN 'before_coverage'
         ELSE 'ok'
     END AS outcome,
-    CASE WHEN a.can_authenticate = 'yes' AND NOT x.conditional THEN 'certain' ELSE 'possible' END AS certainty,
+    CASE WHEN x.conditional THEN 'possible' ELSE 'certain' END AS certainty,
     a.login AS login, x.target_name AS target_name, x.level AS level, x.path AS path, p.approval AS approval, p.how AS how,
     p.request AS request, p.request_system_ix AS request_system_ix, p.approver_ref AS approver, p.decided_at AS decided_at,
     p.valid_to AS valid_to, p.began_after AS began_after, p.began_by AS began_by, p.began_by AS since
