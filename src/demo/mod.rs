@@ -20,6 +20,7 @@ mod life;
 mod names;
 mod openldap;
 mod people;
+mod records;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -55,6 +56,7 @@ pub struct Estate {
     prod: aws::Account,
     dev: aws::Account,
     crm: app::App,
+    records: records::Records,
     answers: Answers,
 }
 
@@ -72,9 +74,11 @@ impl Estate {
             dev: aws::Account::new(seed, "dev", "444455556666", "111122223333", &people),
             crm: app::App::new(seed, &people),
             people,
+            records: records::Records::default(),
             answers: Answers::default(),
         };
         let mut answers = faults::plant(&mut estate)?;
+        records::complete(&mut estate);
         exceptions::answer(&mut answers);
         answers.sort();
         estate.answers = answers;
@@ -90,6 +94,12 @@ impl Estate {
             ("ad.ldif".to_owned(), self.ad.export(at)),
             ("openldap.ldif".to_owned(), self.ldap.export(at)),
             ("crm.csv".to_owned(), self.crm.export(at)),
+            ("requests.csv".to_owned(), self.records.requests_csv(at)),
+            ("workloads.csv".to_owned(), self.records.workloads_csv(at)),
+            ("roles.csv".to_owned(), self.records.roles_csv()),
+            ("workflow.csv".to_owned(), self.records.workflow_csv(at)),
+            ("reviews.csv".to_owned(), records::reviews_csv(at)),
+            ("certificates.csv".to_owned(), self.records.certificates_csv(at)),
         ];
         for account in [&self.prod, &self.dev] {
             let path = |name: &str| format!("aws/{}/{name}", account.name);

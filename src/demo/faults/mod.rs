@@ -2,6 +2,7 @@
 
 mod access;
 mod people;
+mod records;
 
 use std::io;
 
@@ -42,6 +43,7 @@ pub fn plant(estate: &mut Estate) -> io::Result<Answers> {
     planting.wildcards()?;
     planting.dangling()?;
     planting.sources();
+    planting.registers()?;
     Ok(planting.answers)
 }
 
