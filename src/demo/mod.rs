@@ -18,9 +18,11 @@ mod hr;
 mod ldif_out;
 mod life;
 mod names;
+mod okta;
 mod openldap;
 mod people;
 mod records;
+mod vault;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -56,6 +58,8 @@ pub struct Estate {
     prod: aws::Account,
     dev: aws::Account,
     crm: app::App,
+    okta: okta::Organisation,
+    vault: vault::Server,
     records: records::Records,
     answers: Answers,
 }
@@ -73,6 +77,8 @@ impl Estate {
             prod: aws::Account::new(seed, "prod", "111122223333", "444455556666", &people),
             dev: aws::Account::new(seed, "dev", "444455556666", "111122223333", &people),
             crm: app::App::new(seed, &people),
+            okta: okta::Organisation::new(seed, &people),
+            vault: vault::Server::new(seed, &people),
             people,
             records: records::Records::default(),
             answers: Answers::default(),
@@ -109,6 +115,8 @@ impl Estate {
                 Err(answer) => (path("credential-report.json"), answer),
             });
         }
+        files.extend(self.okta.export(at).into_iter().map(|(name, text)| (format!("okta/{name}"), text)));
+        files.extend(self.vault.export(at).into_iter().map(|(name, text)| (format!("vault/{name}"), text)));
         files.push(("aws/prod/list-access-keys.json".to_owned(), self.prod.access_keys(at)));
         files
     }

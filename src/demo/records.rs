@@ -110,7 +110,9 @@ impl Estate {
             account.users.iter().flat_map(move |u| of(system, &u.name, &u.groups).chain(of(system, &u.name, &u.policies)))
         });
         let crm = self.crm.users.iter().flat_map(|u| of("crm", &u.login, &u.roles));
-        ad.chain(ldap).chain(cloud).chain(crm).collect()
+        let okta = self.okta.users.iter().flat_map(|u| of("okta", &u.login, &u.groups).chain(of("okta", &u.login, &u.apps)));
+        let vault = self.vault.entities.iter().flat_map(|e| of("vault", &e.login, &e.groups));
+        ad.chain(ldap).chain(cloud).chain(crm).chain(okta).chain(vault).collect()
     }
 
     /// The person behind a login, by the systems' own spellings of it.
@@ -162,6 +164,7 @@ pub fn workloads(estate: &Estate) -> Vec<Workload> {
     for user in estate.crm.users.iter().filter(|u| u.login.starts_with("svc-")) {
         add(&user.login, &user.login, None, user.life.created);
     }
+    add("billing-app", "", Some("auth/approle/role/billing-app".to_owned()), clock::days_before(FOUNDED));
     let mut all: Vec<Workload> = by_name.into_values().collect();
     for (i, workload) in all.iter_mut().enumerate() {
         workload.id = format!("WL-{:04}", i + 1);

@@ -2,9 +2,10 @@
 
 use std::io;
 
-use super::{AD, CRM, LDAP, MENDED, PROD, Planting, missing};
+use super::{AD, CRM, LDAP, MENDED, OKTA, PROD, Planting, missing};
 use crate::demo::answers::{State, Subject};
 use crate::demo::life::{Edge, Spans};
+use crate::demo::okta::Token;
 use crate::demo::records::{self, Certificate, Request};
 use crate::demo::{ad, clock};
 use crate::model::time::HOUR;
@@ -19,6 +20,28 @@ impl Planting<'_> {
         self.certificates();
         self.tickets()?;
         self.systems();
+        Ok(())
+    }
+
+    /// A leaver who can still sign in to everything, with a token of her own.
+    pub(super) fn identity_provider(&mut self) -> io::Result<()> {
+        let login = "leila.mansourian@corp.example";
+        let user = self.estate.okta.user_mut(login).ok_or_else(|| missing(login))?;
+        super::keep(&mut user.life);
+        user.groups.iter_mut().for_each(|edge| edge.spans.stay());
+        let created = user.life.created;
+        user.apps.push(Edge::from("Status Page", created));
+        self.estate.okta.tokens.push(Token { name: "offer sync", login: login.to_owned(), created: 80, used: 2 });
+        let (subject, password) = (self.on(OKTA, login), self.password(OKTA, login));
+        self.find("ghost-account", subject.clone(), State::Open, "left 45 days before; signs in to everything that the provider knows");
+        self.find("leaver-live-credential", password, State::Open, "the password of that account");
+        let token = self.estate.okta.token_id("offer sync");
+        let token = self.credential(OKTA, login, &token);
+        self.find("leaver-live-credential", token, State::Open, "an API token of that account, used two days before");
+        self.unremoved_edges(OKTA, login, true, State::Open, "a group of that account");
+        let app = self.edge(OKTA, login, "Status Page");
+        self.find("leaver-access-unremoved", app, State::Open, "an app of that account");
+        self.find("use-after-termination", subject, State::Open, "somebody goes on using that account");
         Ok(())
     }
 
