@@ -139,6 +139,19 @@ class Snapshot:
             member = self.account_of.get(m["account_ix"]) or self.group_of.get(m["member_group_ix"]) or m["principal_ref"]
             yield member, self.group_of[m["group_ix"]], m
 
+    def reached(self, group):
+        """Native ids of accounts and groups that are members at any depth, primary memberships left out."""
+        edges = {}
+        for member, of, row in self.memberships():
+            if row["kind"] != "primary":
+                edges.setdefault(of, set()).add(member)
+        found, todo = set(), [group]
+        while todo:
+            fresh = edges.get(todo.pop(), set()) - found
+            found |= fresh
+            todo += sorted(fresh)
+        return found
+
 
 def newest_run(store):
     """Folder of the newest run. Names begin with `as_of`, so they sort by it."""
