@@ -533,7 +533,9 @@ fn a_password_ends_when_the_host_refuses_it() {
         password(&draft, "a").expires_at.map(|t| t.date())
     };
     assert_eq!(end("shadowMax: 90\nshadowInactive: 7\n").as_deref(), Some("2022-04-15"));
-    for open in ["", "shadowMax: 90\n", "shadowMax: 90\nshadowInactive: -1\n", "shadowMax: 99999\nshadowInactive: 7\n", "shadowInactive: 7\n"] {
+    for open in
+        ["", "shadowMax: 90\n", "shadowMax: 90\nshadowInactive: -1\n", "shadowMax: 99999\nshadowInactive: 7\n", "shadowInactive: 7\n"]
+    {
         assert_eq!(end(open), None, "{open}");
     }
 }
