@@ -93,7 +93,7 @@ impl Accessed {
         let mut services = BTreeMap::new();
         for raw in fields.list("ServicesLastAccessed")? {
             let fields = Fields::of(raw)?;
-            let name = fields.required("ServiceNamespace")?.to_lowercase();
+            let name = word(&fields, "ServiceNamespace")?.to_lowercase();
             merge(services.entry(name).or_default(), service(&fields, zone)?);
         }
         self.answers.push(Answer { origin, subject, until, truncated, services });
@@ -155,13 +155,22 @@ fn service(fields: &Fields<'_>, zone: Option<&TimeZone>) -> Result<Service, Faul
         Service { at: fields.time("LastAuthenticated", zone)?, by: fields.text("LastAuthenticatedEntity")?, ..Service::default() };
     for raw in fields.list("TrackedActionsLastAccessed")? {
         let action = Fields::of(raw)?;
-        let (name, at) = (action.required("ActionName")?, action.time("LastAccessedTime", zone)?);
+        let (name, at) = (word(&action, "ActionName")?, action.time("LastAccessedTime", zone)?);
         service.actions.insert(name.to_lowercase(), at);
         if let Some(at) = at {
             service.names.insert(name, at);
         }
     }
     Ok(service)
+}
+
+/// A name of AWS's own, which is kept: letters, digits and `-`.
+fn word(fields: &Fields<'_>, name: &str) -> Result<String, Fault> {
+    let text = fields.required(name)?;
+    if text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+        return Ok(text);
+    }
+    Err(Fault::new("aws-iam/bad-record", format!("`{name}` is none of AWS's names"), "export it again, unedited"))
 }
 
 /// Two answers on one service: the newest attempt of each kind counts.
@@ -216,6 +225,8 @@ pub(super) struct Subject {
     pub(super) origins: Vec<Origin>,
     /// The last page is among them.
     whole: bool,
+    /// There are several pages, and one from their midst may be missing.
+    paged: bool,
     until: Option<Time>,
 }
 
@@ -226,6 +237,7 @@ impl Subject {
         }
         self.origins.push(answer.origin);
         self.whole |= !answer.truncated;
+        self.paged |= answer.truncated;
         self.until = self.until.max(answer.until);
     }
 
@@ -273,10 +285,10 @@ impl Subject {
         own.map(|(_, at)| *at).max().map_or_else(Use::default, Use::used)
     }
 
-    /// Whether no attempt in here means none: every service that the grant names is listed.
+    /// Whether no attempt in here means none: every service that the grant names is listed, and where it does not name them, all are.
     fn speaks_of(&self, grant: &Reach) -> bool {
         let listed = self.services.keys().any(|name| grant.may(name)) && grant.named().all(|name| self.services.contains_key(name));
-        self.whole && listed && !grant.is_empty()
+        self.whole && listed && !grant.is_empty() && (grant.is_named() || !self.paged)
     }
 }
 
@@ -292,7 +304,8 @@ pub(super) fn grants(subjects: &BTreeMap<String, Subject>, reaches: &BTreeMap<St
             continue;
         }
         let own = holder(grant).and_then(|arn| Some((arn, subjects.get(arn)?))).map(|(arn, subject)| {
-            let others: Vec<&Reach> = holders.beside(arn, at).filter_map(|o| draft.grants.get(o)).map(|g| reach(&g.entitlement)).collect();
+            let beside = holders.beside(arn, at).filter_map(|o| draft.grants.get(o)).map(|g| g.entitlement.as_str());
+            let others: Vec<&Reach> = beside.collect::<BTreeSet<_>>().into_iter().map(reach).collect();
             subject.of(reach(&grant.entitlement), &others)
         });
         // Nobody at all tried what the policy lets through: nor did this holder.

@@ -69,14 +69,15 @@ impl Secrets {
         if Arn::of(&arn).is_none_or(|a| a.service != "secretsmanager") {
             return Err(Fault::new("aws-iam/bad-arn", "`ARN` is not the ARN of a secret", "export it again, unedited"));
         }
+        let kept = |name: &str| Ok::<_, Fault>(fields.text(name)?.map(|text| mask::free_text(&text)));
         let rules = fields.raw("RotationRules").map(Fields::of).transpose()?;
         let secret = Secret {
             origin,
             name: fields.required("Name")?,
-            description: fields.text("Description")?.map(|d| mask::free_text(&d)),
-            key: fields.text("KmsKeyId")?,
-            owning_service: fields.text("OwningService")?,
-            primary_region: fields.text("PrimaryRegion")?,
+            description: kept("Description")?,
+            key: kept("KmsKeyId")?,
+            owning_service: kept("OwningService")?,
+            primary_region: kept("PrimaryRegion")?,
             rotates: fields.flag("RotationEnabled")?,
             rotation_days: rules.map(|r| r.count("AutomaticallyAfterDays")).transpose()?.flatten(),
             created: fields.time("CreatedDate", zone)?,

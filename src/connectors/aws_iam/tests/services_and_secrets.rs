@@ -138,6 +138,16 @@ fn unfinished_and_unnamed_answers_say_nothing() {
     let cut = world(SQS, policies, &format!(r#""Arn": "{A}user/a", "Marker": "x", "NextToken": "x""#));
     assert_eq!(cut.files[1].short, [format!("the services of `{A}user/a` go on: `IsTruncated`")]);
     assert_eq!(uses(&cut), ["user/a own used 2026-11-01T00:00:00Z"], "what was tried stays true");
+    // A page from the midst may be missing, which a policy that names no services cannot tell.
+    let everything = [r#""*""#, r#""s3:*""#, r#""ec2:*""#];
+    let page =
+        format!(r#"{{"JobStatus": "COMPLETED", "Arn": "{A}user/a", "ServicesLastAccessed": [{S3}], "IsTruncated": true, "Marker": "x"}}"#);
+    let gaad = world(S3, everything, &format!(r#""Arn": "{A}user/a""#));
+    assert_eq!(uses(&gaad), ["user/a own not_in_window", "user/a second not_in_window"]);
+    let paged = world(S3, everything, &format!(r#""Arn": "{A}user/a"}} {page} {{"SummaryMap": {{}}"#));
+    assert_eq!((uses(&paged), paged.files[1].short.len()), (vec!["user/a second not_in_window".to_owned()], 0));
+    let odd = world(&S3.replace("\"s3\"", "\"s 3\""), everything, &format!(r#""Arn": "{A}user/a""#));
+    assert_eq!(odd.rejects[0].message, "`ServiceNamespace` is none of AWS's names");
     let reasons = |name: &str| {
         let draft = read(&["ok/gaad.page1of3.json", name]);
         balanced(&draft);
