@@ -1,6 +1,7 @@
 //! One audit: from sealed snapshots to a committed run. A pure function of its inputs.
 
 pub mod completeness;
+pub mod drift;
 pub mod explain;
 pub mod output;
 pub mod present;
@@ -96,6 +97,8 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
     run.account_identity = resolved.account_identity;
     run.match_trace = resolved.match_trace;
     run.group_reach = resolved.group_reach;
+    let drift = drift::drift(&run, &current, &states)?;
+    (run.changes, run.edge_history) = (drift.changes, drift.edge_history);
 
     let previous = output::previous_run(store, as_of)?;
     let past = previous.as_ref().map(|p| output::past(store, &p.id)).transpose()?.unwrap_or_default();

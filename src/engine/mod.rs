@@ -36,6 +36,8 @@ pub struct Run {
     pub account_identity: Vec<AccountIdentityRow>,
     pub match_trace: Vec<MatchTraceRow>,
     pub group_reach: Vec<GroupReachRow>,
+    pub changes: Vec<ChangeRow>,
+    pub edge_history: Vec<EdgeHistoryRow>,
 }
 
 impl Run {
@@ -153,6 +155,8 @@ impl Frames {
             (ACCOUNT_IDENTITY.name, frame_of(&run.account_identity)?),
             (MATCH_TRACE.name, frame_of(&run.match_trace)?),
             (GROUP_REACH.name, frame_of(&run.group_reach)?),
+            (CHANGES.name, frame_of(&run.changes)?),
+            (EDGE_HISTORY.name, frame_of(&run.edge_history)?),
         ]);
         Ok(out)
     }
@@ -173,6 +177,8 @@ pub fn catalog() -> Catalog {
         &ACCOUNT_IDENTITY,
         &MATCH_TRACE,
         &GROUP_REACH,
+        &CHANGES,
+        &EDGE_HISTORY,
         &EXCEPTION_MATCHES,
     ]) {
         catalog.views.insert(table.name.to_owned(), view(table));

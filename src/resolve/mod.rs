@@ -4,11 +4,15 @@
 //! the questions that later stages ask of single people and groups.
 
 mod accounts;
+mod attributes;
 mod authenticate;
+mod changes;
 mod closure;
 mod correlate;
+mod edges;
 mod forms;
 mod graph;
+mod history;
 mod join;
 #[cfg(test)]
 mod oracle;
@@ -28,8 +32,11 @@ use crate::model::{
     IdentityKind, IdentityRow, MatchTraceRow, MembershipRow, Population, Time,
 };
 
+pub use changes::{changes, incomparable, number};
 pub use closure::{ANCESTORS_LISTED, Groups, PATH_NAMES, Primary};
 pub use correlate::{Crowded, MAX_SHARED};
+pub use edges::Picture;
+pub use history::Histories;
 pub use owners::Reference;
 pub use people::{GONE_SOURCE_IX, People, Unjoined};
 pub use rules::{Rule, Rules};
