@@ -18,7 +18,7 @@ use crate::checks::{Check, CheckError};
 use crate::engine::{Frames, Run, System, catalog, evaluate, findings, frame_of};
 use crate::model::*;
 use crate::report::AsOfFrom;
-use crate::resolve::{AuthorityInput, PastPeople, Resolved, SystemInput};
+use crate::resolve::{ApprovalInput, AuthorityInput, LogInput, PastPeople, Resolved, SystemInput, SystemNames};
 use crate::sql::{Catalog, Diagnostic, Literal, Query, compile};
 use crate::store::{Current, Store, StoreError};
 use crate::triage::{self, Closing};
@@ -90,15 +90,17 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
     let mut run = Run { as_of, ..Run::default() };
     let mut states = completeness::judge(&current, settings, as_of, as_of_from);
     load(&mut run, &current, settings, &mut states)?;
-    let resolved = resolve(&run, &current, settings, &states)?;
+    let drift = drift::drift(&run, &current, &states)?;
+    (run.changes, run.edge_history) = (drift.changes, drift.edge_history);
+    let inputs = system_inputs(&run);
+    let resolved = resolve(&run, &inputs, &current, settings, &states)?;
     let crowded = resolved.crowded.len();
+    records(&mut run, &inputs, &resolved, settings);
     run.identities = resolved.people.rows().to_vec();
     run.account_state = resolved.account_state;
     run.account_identity = resolved.account_identity;
     run.match_trace = resolved.match_trace;
     run.group_reach = resolved.group_reach;
-    let drift = drift::drift(&run, &current, &states)?;
-    (run.changes, run.edge_history) = (drift.changes, drift.edge_history);
 
     let previous = output::previous_run(store, as_of)?;
     let past = previous.as_ref().map(|p| output::past(store, &p.id)).transpose()?.unwrap_or_default();
@@ -237,29 +239,69 @@ fn seen(s: &System, settings: &Settings, states: &BTreeMap<String, completeness:
     }
 }
 
+/// The rows of every current snapshot as the resolve stage takes them.
+fn system_inputs(run: &Run) -> Vec<SystemInput> {
+    let input = |s: &System| SystemInput {
+        system_ix: s.ix,
+        system: s.name.clone(),
+        observed_at: s.observed_at(),
+        covers: s.covers.clone(),
+        accounts: s.accounts.clone(),
+        groups: s.groups.clone(),
+        memberships: s.memberships.clone(),
+        entitlements: s.entitlements.clone(),
+        grants: s.grants.clone(),
+        credentials: s.credentials.clone(),
+    };
+    run.systems.iter().map(input).collect()
+}
+
+/// What the records of others say: the logs' coverage, approvals and revocations.
+fn records(run: &mut Run, inputs: &[SystemInput], resolved: &Resolved, settings: &Settings) {
+    let policies: Vec<SourcePolicy> = run.systems.iter().map(|s| settings.policy(&s.name)).collect();
+    let named = run.systems.iter().zip(&policies).map(|(s, p)| (s.ix, s.name.as_str(), p.aliases.as_slice()));
+    let names = SystemNames::new(named);
+    let logs: Vec<LogInput<'_>> = run
+        .systems
+        .iter()
+        .map(|s| {
+            let (covers_from, covers_to) = s.manifest.covered_time();
+            LogInput {
+                system_ix: s.ix,
+                observed_at: s.observed_at(),
+                covers_from,
+                covers_to,
+                covers: s.covers.clone(),
+                requests: &s.requests,
+                reviews: &s.reviews,
+                workflow_log: &s.workflow_log,
+                events: &s.events,
+            }
+        })
+        .collect();
+    let log_coverage = crate::resolve::log_coverage(&logs, &names);
+    let requests: Vec<(u32, &RequestRow)> = run.systems.iter().flat_map(|s| s.requests.iter().map(|r| (s.ix, r))).collect();
+    let (approvals, revocations) = crate::resolve::approvals(&ApprovalInput {
+        systems: inputs,
+        requests: &requests,
+        names: &names,
+        people: &resolved.people,
+        candidates: &resolved.account_identity,
+        coverage: &log_coverage,
+        aliases: &settings.resolve.entitlement_aliases,
+        first_seen: &|system_ix, grant, edge_ix| run.history(system_ix, grant, edge_ix).map(|h| (h.last_absent, h.since_by)),
+    });
+    (run.log_coverage, run.approvals, run.revocations) = (log_coverage, approvals, revocations);
+}
+
 /// Hands the loaded rows to the resolve stage.
 fn resolve(
     run: &Run,
+    systems: &[SystemInput],
     current: &BTreeMap<String, Current>,
     settings: &Settings,
     states: &BTreeMap<String, completeness::State>,
 ) -> Result<Resolved, AuditError> {
-    let systems: Vec<SystemInput> = run
-        .systems
-        .iter()
-        .map(|s| SystemInput {
-            system_ix: s.ix,
-            system: s.name.clone(),
-            observed_at: s.observed_at(),
-            covers: s.covers.clone(),
-            accounts: s.accounts.clone(),
-            groups: s.groups.clone(),
-            memberships: s.memberships.clone(),
-            entitlements: s.entitlements.clone(),
-            grants: s.grants.clone(),
-            credentials: s.credentials.clone(),
-        })
-        .collect();
     let mut authorities = Vec::new();
     for s in run.systems.iter().filter(|s| s.covers.contains(IDENTITIES.name)) {
         let all = Authority { kinds: Vec::new(), joiners: true, leavers: true };
@@ -296,7 +338,7 @@ fn resolve(
             history,
         });
     }
-    crate::resolve::resolve(&systems, &authorities, &settings.resolve).map_err(|faults| {
+    crate::resolve::resolve(systems, &authorities, &settings.resolve).map_err(|faults| {
         let help = faults.first().map(|f| f.help.clone()).unwrap_or_default();
         AuditError::Config { message: faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "), help }
     })
@@ -483,9 +525,9 @@ const ACCESS_TABLES: [&str; 5] = ["accounts", "groups", "memberships", "grants",
 /// Why a check cannot be evaluated over a system; `None`: it can.
 fn unable(run: &Run, p: &Prepared, s: &System) -> Option<String> {
     for need in &p.check.needs {
-        if need == IDENTITIES.name {
-            if !run.seen.iter().any(|r| r.authority) {
-                return Some("no people list is among the sources".to_owned());
+        if records_of(need).is_some() {
+            if let Some(why) = lacks_records(run, need, Some(s)) {
+                return Some(why);
             }
         } else if !need.split('|').any(|table| s.covers.contains(table)) {
             return Some(format!("its export does not cover {}", need.replace('|', " or ")));
@@ -497,11 +539,50 @@ fn unable(run: &Run, p: &Prepared, s: &System) -> Option<String> {
 /// Why a check over the whole world cannot be evaluated: a table that no snapshot covers, or an empty authority.
 fn unable_anywhere(run: &Run, p: &Prepared) -> Option<String> {
     p.check.needs.iter().find_map(|need| {
+        if records_of(need).is_some() {
+            return lacks_records(run, need, None);
+        }
         let covered = run.systems.iter().any(|s| need.split('|').any(|table| s.covers.contains(table)));
-        (!covered).then(|| {
-            if need == IDENTITIES.name { "no people list is among the sources".to_owned() } else { format!("no source covers {need}") }
-        })
+        (!covered).then(|| format!("no source covers {need}"))
     })
+}
+
+/// What people call a table of records: checks need it of any source, not of the system that they judge.
+fn records_of(need: &str) -> Option<&'static str> {
+    Some(match need {
+        "identities" => "people list",
+        "requests" => "list of requests",
+        "role_model" => "role catalogue",
+        "reviews" => "list of reviews",
+        "workflow_log" => "workflow log",
+        "lifecycle_events" => "list of joiners, movers and leavers",
+        "systems" => "register of systems",
+        _ => return None,
+    })
+}
+
+/// Why the records that a check needs cannot answer: none are there, they are empty, or they do not speak of the system.
+fn lacks_records(run: &Run, need: &str, s: Option<&System>) -> Option<String> {
+    let what = records_of(need)?;
+    let holders: Vec<&System> = run.systems.iter().filter(|y| y.covers.contains(need)).collect();
+    if holders.is_empty() {
+        return Some(format!("no {what} is among the sources"));
+    }
+    let rows = |y: &&System| match need {
+        "identities" => y.identities.len(),
+        "requests" => y.requests.len(),
+        "role_model" => y.role_model.len(),
+        "reviews" => y.reviews.len(),
+        "workflow_log" => y.workflow_log.len(),
+        "lifecycle_events" => y.lifecycle.len(),
+        _ => y.register.len(),
+    };
+    if holders.iter().map(rows).sum::<usize>() == 0 {
+        return Some(format!("the {what} is empty"));
+    }
+    let s = s?;
+    let log = matches!(need, "requests" | "workflow_log");
+    (log && !run.log_coverage.iter().any(|c| c.system_ix == s.ix && c.log == need)).then(|| format!("no {what} speaks of this system"))
 }
 
 fn not_evaluated(check: &str, system: &str, reason: String) -> OutcomeRow {

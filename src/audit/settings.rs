@@ -17,6 +17,8 @@ pub struct SourcePolicy {
     pub team: Option<String>,
     pub owner: Option<String>,
     pub environment: Option<String>,
+    /// Further names by which tickets, roles and reviews call the system.
+    pub aliases: Vec<String>,
 }
 
 /// What the configuration changes about one check.

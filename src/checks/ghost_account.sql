@@ -10,7 +10,7 @@
 -- description = """
 -- Every identity that the account may belong to has left (certain), or some of them have (possible), and its
 -- system would still let it in. The end counts only if it took effect before the account was observed; an end at
--- or after that is not yet observable."""
+-- or after that is not yet observable. Workloads are asked about by `retired-workload-live`."""
 -- remedy = """
 -- Disable the account, then end its sessions and tokens."""
 -- false_positives = """
@@ -25,6 +25,7 @@ WITH held AS (
         COUNT(*) FILTER (WHERE c.standing = 'left') AS gone, COUNT(*) FILTER (WHERE c.leaves_later) AS later,
         MIN(c.left_by) AS left_by, MIN(c.known_by) AS known_by
     FROM candidates c
+    WHERE c.identity_kind IN ('person', 'external')
     GROUP BY c.system_ix, c.account_ix
 )
 SELECT a.system_ix AS system_ix, a.account_ix AS account_ix,

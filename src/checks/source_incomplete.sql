@@ -6,6 +6,7 @@
 -- grain = "run"
 -- subject = "source"
 -- needs = []
+-- covered_by = ["system-without-source"]
 -- message = "source `{system}`: {problems}"
 -- description = """
 -- A source is missing although expected, or although the register of systems says that it is in scope, carries a truncation marker or fewer rows than its control total, shrank

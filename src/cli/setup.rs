@@ -126,6 +126,7 @@ fn policy(source: &crate::config::Source) -> SourcePolicy {
         team: source.team.map(|t| t.as_str().to_owned()),
         owner: source.owner.clone(),
         environment: source.environment.clone(),
+        aliases: source.aliases.clone(),
     }
 }
 
@@ -166,6 +167,11 @@ fn resolve_settings(c: &Config) -> resolve::Settings {
             .privileged_groups
             .iter()
             .map(|g| resolve::PrivilegedGroup { systems: systems(&g.systems), name: g.pattern().to_owned(), level: g.level })
+            .collect(),
+        entitlement_aliases: c
+            .entitlement_aliases
+            .iter()
+            .map(|a| resolve::EntitlementAlias { systems: systems(&a.systems), name: a.name.clone(), aliases: a.aliases.clone() })
             .collect(),
         identity_links: c
             .identity_links

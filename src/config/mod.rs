@@ -30,7 +30,9 @@ pub use mistake::{ConfigError, Mistake, Position};
 pub use pattern::Pattern;
 pub use sidecar::{NOT_STATED, Provenance, SUFFIX as SIDECAR_SUFFIX, path_of as sidecar_path};
 pub use source::{Source, TakenAtRule, Team};
-pub use valid::{Authority, Config, Gate, IdentityLink, KindPattern, LifecycleEvent, LinkColumn, LinkEnd, Override, PrivilegedGroup};
+pub use valid::{
+    Authority, Config, EntitlementAlias, Gate, IdentityLink, KindPattern, LifecycleEvent, LinkColumn, LinkEnd, Override, PrivilegedGroup,
+};
 pub use values::{NamePattern, Systems, Template, ValueError, duration, system_name, taken_at};
 
 /// What the rest of the program knows, against which names in the configuration are checked.

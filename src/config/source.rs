@@ -76,6 +76,8 @@ pub struct Source {
     pub team: Option<Team>,
     pub environment: Option<String>,
     pub owner: Option<String>,
+    /// Further names by which tickets, roles and reviews call the system.
+    pub aliases: Vec<String>,
     /// Microseconds; `None`: freshness is not judged.
     pub max_age: Option<i64>,
     /// A run without it is incomplete.
@@ -114,6 +116,7 @@ pub(super) fn read(section: &Section<'_, '_>, known: &Known<'_>, out: &mut Mista
         team: section.word("team", out),
         environment: section.string("environment", out),
         owner: section.string("owner", out),
+        aliases: section.texts("aliases", false, out).unwrap_or_default().iter().map(|t| (*t.get_ref()).to_owned()).collect(),
         max_age: section.duration("max_age", out),
         expected: section.boolean("expected", out),
         max_rejects: section.count("max_rejects", out),
@@ -134,6 +137,7 @@ pub(super) fn read(section: &Section<'_, '_>, known: &Known<'_>, out: &mut Mista
         team: settings.team,
         environment: settings.environment,
         owner: settings.owner,
+        aliases: settings.aliases,
         max_age: settings.max_age,
         expected: settings.expected.unwrap_or(true),
         max_rejects: settings.max_rejects.unwrap_or(0),
@@ -151,6 +155,7 @@ struct Settings {
     team: Option<Team>,
     environment: Option<String>,
     owner: Option<String>,
+    aliases: Vec<String>,
     max_age: Option<i64>,
     expected: Option<bool>,
     max_rejects: Option<u64>,

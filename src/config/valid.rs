@@ -40,10 +40,20 @@ pub struct Config {
     /// In the order of the file: the first that fits decides.
     pub account_kinds: Vec<KindPattern>,
     pub privileged_groups: Vec<PrivilegedGroup>,
+    pub entitlement_aliases: Vec<EntitlementAlias>,
     pub rules: Rules,
     /// By check id.
     pub overrides: BTreeMap<String, Override>,
     pub gate: Gate,
+}
+
+/// What records call an entitlement or group beside its own name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EntitlementAlias {
+    pub systems: Systems,
+    /// Name or native id.
+    pub name: String,
+    pub aliases: Vec<String>,
 }
 
 /// A life-cycle event for which an authority may speak.
@@ -192,6 +202,11 @@ pub(super) fn read(text: &str, name: &str, sha256: [u8; 32], known: &Known<'_>, 
         identity_links: top.many("identity_link", "[[identity_link]]", out).iter().filter_map(|s| link(s, &named, out)).collect(),
         account_kinds: top.many("account_kind", "[[account_kind]]", out).iter().filter_map(|s| kind_pattern(s, &named, out)).collect(),
         privileged_groups: top.many("privileged_group", "[[privileged_group]]", out).iter().filter_map(|s| group(s, &named, out)).collect(),
+        entitlement_aliases: top
+            .many("entitlement_alias", "[[entitlement_alias]]", out)
+            .iter()
+            .filter_map(|s| alias(s, &named, out))
+            .collect(),
         rules: top.one("correlation", "[correlation]", out).map_or_else(Rules::default, |s| rules(&s, &named, out)),
         overrides: overrides(&top, known, out),
         gate: top.one("gate", "[gate]", out).map_or_else(Gate::default, |s| gate(&s, out)),
@@ -352,6 +367,15 @@ fn group(section: &Section<'_, '_>, named: &Named, out: &mut Mistakes<'_>) -> Op
     let text = section.text("name", out)?;
     let name = NamePattern::parse(text.get_ref()).map_err(|e| section.fault("name", "bad-pattern", e, out)).ok()?;
     Some(PrivilegedGroup { systems, name, level: level? })
+}
+
+fn alias(section: &Section<'_, '_>, named: &Named, out: &mut Mistakes<'_>) -> Option<EntitlementAlias> {
+    section.require("name", out);
+    section.require("aliases", out);
+    let systems = systems(section, named, out);
+    let name = section.string("name", out);
+    let aliases = section.texts("aliases", false, out)?;
+    Some(EntitlementAlias { systems, name: name?, aliases: aliases.iter().map(|t| (*t.get_ref()).to_owned()).collect() })
 }
 
 /// Columns of an account that a rule may compare; see [`Rule::account`].

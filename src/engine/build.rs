@@ -247,3 +247,35 @@ pub fn credentials(c: &Context<'_>) -> Vec<CredentialView> {
     };
     c.system.credentials.iter().filter_map(row).collect()
 }
+
+/// `register` of the system, if it holds one. `present`: names of the systems of the run.
+pub fn register(system: &System, present: &std::collections::BTreeSet<&str>) -> Vec<RegisterView> {
+    let row = |r: &SystemRow| RegisterView {
+        register_ix: system.ix,
+        system: r.system.clone(),
+        owner_ref: r.owner_ref.clone(),
+        in_scope: r.in_scope,
+        environment: r.environment.clone(),
+        present: present.contains(r.system.as_str()),
+        observed_at: system.observed_at(),
+    };
+    system.register.iter().map(row).collect()
+}
+
+/// `reviews` of the system, if it holds any.
+pub fn reviews(system: &System) -> Vec<ReviewView> {
+    let row = |r: &ReviewRow| ReviewView {
+        source_ix: system.ix,
+        review: r.review.clone(),
+        system: r.system.clone(),
+        subject_ref: r.subject_ref.clone(),
+        entitlement_ref: r.entitlement_ref.clone(),
+        exception_ref: r.exception_ref.clone(),
+        reviewer_ref: r.reviewer_ref.clone(),
+        decision: r.decision,
+        decided_at: r.decided_at,
+        due_at: r.due_at,
+        observed_at: system.observed_at(),
+    };
+    system.reviews.iter().map(row).collect()
+}

@@ -38,13 +38,16 @@ struct Subject {
     system_ix: Option<u32>,
     /// Rows of that snapshot that it stands on.
     rows: Vec<(&'static str, u32)>,
+    /// Rows of other snapshots that it stands on: system, table, row.
+    further: Vec<(u32, &'static str, u32)>,
     /// Identities that it is about, by run-wide ordinal.
     identities: Vec<u32>,
     observed_at: Option<Time>,
 }
 
 /// Columns that carry the engine's own keys and are no evidence.
-const KEYS: [&str; 8] = ["system_ix", "account_ix", "credential_ix", "identity_ix", "edge_ix", "outcome", "certainty", "since"];
+const KEYS: [&str; 9] =
+    ["system_ix", "account_ix", "credential_ix", "identity_ix", "edge_ix", "request_system_ix", "outcome", "certainty", "since"];
 
 /// Builds the finding of one hit. Its state is set in triage.
 ///
@@ -74,7 +77,9 @@ pub fn build(run: &Run, check: &Check, severity: Severity, hit: &Hit) -> Result<
         return Err(half("the check names no remedy"));
     }
     let origins = origins(run, &subject);
-    if origins.is_empty() && matches!(subject.kind, SubjectKind::Account | SubjectKind::Credential | SubjectKind::Edge) {
+    if origins.is_empty()
+        && matches!(subject.kind, SubjectKind::Account | SubjectKind::Credential | SubjectKind::Edge | SubjectKind::Request)
+    {
         return Err(half("a finding about a snapshot row has no origin"));
     }
     let age_days = hit.since.zip(subject.observed_at).map(|(s, o)| (o.micros() - s.micros()) as f64 / DAY as f64);
@@ -114,12 +119,12 @@ pub fn build(run: &Run, check: &Check, severity: Severity, hit: &Hit) -> Result<
 /// The check's remedy, with the very thing to take away in front.
 fn remedy(check: &Check, s: &Subject) -> String {
     match s.kind {
-        SubjectKind::Edge => {
+        SubjectKind::Edge | SubjectKind::Request if s.target.is_some() => {
             let target = s.target_name.as_deref().or(s.target.as_deref()).unwrap_or("?");
             let holder = s.name.as_deref().or(s.principal.as_deref()).unwrap_or("?");
             format!("Take `{target}` away from `{holder}` in `{}`. {}", s.system, check.remedy)
         }
-        SubjectKind::Account | SubjectKind::Credential => {
+        SubjectKind::Account | SubjectKind::Credential | SubjectKind::Request => {
             format!("`{}` in `{}`: {}", s.name.as_deref().unwrap_or(&s.id), s.system, check.remedy)
         }
         _ => check.remedy.clone(),
@@ -183,13 +188,43 @@ fn subject(run: &Run, check: &Check, hit: &Hit) -> Option<Subject> {
                 s.rows = vec![("exceptions", u32::try_from(row).ok()?)];
             }
         }
-        SubjectKind::Request | SubjectKind::Rule => {
+        SubjectKind::Request => request(run, system?, &hit.columns, &mut s)?,
+        SubjectKind::Rule => {
             s.id = text("subject")?;
             s.system = text("system").unwrap_or_else(|| "*".to_owned());
             s.key = vec![s.system.clone(), s.id.clone()];
         }
     }
+    s.further.extend(asked(run, number("request_system_ix"), text("request")));
     Some(s)
+}
+
+/// The record of the request that a row names.
+fn asked(run: &Run, system_ix: Option<u32>, request: Option<String>) -> Option<(u32, &'static str, u32)> {
+    let (source, request) = (run.system(system_ix)?, request?);
+    let at = source.requests.binary_search_by(|r| r.request.cmp(&request)).ok()?;
+    Some((source.ix, REQUESTS.name, u32::try_from(at).ok()?))
+}
+
+/// What a request left behind: an edge, or an account. Its key names the request and what it is about.
+fn request(run: &Run, system: &System, columns: &Map<String, Value>, s: &mut Subject) -> Option<()> {
+    let text = |name: &str| columns.get(name).and_then(Value::as_str);
+    let number = |name: &str| columns.get(name).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+    let request = text("request")?;
+    match (text("edge"), number("edge_ix")) {
+        (Some(word), Some(ix)) => edge(system, word, ix, s)?,
+        _ => {
+            let account = system.accounts.get(s.account_ix? as usize)?;
+            s.id.clone_from(&account.native_id);
+            s.name = account.login.clone().or_else(|| account.display_name.clone());
+            s.key = vec![s.system.clone(), account.native_id.clone()];
+            s.rows = vec![("accounts", account.account_ix)];
+        }
+    }
+    s.id = format!("{request}: {}", s.id);
+    let source = run.system(number("request_system_ix"))?;
+    s.key.splice(0..0, [source.name.clone(), request.to_owned()]);
+    Some(())
 }
 
 fn edge(system: &System, edge: &str, ix: u32, s: &mut Subject) -> Option<()> {
@@ -268,6 +303,11 @@ fn origins(run: &Run, s: &Subject) -> Vec<Value> {
     let mut out: Vec<Value> = Vec::new();
     if let Some(system) = run.system(s.system_ix) {
         for (table, row) in &s.rows {
+            out.extend(system.origins(table, *row).map(|o| origin(system, o)));
+        }
+    }
+    for (system_ix, table, row) in &s.further {
+        if let Some(system) = run.system(Some(*system_ix)) {
             out.extend(system.origins(table, *row).map(|o| origin(system, o)));
         }
     }

@@ -38,6 +38,9 @@ pub struct Run {
     pub group_reach: Vec<GroupReachRow>,
     pub changes: Vec<ChangeRow>,
     pub edge_history: Vec<EdgeHistoryRow>,
+    pub log_coverage: Vec<LogCoverageRow>,
+    pub approvals: Vec<ApprovalRow>,
+    pub revocations: Vec<RevocationRow>,
 }
 
 impl Run {
@@ -61,6 +64,12 @@ impl Run {
         slice(&self.group_reach, |r| (r.system_ix, r.group_ix), (system_ix, group_ix)).first()
     }
 
+    /// Since when an edge is there.
+    pub fn history(&self, system_ix: u32, grant: bool, edge_ix: u32) -> Option<&EdgeHistoryRow> {
+        // `grant` before `membership`, as the table's key has it.
+        slice(&self.edge_history, |r| (r.system_ix, r.edge != "grant", r.edge_ix), (system_ix, !grant, edge_ix)).first()
+    }
+
     fn context<'a>(&'a self, system: &'a System) -> Option<build::Context<'a>> {
         Some(build::Context {
             system,
@@ -78,6 +87,11 @@ fn slice<T, K: Ord>(rows: &[T], of: impl Fn(&T) -> K, key: K) -> &[T] {
     let from = rows.partition_point(|r| of(r) < key);
     let to = rows.partition_point(|r| of(r) <= key);
     rows.get(from..to).unwrap_or_default()
+}
+
+/// The approvals of the accounts `from..to` of one system.
+fn within(rows: &[ApprovalRow], from: u32, to: u32) -> &[ApprovalRow] {
+    rows.get(rows.partition_point(|r| r.account_ix < from)..rows.partition_point(|r| r.account_ix < to)).unwrap_or_default()
 }
 
 /// The views of a set of whole accounts of one system.
@@ -121,9 +135,12 @@ impl Frames {
         let mut out = Self::default();
         let (mut accounts, mut candidates, mut access) = (Vec::new(), Vec::new(), Vec::new());
         let (mut grants, mut memberships, mut credentials) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut register, mut reviews) = (Vec::new(), Vec::new());
+        let present = run.systems.iter().map(|s| s.name.as_str()).collect();
         for system in &run.systems {
             let Some(context) = run.context(system) else { continue };
             let count = u32::try_from(system.accounts.len()).unwrap_or(u32::MAX);
+            let approvals = slice(&run.approvals, |r| r.system_ix, system.ix);
             for from in (0..count).step_by(PARTITION as usize) {
                 let to = from.saturating_add(PARTITION).min(count);
                 let part = (build::accounts(&context, from, to), build::candidates(&context, from, to), build::access(&context, from, to));
@@ -131,6 +148,7 @@ impl Frames {
                     (views::V_ACCOUNTS.name, frame_of(&part.0)?),
                     (views::V_CANDIDATES.name, frame_of(&part.1)?),
                     (views::V_ACCESS.name, frame_of(&part.2)?),
+                    (APPROVALS.name, frame_of(within(approvals, from, to))?),
                 ]);
                 out.partitions.push(Partition { system_ix: system.ix, frames });
                 accounts.extend(part.0);
@@ -140,6 +158,8 @@ impl Frames {
             grants.extend(build::grants(&context));
             memberships.extend(build::memberships(&context));
             credentials.extend(build::credentials(&context));
+            register.extend(build::register(system, &present));
+            reviews.extend(build::reviews(system));
         }
         out.whole = BTreeMap::from([
             (views::V_ACCOUNTS.name, frame_of(&accounts)?),
@@ -148,6 +168,8 @@ impl Frames {
             (views::V_GRANTS.name, frame_of(&grants)?),
             (views::V_MEMBERSHIPS.name, frame_of(&memberships)?),
             (views::V_CREDENTIALS.name, frame_of(&credentials)?),
+            (views::V_REGISTER.name, frame_of(&register)?),
+            (views::V_REVIEWS.name, frame_of(&reviews)?),
             (RUN_SYSTEMS.name, frame_of(&run.seen)?),
             (RUN_IDENTITIES.name, frame_of(&run.identities)?),
             (SOURCES.name, frame_of(&run.sources)?),
@@ -157,6 +179,9 @@ impl Frames {
             (GROUP_REACH.name, frame_of(&run.group_reach)?),
             (CHANGES.name, frame_of(&run.changes)?),
             (EDGE_HISTORY.name, frame_of(&run.edge_history)?),
+            (LOG_COVERAGE.name, frame_of(&run.log_coverage)?),
+            (APPROVALS.name, frame_of(&run.approvals)?),
+            (REVOCATIONS.name, frame_of(&run.revocations)?),
         ]);
         Ok(out)
     }
@@ -165,7 +190,7 @@ impl Frames {
 /// Every view that a check may read.
 pub fn catalog() -> Catalog {
     let mut catalog = Catalog::default();
-    for table in views::PARTITIONED {
+    for table in views::PARTITIONED.iter().copied().chain([&APPROVALS]) {
         catalog.views.insert(table.name.to_owned(), view(table).partitioned());
     }
     let whole = views::WHOLE.iter().copied();
@@ -179,6 +204,8 @@ pub fn catalog() -> Catalog {
         &GROUP_REACH,
         &CHANGES,
         &EDGE_HISTORY,
+        &LOG_COVERAGE,
+        &REVOCATIONS,
         &EXCEPTION_MATCHES,
     ]) {
         catalog.views.insert(table.name.to_owned(), view(table));

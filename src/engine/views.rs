@@ -5,7 +5,7 @@ use arrow::array::ArrayRef;
 use crate::model::cell::{Builder, Cell, CellError};
 use crate::model::{
     AccountKind, AccountStatus, Answer, CredentialKind, CredentialStatus, Effect, IdentityKind, Level, MatchState, MfaState, PrincipalKind,
-    Row, Standing, Table, Time, UseState,
+    ReviewDecision, Row, Standing, Table, Time, UseState,
 };
 use crate::model::{Column, table};
 
@@ -147,8 +147,32 @@ table!(V_CREDENTIALS, CredentialView, "credentials", key ["system_ix", "credenti
     observed_at: Time, "the snapshot's `taken_at`";
 });
 
+table!(V_REGISTER, RegisterView, "register", key ["register_ix", "system"], "The systems that should be looked at, and whether they are.", {
+    register_ix: u32, "source of the register";
+    system: String, "name of the system";
+    owner_ref: Option<String>, "as in the register";
+    in_scope: bool, "whether the audit must see it";
+    environment: Option<String>, "as in the register";
+    present: bool, "a snapshot of it is current in this run";
+    observed_at: Time, "the register's `taken_at`";
+});
+
+table!(V_REVIEWS, ReviewView, "reviews", key ["source_ix", "review"], "Every decision of a review.", {
+    source_ix: u32, "source of the reviews";
+    review: String, "its own id";
+    system: Option<String>, "as in the list";
+    subject_ref: Option<String>, "as in the list";
+    entitlement_ref: Option<String>, "as in the list";
+    exception_ref: Option<String>, "as in the list";
+    reviewer_ref: Option<String>, "as in the list";
+    decision: ReviewDecision, "what was decided";
+    decided_at: Option<Time>, "as in the list";
+    due_at: Option<Time>, "as in the list";
+    observed_at: Time, "the list's `taken_at`";
+});
+
 /// Views that are cut into partitions of whole accounts.
 pub static PARTITIONED: &[&Table] = &[&V_ACCOUNTS, &V_CANDIDATES, &V_ACCESS];
 
 /// Views over all accounts, groups and other principals of a run.
-pub static WHOLE: &[&Table] = &[&V_GRANTS, &V_MEMBERSHIPS, &V_CREDENTIALS];
+pub static WHOLE: &[&Table] = &[&V_GRANTS, &V_MEMBERSHIPS, &V_CREDENTIALS, &V_REGISTER, &V_REVIEWS];

@@ -90,3 +90,17 @@ FROM snapshot_credentials c
 JOIN systems_seen s ON s.system_ix = c.system_ix
 LEFT JOIN snapshot_accounts a ON a.system_ix = c.system_ix AND a.account_ix = c.account_ix
 LEFT JOIN account_state t ON t.system_ix = c.system_ix AND t.account_ix = c.account_ix;
+
+-- view register
+SELECT r.system_ix AS register_ix, r.system AS system, r.owner_ref AS owner_ref, r.in_scope AS in_scope,
+    r.environment AS environment, p.system_ix IS NOT NULL AS present, s.observed_at AS observed_at
+FROM snapshot_systems r
+JOIN systems_seen s ON s.system_ix = r.system_ix
+LEFT JOIN systems_seen p ON p.system = r.system;
+
+-- view reviews
+SELECT r.system_ix AS source_ix, r.review AS review, r.system AS system, r.subject_ref AS subject_ref,
+    r.entitlement_ref AS entitlement_ref, r.exception_ref AS exception_ref, r.reviewer_ref AS reviewer_ref,
+    r.decision AS decision, r.decided_at AS decided_at, r.due_at AS due_at, s.observed_at AS observed_at
+FROM snapshot_reviews r
+JOIN systems_seen s ON s.system_ix = r.system_ix;

@@ -229,3 +229,23 @@ words!(
         NotComparable = "not_comparable",
     }
 );
+words!(
+    /// What the requests say of one grant or membership (rule 11.10).
+    ApprovalState {
+        // No request log speaks of the system.
+        NotCovered = "not_covered",
+        // It began, for all that is known, outside the time that the log covers, and no request is for it.
+        BeforeCoverage = "before_coverage",
+        // No request is for it.
+        Nothing = "none",
+        Approved = "approved",
+        // A ticket for the account that names no right.
+        AccountLevel = "account_level",
+        // The approval had ended before the access began.
+        Expired = "expired",
+        // The approval came after the access began.
+        Late = "late",
+        Pending = "pending",
+        Rejected = "rejected",
+    }
+);

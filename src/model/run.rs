@@ -108,6 +108,46 @@ table!(GROUP_REACH, GroupReachRow, "group_reach", key ["system_ix", "group_ix"],
     cycle: bool, "the group is its own ancestor";
 });
 
+table!(LOG_COVERAGE, LogCoverageRow, "log_coverage", key ["system_ix", "log"], "From when to when the logs speak of each system. What began outside is not judged by what they do not show.", {
+    system_ix: u32, "system of which the log speaks";
+    log: String, "`requests`, `reviews`, `workflow_log` or `events`";
+    covers_from: Time, "first instant that every log of this sort covers";
+    covers_to: Time, "first instant that one of them no longer covers (exclusive)";
+    stated: bool, "both ends are stated by the sources; else one is that of the oldest record or of the snapshot";
+});
+
+table!(APPROVALS, ApprovalRow, "approvals", key ["system_ix", "account_ix", "edge", "edge_ix"], "Which request, if any, approved each grant and each own membership of an account.", {
+    system_ix: u32, "system";
+    account_ix: u32, "account";
+    edge: String, "`membership` or `grant`";
+    edge_ix: u32, "`membership_ix` or `grant_ix` of the snapshot";
+    began_after: Option<Time>, "the access began after this instant; null: exact, or nothing earlier is known";
+    began_by: Option<Time>, "the access began at or before this instant; null: the export states no start, and it was there in the first snapshot";
+    began_exact: bool, "`began_by` is the system's own word";
+    approval: ApprovalState, "what the requests say of it";
+    how: Option<String>, "`reference` (the system names the request), `entitlement`, `alias` or `account` (the ticket names no right); null: no request";
+    request_system_ix: Option<u32>, "source of the request; null: none";
+    request: Option<String>, "its id; null: none";
+    approver_ref: Option<String>, "who decided; null: not stated, or no request";
+    decided_at: Option<Time>, "null: not stated, or no request";
+    valid_to: Option<Time>, "first instant for which it is no longer approved; null: without end, or no request";
+});
+
+table!(REVOCATIONS, RevocationRow, "revocations", key ["request_system_ix", "request", "system_ix", "account_ix", "edge", "edge_ix"],
+    "Access that a request says is to be taken away and that the snapshot still shows: one row for each edge, or for the account where the ticket names no right.", {
+    request_system_ix: u32, "source of the request";
+    request: String, "its id";
+    system_ix: u32, "system";
+    account_ix: u32, "account";
+    edge: Option<String>, "`membership` or `grant`; null: the ticket names no right, and the whole account is meant";
+    edge_ix: Option<u32>, "as in `access`; null: the whole account";
+    how: String, "`entitlement`, `alias` or `account`";
+    state: TicketState, "of the ticket";
+    decision: Decision, "of the request";
+    closed_at: Option<Time>, "null: not closed, or not stated";
+    regranted: bool, "the export states that the access was given after the ticket was closed";
+});
+
 table!(FINDINGS, FindingRow, "findings", key ["check_id", "fingerprint"], "Every finding ever seen by this store's runs, with its state in this run.", {
     fingerprint: String, "32 hex digits over (check, subject kind, native ids); stable across runs";
     check_id: String, "check";
@@ -194,6 +234,9 @@ pub static RUN_TABLES: &[&Table] = &[
     &GROUP_REACH,
     &super::drift::CHANGES,
     &super::drift::EDGE_HISTORY,
+    &LOG_COVERAGE,
+    &APPROVALS,
+    &REVOCATIONS,
     &SOURCES,
     &EXCEPTION_MATCHES,
     &FINDINGS,

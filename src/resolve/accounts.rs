@@ -45,7 +45,7 @@ impl Coverage {
     }
 }
 
-fn is_person(kind: IdentityKind) -> bool {
+pub(super) fn is_person(kind: IdentityKind) -> bool {
     matches!(kind, IdentityKind::Person | IdentityKind::External)
 }
 

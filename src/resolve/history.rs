@@ -47,8 +47,6 @@ impl Life {
             since_by: self.since_by?,
             held_until: self.held_until.filter(|_| regranted),
             regranted,
-            revoked_at: None,
-            revoked_by: None,
         })
     }
 }

@@ -4,16 +4,19 @@
 //! the questions that later stages ask of single people and groups.
 
 mod accounts;
+mod approvals;
 mod attributes;
 mod authenticate;
 mod changes;
 mod closure;
 mod correlate;
+mod coverage;
 mod edges;
 mod forms;
 mod graph;
 mod history;
 mod join;
+mod names;
 #[cfg(test)]
 mod oracle;
 mod owners;
@@ -32,15 +35,18 @@ use crate::model::{
     IdentityKind, IdentityRow, MatchTraceRow, MembershipRow, Population, Time,
 };
 
+pub use approvals::{ApprovalInput, approvals};
 pub use changes::{changes, incomparable, number};
 pub use closure::{ANCESTORS_LISTED, Groups, PATH_NAMES, Primary};
 pub use correlate::{Crowded, MAX_SHARED};
+pub use coverage::{LogInput, log_coverage};
 pub use edges::Picture;
 pub use history::Histories;
+pub use names::SystemNames;
 pub use owners::Reference;
 pub use people::{GONE_SOURCE_IX, People, Unjoined};
 pub use rules::{Rule, Rules};
-pub use settings::{IdentityLink, KindPattern, PrivilegedGroup, Settings, SettingsError};
+pub use settings::{EntitlementAlias, IdentityLink, KindPattern, PrivilegedGroup, Settings, SettingsError};
 pub use timeline::{Leave, Seen, Span, Timeline, View};
 
 /// The current snapshot of one system. Rows stand in the order of their keys, ordinals are dense (the store's invariants); an edge to an

@@ -23,6 +23,8 @@ pub struct Settings {
     pub privileged_groups: Vec<PrivilegedGroup>,
     /// Keys by which a record of one authority is the same identity as a record of another.
     pub identity_links: Vec<IdentityLink>,
+    /// Further names by which records call an entitlement or group.
+    pub entitlement_aliases: Vec<EntitlementAlias>,
 }
 
 impl Default for Settings {
@@ -33,6 +35,7 @@ impl Default for Settings {
             account_kinds: Vec::new(),
             privileged_groups: Vec::new(),
             identity_links: Vec::new(),
+            entitlement_aliases: Vec::new(),
         }
     }
 }
@@ -57,6 +60,21 @@ pub struct PrivilegedGroup {
     /// Group name or native id, `*` as wildcard, in any case.
     pub name: String,
     pub level: Level,
+}
+
+/// What tickets, roles and reviews call an entitlement or group beside its own name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EntitlementAlias {
+    /// System names, `*` as wildcard; empty: all.
+    pub systems: Vec<String>,
+    /// Its name or native id, in any case.
+    pub name: String,
+    pub aliases: Vec<String>,
+}
+
+/// Whether one of the patterns, or their absence, fits a system.
+pub(super) fn matches_system(patterns: &[String], system: &str) -> bool {
+    patterns.is_empty() || patterns.iter().any(|p| Glob::new(p).is_ok_and(|g| g.compile_matcher().is_match(system)))
 }
 
 /// A declared key between two authorities: the record of `from` is folded into the one record of `to` whose column holds the same value.
@@ -205,6 +223,9 @@ pub(super) fn compile(settings: &Settings) -> Result<Compiled, Vec<SettingsError
     });
     let levels = levels.collect();
     check_links(&settings.identity_links, &mut faults);
+    for (i, a) in settings.entitlement_aliases.iter().enumerate() {
+        globs(&a.systems, &numbered("entitlement alias", i), &mut faults);
+    }
     if settings.authority_lag_us < 0 {
         fault(&mut faults, "authority lag", "is negative", "give a duration of zero or more");
     }

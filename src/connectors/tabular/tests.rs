@@ -106,7 +106,20 @@ fn rows(draft: &Draft) -> Value {
     macro_rules! plain {
         ($($table:ident),*) => { json!({ $(stringify!($table): draft.$table.iter().map(|d| of(&d.row, &[("at", json!(d.origin.number))])).collect::<Vec<_>>()),* }) };
     }
-    let mut all = plain!(accounts, groups, entitlements, resources, identities, exceptions, systems);
+    let mut all = plain!(
+        accounts,
+        groups,
+        entitlements,
+        resources,
+        identities,
+        exceptions,
+        systems,
+        requests,
+        role_model,
+        reviews,
+        separation_rules,
+        workflow_log
+    );
     all["employments"] = draft.employments.iter().map(|d| of(&d.row, &[("of", json!(d.parent)), ("at", json!(d.origin.number))])).collect();
     all["lifecycle_events"] = draft.lifecycle.iter().map(|d| of(&d.row, &[("of", json!(d.parent))])).collect();
     all["events"] = draft.events.iter().map(|d| of(&d.row, &[("of", json!(d.parent))])).collect();

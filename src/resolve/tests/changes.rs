@@ -521,7 +521,7 @@ proptest! {
                 since_by: since,
                 held_until: present.iter().copied().filter(|t| since != first && Some(*t) < last_absent).max(),
                 regranted: since != first,
-                ..EdgeHistoryRow::default()
+                system_ix: 0,
             };
             prop_assert_eq!(got, &want);
             // Back since the last complete snapshot, exactly if it was there before and is told as new.
