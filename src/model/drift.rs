@@ -8,7 +8,7 @@ use super::schema::{Column, Row, Table, table};
 use super::time::Time;
 
 table!(CHANGES, ChangeRow, "changes", key ["change_ix"],
-    "What differs between the current snapshot of a system and the last complete one before it. Use, and when a record was last written, are not compared.", {
+    "What differs between the current snapshot of a system and the last complete one before it. Use, when a record was last written, and words that are `unknown` in one of them are not compared.", {
     change_ix: u32, "ordinal in the order of (`system_ix`, `object`, `principal`, `target`, `resource`, `way`)";
     system_ix: u32, "system";
     object: ChangeObject, "what it is about; of edges also their `edge` in other tables";

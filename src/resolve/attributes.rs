@@ -1,4 +1,5 @@
-//! Which attributes of the same thing differ between two snapshots. Use, and when a record was last written, are not drift.
+//! Which attributes of the same thing differ between two snapshots. Use, and when a record was last written, are not drift; nor is that
+//! one of two exports does not tell.
 
 use std::collections::BTreeMap;
 
@@ -35,23 +36,23 @@ impl Shown for bool {
     }
 }
 
-impl<W: Word> Shown for W {
-    fn shown(&self) -> Option<String> {
-        Some(self.as_str().to_owned())
-    }
-}
-
 impl<T: Shown> Shown for Option<T> {
     fn shown(&self) -> Option<String> {
         self.as_ref().and_then(Shown::shown)
     }
 }
 
+/// Further vendor attributes that tell of use.
+const OF_USE: [&str; 4] = ["lastLogon", "lastLogonTimestamp", "num_uses", "use_window_days"];
+
 macro_rules! compare {
-    ($to:expr, $before:expr, $now:expr; $($field:ident),* $(,)?) => {
+    ($to:expr, $before:expr, $now:expr; $($field:ident),* $(,)? $(; words $($word:ident),*)?) => {
         $(if $before.$field != $now.$field {
             $to.add(stringify!($field), $before.$field.shown(), $now.$field.shown());
         })*
+        $($(if $before.$word != $now.$word {
+            $to.word(stringify!($word), $before.$word.as_str(), $now.$word.as_str());
+        })*)?
     };
 }
 
@@ -67,15 +68,22 @@ impl Differences {
         }
     }
 
+    /// Notes a word of a closed set if it differs. `unknown` is what an export does not tell, and differs from nothing.
+    pub fn word(&mut self, name: &str, before: &str, now: &str) {
+        if ![before, now].contains(&"unknown") {
+            self.add(name, Some(before.to_owned()), Some(now.to_owned()));
+        }
+    }
+
     pub fn accounts(&mut self, before: &AccountRow, now: &AccountRow) {
         compare!(self, before, now;
-            generation, kind, login, display_name, email, upn, employee_ref, owner_ref, status, created_at, mfa_state, expires_at,
-            environment);
+            generation, login, display_name, email, upn, employee_ref, owner_ref, created_at, expires_at, environment;
+            words kind, status, mfa_state);
         self.json(before.attributes.as_deref(), now.attributes.as_deref());
     }
 
     pub fn credentials(&mut self, before: &CredentialRow, now: &CredentialRow) {
-        compare!(self, before, now; kind, name, status, created_at, rotated_at, expires_at);
+        compare!(self, before, now; name, created_at, rotated_at, expires_at; words kind, status);
         if before.fingerprint != now.fingerprint {
             self.0.insert("fingerprint".to_owned(), (None, None));
         }
@@ -92,7 +100,7 @@ impl Differences {
     /// What the entitlement of a grant gives: its level, its risks, the text of its policy where both snapshots have texts.
     pub fn entitlements(&mut self, (before, old): (&Picture<'_>, u32), (now, new): (&Picture<'_>, u32)) {
         let (Some(a), Some(b)) = (before.entitlements.get(old as usize), now.entitlements.get(new as usize)) else { return };
-        compare!(self, a, b; level, risks, conditional);
+        compare!(self, a, b; risks, conditional; words level);
         if before.speaks_of(&STATEMENTS) && now.speaks_of(&STATEMENTS) {
             let (a, b) = (statements(before, old), statements(now, new));
             if !same_text(a, b) {
@@ -109,7 +117,7 @@ impl Differences {
         let object = |text: Option<&str>| -> Map<String, Value> { text.and_then(|t| serde_json::from_str(t).ok()).unwrap_or_default() };
         let (before, now) = (object(before), object(now));
         let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
-        for name in before.keys().chain(now.keys()) {
+        for name in before.keys().chain(now.keys()).filter(|n| !OF_USE.contains(&n.as_str())) {
             self.add(&format!("attributes.{name}"), before.get(name).map(text), now.get(name).map(text));
         }
     }

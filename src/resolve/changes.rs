@@ -88,13 +88,18 @@ impl<'a> Comparison<'a> {
                 self.edges(&edges(Side::Before, self.before), &edges(Side::Now, self.now))
             }
         };
-        self.withhold(&mut rows, self.now, &[Change::Removed], "in the one before and not in it");
-        self.withhold(&mut rows, self.before, &[Change::Added, Change::Regranted], "in the one after and not in it");
+        self.withhold(&mut rows, self.now, &[Change::Removed], "of the older one are not in it, and may be there all the same");
+        self.withhold(
+            &mut rows,
+            self.before,
+            &[Change::Added, Change::Regranted],
+            "of the newer one are not in it, and may have been there before",
+        );
         rows
     }
 
     /// Takes out what only the shortness of a snapshot may have made, and says how much that is.
-    fn withhold(&self, rows: &mut Vec<ChangeRow>, picture: &Picture<'_>, changes: &[Change], which: &str) {
+    fn withhold(&self, rows: &mut Vec<ChangeRow>, picture: &Picture<'_>, changes: &[Change], say: &str) {
         if !picture.short {
             return;
         }
@@ -102,7 +107,7 @@ impl<'a> Comparison<'a> {
         rows.retain(|r| !changes.contains(&r.change));
         let n = all - rows.len();
         if n > 0 {
-            rows.push(silent(self.object, format!("the snapshot of {} lacks records: {n} {which}", picture.taken_at)));
+            rows.push(silent(self.object, format!("the snapshot of {} is short: {n} {say}", picture.taken_at)));
         }
     }
 
@@ -206,8 +211,8 @@ impl<'a> Comparison<'a> {
         if self.object == ChangeObject::Membership {
             if let (Some(a), Some(b)) = (self.before.memberships.get(old), self.now.memberships.get(new)) {
                 out.memberships(a, b);
-                let level = |p: &Picture<'_>, m: &MembershipRow| p.group(Some(m.group_ix)).map(|g| g.level.as_str().to_owned());
-                out.add("level", level(self.before, a), level(self.now, b));
+                let level = |p: &Picture<'_>, m: &MembershipRow| p.group(Some(m.group_ix)).map_or("unknown", |g| g.level.as_str());
+                out.word("level", level(self.before, a), level(self.now, b));
             }
         } else if let (Some(a), Some(b)) = (self.before.grants.get(old), self.now.grants.get(new)) {
             out.grants(a, b);

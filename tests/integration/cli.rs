@@ -114,7 +114,7 @@ fn an_unknown_command_or_flag_is_a_usage_mistake() {
 
 #[test]
 fn help_is_there_for_every_command() {
-    for command in ["demo", "import", "audit", "explain", "query", "checks", "connectors", "schema", "store", "init"] {
+    for command in ["demo", "import", "audit", "diff", "explain", "query", "checks", "connectors", "schema", "store", "init"] {
         assert!(stdout(&exits(root(), &[command, "--help"], 0)).contains("Usage: holdover"), "{command}");
     }
     assert!(stdout(&exits(root(), &["--version"], 0)).starts_with("holdover "));
