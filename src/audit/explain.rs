@@ -48,6 +48,8 @@ pub fn open(store: &Store, run: &str) -> Result<Stored, AuditError> {
             account_identity: read(&dir)?,
             match_trace: read(&dir)?,
             group_reach: read(&dir)?,
+            changes: read(&dir)?,
+            edge_history: read(&dir)?,
             log_coverage: read(&dir)?,
             approvals: read(&dir)?,
             revocations: read(&dir)?,

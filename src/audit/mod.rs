@@ -1,6 +1,7 @@
 //! One audit: from sealed snapshots to a committed run. A pure function of its inputs.
 
 pub mod completeness;
+pub mod drift;
 pub mod explain;
 pub mod output;
 pub mod present;
@@ -89,6 +90,8 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
     let mut run = Run { as_of, ..Run::default() };
     let mut states = completeness::judge(&current, settings, as_of, as_of_from);
     load(&mut run, &current, settings, &mut states)?;
+    let drift = drift::drift(&run, &current, &states)?;
+    (run.changes, run.edge_history) = (drift.changes, drift.edge_history);
     let inputs = system_inputs(&run);
     let resolved = resolve(&run, &inputs, &current, settings, &states)?;
     let crowded = resolved.crowded.len();
@@ -286,7 +289,7 @@ fn records(run: &mut Run, inputs: &[SystemInput], resolved: &Resolved, settings:
         candidates: &resolved.account_identity,
         coverage: &log_coverage,
         aliases: &settings.resolve.entitlement_aliases,
-        first_seen: &|_, _, _| None,
+        first_seen: &|system_ix, grant, edge_ix| run.history(system_ix, grant, edge_ix).map(|h| (h.last_absent, h.since_by)),
     });
     (run.log_coverage, run.approvals, run.revocations) = (log_coverage, approvals, revocations);
 }

@@ -153,6 +153,8 @@ fn tables(dir: &Path, audit: &Audit) -> Result<Vec<TableEntry>, StoreError> {
         write(dir, &run.account_identity)?,
         write(dir, &run.match_trace)?,
         write(dir, &run.group_reach)?,
+        write(dir, &run.changes)?,
+        write(dir, &run.edge_history)?,
         write(dir, &run.log_coverage)?,
         write(dir, &run.approvals)?,
         write(dir, &run.revocations)?,

@@ -3,6 +3,7 @@
 mod audit;
 mod catalogue;
 mod demo;
+mod diff;
 mod fail;
 mod import;
 mod init;
@@ -40,6 +41,8 @@ enum Command {
     Import(import::ImportArgs),
     /// Reconcile the sealed snapshots and report (with a configuration: import what is new first)
     Audit(audit::AuditArgs),
+    /// Show what changed in a system between two of its snapshots
+    Diff(diff::DiffArgs),
     /// Show everything behind one finding
     Explain(audit::ExplainArgs),
     /// Ask a question in SQL over a run or a snapshot
@@ -109,6 +112,7 @@ pub fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Demo(args) => demo::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Audit(args) => audit::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Explain(args) => audit::explain(&args),
         Command::Query(args) => query::run(&args),
         Command::Checks(command) => catalogue::checks(&command),

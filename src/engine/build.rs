@@ -182,6 +182,7 @@ pub fn grants(c: &Context<'_>) -> Vec<GrantView> {
             resource: resource(c, g),
             members: reach.map_or_else(|| u32::from(g.account_ix.is_some()), |r| r.members),
             granted_at: g.granted_at,
+            expires_at: g.expires_at,
             observed_at: c.seen.observed_at,
         })
     };

@@ -36,6 +36,8 @@ pub struct Run {
     pub account_identity: Vec<AccountIdentityRow>,
     pub match_trace: Vec<MatchTraceRow>,
     pub group_reach: Vec<GroupReachRow>,
+    pub changes: Vec<ChangeRow>,
+    pub edge_history: Vec<EdgeHistoryRow>,
     pub log_coverage: Vec<LogCoverageRow>,
     pub approvals: Vec<ApprovalRow>,
     pub revocations: Vec<RevocationRow>,
@@ -60,6 +62,12 @@ impl Run {
     /// What a group reaches.
     pub fn reach(&self, system_ix: u32, group_ix: u32) -> Option<&GroupReachRow> {
         slice(&self.group_reach, |r| (r.system_ix, r.group_ix), (system_ix, group_ix)).first()
+    }
+
+    /// Since when an edge is there.
+    pub fn history(&self, system_ix: u32, grant: bool, edge_ix: u32) -> Option<&EdgeHistoryRow> {
+        // `grant` before `membership`, as the table's key has it.
+        slice(&self.edge_history, |r| (r.system_ix, r.edge != "grant", r.edge_ix), (system_ix, !grant, edge_ix)).first()
     }
 
     fn context<'a>(&'a self, system: &'a System) -> Option<build::Context<'a>> {
@@ -169,6 +177,8 @@ impl Frames {
             (ACCOUNT_IDENTITY.name, frame_of(&run.account_identity)?),
             (MATCH_TRACE.name, frame_of(&run.match_trace)?),
             (GROUP_REACH.name, frame_of(&run.group_reach)?),
+            (CHANGES.name, frame_of(&run.changes)?),
+            (EDGE_HISTORY.name, frame_of(&run.edge_history)?),
             (LOG_COVERAGE.name, frame_of(&run.log_coverage)?),
             (APPROVALS.name, frame_of(&run.approvals)?),
             (REVOCATIONS.name, frame_of(&run.revocations)?),
@@ -192,6 +202,8 @@ pub fn catalog() -> Catalog {
         &ACCOUNT_IDENTITY,
         &MATCH_TRACE,
         &GROUP_REACH,
+        &CHANGES,
+        &EDGE_HISTORY,
         &LOG_COVERAGE,
         &REVOCATIONS,
         &EXCEPTION_MATCHES,

@@ -101,6 +101,7 @@ table!(V_GRANTS, GrantView, "grants", key ["system_ix", "grant_ix"], "Every gran
     resource: Option<String>, "native id of the resource";
     members: u32, "accounts behind the holder: 1 for an account, those of the group otherwise";
     granted_at: Option<Time>, "as in the snapshot";
+    expires_at: Option<Time>, "as in the snapshot";
     observed_at: Time, "the snapshot's `taken_at`";
 });
 

@@ -54,7 +54,7 @@ SELECT x.system_ix AS system_ix, x.grant_ix AS grant_ix, s.system AS system, x.a
     (e.conditional OR x.condition IS NOT NULL) AS conditional, e.vendor_managed AS vendor_managed, x.effect AS effect,
     o.native_id AS resource,
     COALESCE(CAST(r.members AS BIGINT), CASE WHEN x.account_ix IS NULL THEN 0 ELSE 1 END) AS members,
-    x.granted_at AS granted_at, s.observed_at AS observed_at
+    x.granted_at AS granted_at, x.expires_at AS expires_at, s.observed_at AS observed_at
 FROM snapshot_grants x
 JOIN systems_seen s ON s.system_ix = x.system_ix
 JOIN snapshot_entitlements e ON e.system_ix = x.system_ix AND e.entitlement_ix = x.entitlement_ix

@@ -215,6 +215,21 @@ words!(
     WorkflowOutcome { Unknown = "unknown", Pending = "pending", Success = "success", Failure = "failure" }
 );
 words!(
+    /// What a change between two snapshots is about.
+    ChangeObject { Account = "account", Credential = "credential", Membership = "membership", Grant = "grant" }
+);
+words!(
+    /// What became of it. `not_comparable`: the snapshots do not let anyone say.
+    Change {
+        Added = "added", Removed = "removed", Changed = "changed",
+        // The same native id, another generation: another thing.
+        Recreated = "recreated",
+        // Not in the snapshot before, and in an earlier one.
+        Regranted = "regranted",
+        NotComparable = "not_comparable",
+    }
+);
+words!(
     /// What the requests say of one grant or membership (rule 11.10).
     ApprovalState {
         // No request log speaks of the system.

@@ -3,6 +3,7 @@
 //! Nothing here reads a file, a flag or a clock.
 
 pub mod cell;
+pub mod drift;
 pub mod facts;
 pub mod mask;
 pub mod records;
@@ -11,6 +12,7 @@ pub mod schema;
 pub mod text;
 pub mod time;
 
+pub use drift::*;
 pub use facts::*;
 pub use records::*;
 pub use run::*;

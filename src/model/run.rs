@@ -232,6 +232,8 @@ pub static RUN_TABLES: &[&Table] = &[
     &ACCOUNT_IDENTITY,
     &MATCH_TRACE,
     &GROUP_REACH,
+    &super::drift::CHANGES,
+    &super::drift::EDGE_HISTORY,
     &LOG_COVERAGE,
     &APPROVALS,
     &REVOCATIONS,

@@ -21,7 +21,7 @@ pub use csv::{Spreadsheet, canonical as canonical_csv, spreadsheet as spreadshee
 pub use escape::{visible, visible_lines};
 pub use explain::explain;
 pub use finding::HalfMade;
-pub use format::plural;
+pub use format::{plural, wrap};
 pub use html::{HtmlError, html};
 pub use model::*;
 pub use terminal::{TerminalOptions, terminal};

@@ -5,12 +5,16 @@
 
 mod accounts;
 mod approvals;
+mod attributes;
 mod authenticate;
+mod changes;
 mod closure;
 mod correlate;
 mod coverage;
+mod edges;
 mod forms;
 mod graph;
+mod history;
 mod join;
 mod names;
 #[cfg(test)]
@@ -32,9 +36,12 @@ use crate::model::{
 };
 
 pub use approvals::{ApprovalInput, approvals};
+pub use changes::{changes, incomparable, number};
 pub use closure::{ANCESTORS_LISTED, Groups, PATH_NAMES, Primary};
 pub use correlate::{Crowded, MAX_SHARED};
 pub use coverage::{LogInput, log_coverage};
+pub use edges::Picture;
+pub use history::Histories;
 pub use names::SystemNames;
 pub use owners::Reference;
 pub use people::{GONE_SOURCE_IX, People, Unjoined};

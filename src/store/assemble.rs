@@ -75,7 +75,10 @@ pub fn assemble(draft: &mut Draft) -> Result<Tables, TooMany> {
             row.group_ix = group_ix.get(&m.group).copied().unwrap_or(0);
             (row, m.origin)
         }),
-        |r| (nulls_last(r.account_ix), nulls_last(r.member_group_ix), r.principal_ref.clone(), r.group_ix, r.kind, r.condition.clone()),
+        |r| {
+            let principal = (nulls_last(r.account_ix), nulls_last(r.member_group_ix), r.principal_ref.clone());
+            (principal, r.group_ix, r.kind, r.condition.clone(), r.principal_kind)
+        },
     );
     number(&mut out.memberships, |r, i| r.membership_ix = i)?;
     out.grants = facts(
@@ -97,6 +100,7 @@ pub fn assemble(draft: &mut Draft) -> Result<Tables, TooMany> {
                 nulls_last(r.resource_ix),
                 r.effect,
                 r.condition.clone(),
+                r.principal_kind,
             )
         },
     );
@@ -421,5 +425,25 @@ impl Tables {
         let enforced = self.workflow_log.iter().flat_map(|w| [w.decided_at, w.enforced_at]);
         let records = known.chain(asked).chain(reviewed).chain(enforced);
         accounts.chain(credentials).chain(grants).chain(memberships).chain(events).chain(records).flatten().max()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connectors::DraftMembership;
+
+    #[test]
+    fn principals_of_two_kinds_with_one_text_are_two_edges() {
+        let mut draft = Draft::default();
+        for (number, member) in [(1, Principal::Federated("*".to_owned())), (2, Principal::Wildcard("*".to_owned()))] {
+            let row = MembershipRow { kind: MembershipKind::Assume, ..MembershipRow::default() };
+            draft.memberships.push(DraftMembership { row, member, group: "role".to_owned(), origin: Origin::record(0, number) });
+        }
+        let tables = assemble(&mut draft).unwrap();
+        let kinds: Vec<(u32, PrincipalKind)> = tables.memberships.iter().map(|m| (m.membership_ix, m.principal_kind)).collect();
+        assert_eq!(kinds, [(0, PrincipalKind::Wildcard), (1, PrincipalKind::Federated)]);
+        let origins: Vec<(u32, u64)> = tables.origins.iter().filter(|o| o.table == MEMBERSHIPS.name).map(|o| (o.row, o.number)).collect();
+        assert_eq!(origins, [(0, 2), (1, 1)]);
     }
 }

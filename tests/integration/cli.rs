@@ -114,7 +114,7 @@ fn an_unknown_command_or_flag_is_a_usage_mistake() {
 
 #[test]
 fn help_is_there_for_every_command() {
-    for command in ["demo", "import", "audit", "explain", "query", "checks", "connectors", "schema", "store", "init"] {
+    for command in ["demo", "import", "audit", "diff", "explain", "query", "checks", "connectors", "schema", "store", "init"] {
         assert!(stdout(&exits(root(), &[command, "--help"], 0)).contains("Usage: holdover"), "{command}");
     }
     assert!(stdout(&exits(root(), &["--version"], 0)).starts_with("holdover "));
@@ -123,8 +123,8 @@ fn help_is_there_for_every_command() {
 #[test]
 fn the_catalogue_is_printed() {
     let list: Value = serde_json::from_slice(&exits(root(), &["checks", "list", "--format", "json"], 0).stdout).unwrap();
-    assert_eq!(list["checks"].as_array().unwrap().len(), 25);
-    assert_eq!(stdout(&exits(root(), &["checks", "list"], 0)).lines().count(), 25);
+    assert_eq!(list["checks"].as_array().unwrap().len(), 27);
+    assert_eq!(stdout(&exits(root(), &["checks", "list"], 0)).lines().count(), 27);
     let accounts = stdout(&exits(root(), &["schema", "accounts"], 0));
     assert!(accounts.contains("native_id") && accounts.contains("key: account_ix"), "{accounts}");
     assert!(stdout(&exits(root(), &["schema"], 0)).contains("memberships"));

@@ -7,6 +7,7 @@ mod catalog;
 mod checks;
 mod cli;
 mod determinism;
+mod diff;
 mod records;
 mod rules;
 mod store;

@@ -1,6 +1,7 @@
 //! One small estate per rule of docs/architecture.md.
 
 mod accounts;
+mod changes;
 mod groups;
 mod people;
 

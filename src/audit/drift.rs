@@ -1,0 +1,145 @@
+//! Earlier snapshots beside the current ones: what changed since, and since when each edge is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+
+use super::completeness::State;
+use crate::engine::{Run, System};
+use crate::model::*;
+use crate::resolve::{self, Histories, Picture};
+use crate::store::table_file::read;
+use crate::store::{Current, Manifest, Snapshot, StoreError};
+
+/// The tables of one snapshot that speak of access.
+#[derive(Debug)]
+pub struct Access {
+    covers: BTreeSet<String>,
+    taken_at: Time,
+    accounts: Vec<AccountRow>,
+    groups: Vec<GroupRow>,
+    memberships: Vec<MembershipRow>,
+    entitlements: Vec<EntitlementRow>,
+    statements: Vec<StatementRow>,
+    resources: Vec<ResourceRow>,
+    grants: Vec<GrantRow>,
+    credentials: Vec<CredentialRow>,
+}
+
+impl Access {
+    /// Reads a sealed snapshot.
+    ///
+    /// # Errors
+    /// A table is missing or damaged.
+    pub fn load(snapshot: &Snapshot) -> Result<Self, StoreError> {
+        let dir = &snapshot.dir;
+        Ok(Self {
+            covers: snapshot.manifest.covers.iter().cloned().collect(),
+            taken_at: snapshot.manifest.taken_at,
+            accounts: read(dir)?,
+            groups: read(dir)?,
+            memberships: read(dir)?,
+            entitlements: read(dir)?,
+            statements: read(dir)?,
+            resources: read(dir)?,
+            grants: read(dir)?,
+            credentials: read(dir)?,
+        })
+    }
+
+    /// Its rows; `short`: it lacks records.
+    pub fn picture(&self, short: bool) -> Picture<'_> {
+        Picture {
+            taken_at: self.taken_at,
+            covers: &self.covers,
+            short,
+            accounts: &self.accounts,
+            groups: &self.groups,
+            memberships: &self.memberships,
+            entitlements: &self.entitlements,
+            statements: &self.statements,
+            resources: &self.resources,
+            grants: &self.grants,
+            credentials: &self.credentials,
+        }
+    }
+}
+
+fn picture<'a>(s: &'a System, statements: &'a [StatementRow], short: bool) -> Picture<'a> {
+    Picture {
+        taken_at: s.observed_at(),
+        covers: &s.covers,
+        short,
+        accounts: &s.accounts,
+        groups: &s.groups,
+        memberships: &s.memberships,
+        entitlements: &s.entitlements,
+        statements,
+        resources: &s.resources,
+        grants: &s.grants,
+        credentials: &s.credentials,
+    }
+}
+
+/// Tables `changes` and `edge_history` of a run.
+#[derive(Debug, Default)]
+pub struct Drift {
+    pub changes: Vec<ChangeRow>,
+    pub edge_history: Vec<EdgeHistoryRow>,
+}
+
+/// Looks at every stored snapshot up to the current one of each system.
+///
+/// # Errors
+/// A snapshot cannot be read.
+pub fn drift(run: &Run, current: &BTreeMap<String, Current>, states: &BTreeMap<String, State>) -> Result<Drift, StoreError> {
+    let of_systems: Vec<Drift> = run
+        .systems
+        .par_iter()
+        .filter(|s| super::ACCESS_TABLES.iter().any(|t| s.covers.contains(*t)))
+        .map(|s| one(s, current.get(&s.name), states.get(&s.name)))
+        .collect::<Result<_, StoreError>>()?;
+    let mut out = Drift::default();
+    for system in of_systems {
+        out.changes.extend(system.changes);
+        out.edge_history.extend(system.edge_history);
+    }
+    resolve::number(&mut out.changes);
+    Ok(out)
+}
+
+fn one(s: &System, current: Option<&Current>, state: Option<&State>) -> Result<Drift, StoreError> {
+    let (Some(Current { now: Some(snapshot), before, .. }), Some(state)) = (current, state) else { return Ok(Drift::default()) };
+    let statements = read(&snapshot.dir)?;
+    let now = picture(s, &statements, state.lacks_records());
+    let mut last: Option<Access> = None;
+    let mut histories = Histories::new(now);
+    for old in before.iter().filter(|old| same_ids(&old.manifest, &s.manifest)) {
+        let access = Access::load(old)?;
+        let complete = state.complete_before.contains(&old.name);
+        histories.show(&access.picture(!complete));
+        if complete {
+            last = Some(access);
+        }
+    }
+    let edge_history = histories.finish(s.ix);
+    let reference = before.iter().rev().find(|old| state.complete_before.contains(&old.name));
+    let changes = match (reference, &last) {
+        (None, _) => resolve::incomparable(s.ix, &now, None, "no complete snapshot before it is stored"),
+        (Some(old), Some(last)) if same_ids(&old.manifest, &s.manifest) => {
+            resolve::changes(s.ix, &last.picture(false), &now, &edge_history)
+        }
+        (Some(old), _) => resolve::incomparable(s.ix, &now, Some(old.manifest.taken_at), &other_ids(&old.manifest)),
+    };
+    Ok(Drift { changes, edge_history })
+}
+
+/// Whether native ids mean the same in two snapshots: each connector has its own.
+pub fn same_ids(a: &Manifest, b: &Manifest) -> bool {
+    a.connector == b.connector
+}
+
+/// Why snapshots of two connectors are not compared.
+pub fn other_ids(old: &Manifest) -> String {
+    format!("the snapshot of {} was read by connector `{}`, which names things otherwise", old.taken_at, old.connector)
+}

@@ -1,0 +1,357 @@
+//! What differs between two snapshots of one system: accounts, credentials, memberships and grants by native id (11.7).
+//!
+//! Only tables that both snapshots cover are compared. What a short snapshot leaves out is said to be not comparable, not removed.
+
+use super::attributes::Differences;
+use super::edges::{Common, Edge, Named, Pair, Picture, Side, by_key, pairs};
+use crate::model::{
+    ACCOUNTS, AccountRow, CREDENTIALS, Change, ChangeObject, ChangeRow, CredentialRow, EdgeHistoryRow, GRANTS, GrantRow, MEMBERSHIPS,
+    MembershipRow, PrincipalKind, Table, Time, Word,
+};
+
+/// The kinds of object and the table that each is a row of.
+const OBJECTS: [(ChangeObject, &Table); 4] = [
+    (ChangeObject::Account, &ACCOUNTS),
+    (ChangeObject::Credential, &CREDENTIALS),
+    (ChangeObject::Membership, &MEMBERSHIPS),
+    (ChangeObject::Grant, &GRANTS),
+];
+
+/// The rows of table `changes` for one system, from the older snapshot to the newer. `history`: of the newer one, in the order of its
+/// key. `change_ix` is the position among these rows.
+pub fn changes(system_ix: u32, before: &Picture<'_>, now: &Picture<'_>, history: &[EdgeHistoryRow]) -> Vec<ChangeRow> {
+    let mut out = Vec::new();
+    let common = &Common::of(before, now);
+    for (object, table) in OBJECTS {
+        let mut found = match (before.speaks_of(table), now.speaks_of(table)) {
+            (false, false) => continue,
+            (true, true) => Comparison { before, now, common, history, object }.rows(),
+            (covered, _) => {
+                let lacking = if covered { now } else { before };
+                vec![silent(object, format!("the snapshot of {} does not cover {}", lacking.taken_at, table.name))]
+            }
+        };
+        found.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
+        out.extend(found);
+    }
+    for row in &mut out {
+        (row.system_ix, row.after_at, row.by_at) = (system_ix, Some(before.taken_at), now.taken_at);
+    }
+    number(&mut out);
+    out
+}
+
+/// The rows of a system whose current snapshot has nothing to stand beside: why not, for each table that it covers.
+pub fn incomparable(system_ix: u32, now: &Picture<'_>, after_at: Option<Time>, why: &str) -> Vec<ChangeRow> {
+    let covered = OBJECTS.iter().filter(|(_, table)| now.speaks_of(table));
+    let mut out: Vec<ChangeRow> = covered.map(|(object, _)| silent(*object, why.to_owned())).collect();
+    for row in &mut out {
+        (row.system_ix, row.after_at, row.by_at) = (system_ix, after_at, now.taken_at);
+    }
+    number(&mut out);
+    out
+}
+
+/// Gives rows their ordinals.
+pub fn number(rows: &mut [ChangeRow]) {
+    (0u32..).zip(rows).for_each(|(i, row)| row.change_ix = i);
+}
+
+fn silent(object: ChangeObject, why: String) -> ChangeRow {
+    ChangeRow { object, change: Change::NotComparable, note: Some(why), ..ChangeRow::default() }
+}
+
+fn sort_key(r: &ChangeRow) -> impl Ord + '_ {
+    let ids = (&r.principal, &r.target, &r.resource, &r.way);
+    (ids, r.principal_kind, r.change, r.edge_ix, &r.details)
+}
+
+struct Comparison<'a> {
+    before: &'a Picture<'a>,
+    now: &'a Picture<'a>,
+    common: &'a Common,
+    history: &'a [EdgeHistoryRow],
+    object: ChangeObject,
+}
+
+impl<'a> Comparison<'a> {
+    fn rows(&self) -> Vec<ChangeRow> {
+        let mut rows = match self.object {
+            ChangeObject::Account => self.accounts(),
+            ChangeObject::Credential => self.credentials(),
+            ChangeObject::Membership => {
+                let edges = |side, picture| self.common.memberships(side, picture);
+                self.edges(&edges(Side::Before, self.before), &edges(Side::Now, self.now))
+            }
+            ChangeObject::Grant => {
+                let edges = |side, picture| self.common.grants(side, picture);
+                self.edges(&edges(Side::Before, self.before), &edges(Side::Now, self.now))
+            }
+        };
+        self.withhold(&mut rows, self.now, &[Change::Removed], "of the older one are not in it, and may be there all the same");
+        self.withhold(
+            &mut rows,
+            self.before,
+            &[Change::Added, Change::Regranted],
+            "of the newer one are not in it, and may have been there before",
+        );
+        rows
+    }
+
+    /// Takes out what only the shortness of a snapshot may have made, and says how much that is.
+    fn withhold(&self, rows: &mut Vec<ChangeRow>, picture: &Picture<'_>, changes: &[Change], say: &str) {
+        if !picture.short {
+            return;
+        }
+        let all = rows.len();
+        rows.retain(|r| !changes.contains(&r.change));
+        let n = all - rows.len();
+        if n > 0 {
+            rows.push(silent(self.object, format!("the snapshot of {} is short: {n} {say}", picture.taken_at)));
+        }
+    }
+
+    fn accounts(&self) -> Vec<ChangeRow> {
+        let row = |p: Pair| {
+            let (old, new) = both(self.before.accounts, self.now.accounts, p);
+            let mut differences = Differences::default();
+            if let (Some(a), Some(b)) = (old, new) {
+                differences.accounts(a, b);
+            }
+            let change = verdict(old.is_some(), new.is_some(), p.renewed, &differences)?;
+            let shown = new.or(old)?;
+            Some(ChangeRow {
+                account_ix: new.map(|a| a.account_ix),
+                principal: Some(shown.native_id.clone()),
+                principal_name: name(shown),
+                ..self.row(change, differences)
+            })
+        };
+        pairs(self.before.accounts, self.now.accounts).into_iter().filter_map(row).collect()
+    }
+
+    fn credentials(&self) -> Vec<ChangeRow> {
+        let row = |p: Pair| {
+            let (old, new) = both(self.before.credentials, self.now.credentials, p);
+            let holder = |picture: &Picture<'_>, c: &CredentialRow| {
+                picture.account(c.account_ix).map(|a| a.native_id.clone()).or_else(|| c.holder_ref.clone())
+            };
+            let mut differences = Differences::default();
+            let mut renewed = false;
+            if let (Some(a), Some(b)) = (old, new) {
+                let (from, to) = (holder(self.before, a), holder(self.now, b));
+                // A credential has no generation of its own: its birth, or its holder's, tells it from one of the same name.
+                renewed = a.created_at.zip(b.created_at).is_some_and(|(a, b)| a != b)
+                    || (from == to && self.common.account_renewed(Side::Now, b.account_ix));
+                differences.credentials(a, b);
+                differences.add("holder", from, to);
+            }
+            let change = verdict(old.is_some(), new.is_some(), renewed, &differences)?;
+            let (picture, shown) = match (new, old) {
+                (Some(c), _) => (self.now, c),
+                (None, Some(c)) => (self.before, c),
+                (None, None) => return None,
+            };
+            Some(ChangeRow {
+                account_ix: new.and_then(|c| c.account_ix),
+                credential_ix: new.map(|c| c.credential_ix),
+                principal: holder(picture, shown),
+                principal_name: picture.account(shown.account_ix).and_then(name),
+                target: Some(shown.native_id.clone()),
+                target_name: shown.name.clone().or_else(|| Some(shown.kind.as_str().to_owned())),
+                ..self.row(change, differences)
+            })
+        };
+        pairs(self.before.credentials, self.now.credentials).into_iter().filter_map(row).collect()
+    }
+
+    fn edges(&self, before: &[Edge<'_>], now: &[Edge<'_>]) -> Vec<ChangeRow> {
+        let mut out = Vec::new();
+        for (old, new) in by_key(before, now) {
+            out.extend(self.matched(old, new).into_iter().filter_map(|(old, new)| self.edge(old, new)));
+        }
+        out
+    }
+
+    /// Which rows of one edge stand for each other. An edge has several rows where it is held under several conditions: those that are
+    /// equal in all belong together, then those of one condition, then the rest in their order.
+    fn matched(&self, old: &[Edge<'_>], new: &[Edge<'_>]) -> Vec<(Option<usize>, Option<usize>)> {
+        if let ([a], [b]) = (old, new) {
+            return vec![(Some(a.at), Some(b.at))];
+        }
+        let mut old: Vec<usize> = old.iter().map(|e| e.at).collect();
+        let mut new: Vec<usize> = new.iter().map(|e| e.at).collect();
+        let mut out = Vec::new();
+        let equal = |a: usize, b: usize| self.edge_differences(a, b).is_empty();
+        let one_condition = |a: usize, b: usize| self.condition(self.before, a) == self.condition(self.now, b);
+        let fits: [&dyn Fn(usize, usize) -> bool; 3] = [&equal, &one_condition, &|_, _| true];
+        for fit in fits {
+            new.retain(|b| match old.iter().position(|a| fit(*a, *b)) {
+                Some(i) => {
+                    out.push((Some(old.remove(i)), Some(*b)));
+                    false
+                }
+                None => true,
+            });
+        }
+        out.extend(new.into_iter().map(|b| (None, Some(b))));
+        out.extend(old.into_iter().map(|a| (Some(a), None)));
+        out
+    }
+
+    fn condition<'p>(&self, picture: &Picture<'p>, at: usize) -> Option<&'p String> {
+        match self.object {
+            ChangeObject::Membership => picture.memberships.get(at).and_then(|m| m.condition.as_ref()),
+            _ => picture.grants.get(at).and_then(|g| g.condition.as_ref()),
+        }
+    }
+
+    fn edge_differences(&self, old: usize, new: usize) -> Differences {
+        let mut out = Differences::default();
+        if self.object == ChangeObject::Membership {
+            if let (Some(a), Some(b)) = (self.before.memberships.get(old), self.now.memberships.get(new)) {
+                out.memberships(a, b);
+                let level = |p: &Picture<'_>, m: &MembershipRow| p.group(Some(m.group_ix)).map_or("unknown", |g| g.level.as_str());
+                out.word("level", level(self.before, a), level(self.now, b));
+            }
+        } else if let (Some(a), Some(b)) = (self.before.grants.get(old), self.now.grants.get(new)) {
+            out.grants(a, b);
+            out.entitlements((self.before, a.entitlement_ix), (self.now, b.entitlement_ix));
+        }
+        out
+    }
+
+    fn edge(&self, old: Option<usize>, new: Option<usize>) -> Option<ChangeRow> {
+        let differences = old.zip(new).map(|(a, b)| self.edge_differences(a, b)).unwrap_or_default();
+        let (picture, side, at) = match (new, old) {
+            (Some(at), _) => (self.now, Side::Now, at),
+            (None, Some(at)) => (self.before, Side::Before, at),
+            (None, None) => return None,
+        };
+        let shown = if self.object == ChangeObject::Membership {
+            Shown::membership(picture, picture.memberships.get(at)?)?
+        } else {
+            Shown::grant(picture, picture.grants.get(at)?)?
+        };
+        let renewed =
+            shown.groups.iter().any(|g| self.common.group_renewed(side, *g)) || self.common.account_renewed(side, shown.account_ix);
+        let mut change = verdict(old.is_some(), new.is_some(), renewed, &differences)?;
+        if change == Change::Added && self.was_there(shown.edge_ix) {
+            change = Change::Regranted;
+        }
+        let current = new.map(|_| shown.edge_ix);
+        Some(ChangeRow {
+            account_ix: shown.account_ix.filter(|_| current.is_some()),
+            edge_ix: current,
+            principal_kind: Some(shown.principal_kind),
+            principal: Some(shown.principal),
+            principal_name: shown.principal_name,
+            target: Some(shown.target),
+            target_name: shown.target_name,
+            resource: shown.resource,
+            way: Some(shown.way.to_owned()),
+            granted_at: shown.granted_at,
+            ..self.row(change, differences)
+        })
+    }
+
+    /// Whether an edge of the newer snapshot was there earlier than in the older one, which lacks it.
+    fn was_there(&self, edge_ix: u32) -> bool {
+        let key = (self.object.as_str(), edge_ix);
+        let at = self.history.binary_search_by(|h| (h.edge.as_str(), h.edge_ix).cmp(&key)).ok();
+        at.and_then(|at| self.history.get(at)).is_some_and(|h| h.regranted && h.last_absent >= Some(self.before.taken_at))
+    }
+
+    fn row(&self, change: Change, differences: Differences) -> ChangeRow {
+        ChangeRow { object: self.object, change, attributes: differences.names(), details: differences.details(), ..ChangeRow::default() }
+    }
+}
+
+/// What became of one thing; `None`: nothing.
+fn verdict(before: bool, now: bool, renewed: bool, differences: &Differences) -> Option<Change> {
+    match (before, now) {
+        (false, true) => Some(Change::Added),
+        (true, false) => Some(Change::Removed),
+        (true, true) if renewed => Some(Change::Recreated),
+        (true, true) if !differences.is_empty() => Some(Change::Changed),
+        _ => None,
+    }
+}
+
+fn both<'a, T: Named>(before: &'a [T], now: &'a [T], p: Pair) -> (Option<&'a T>, Option<&'a T>) {
+    (p.before.and_then(|i| before.get(i)), p.now.and_then(|i| now.get(i)))
+}
+
+fn name(account: &AccountRow) -> Option<String> {
+    account.login.clone().or_else(|| account.display_name.clone())
+}
+
+/// An edge in the words of its own snapshot.
+struct Shown {
+    account_ix: Option<u32>,
+    /// The groups that it names: as the principal, as the target.
+    groups: [Option<u32>; 2],
+    edge_ix: u32,
+    principal_kind: PrincipalKind,
+    principal: String,
+    principal_name: Option<String>,
+    target: String,
+    target_name: Option<String>,
+    resource: Option<String>,
+    way: &'static str,
+    granted_at: Option<Time>,
+}
+
+impl Shown {
+    fn membership(picture: &Picture<'_>, m: &MembershipRow) -> Option<Self> {
+        let (principal, principal_name) = principal(picture, m.account_ix, m.member_group_ix, m.principal_ref.as_ref())?;
+        let group = picture.group(Some(m.group_ix))?;
+        Some(Self {
+            account_ix: m.account_ix,
+            groups: [m.member_group_ix, Some(m.group_ix)],
+            edge_ix: m.membership_ix,
+            principal_kind: m.principal_kind,
+            principal,
+            principal_name,
+            target: group.native_id.clone(),
+            target_name: group.name.clone(),
+            resource: None,
+            way: m.kind.as_str(),
+            granted_at: m.granted_at,
+        })
+    }
+
+    fn grant(picture: &Picture<'_>, g: &GrantRow) -> Option<Self> {
+        let (principal, principal_name) = principal(picture, g.account_ix, g.group_ix, g.principal_ref.as_ref())?;
+        let entitlement = picture.entitlements.get(g.entitlement_ix as usize)?;
+        Some(Self {
+            account_ix: g.account_ix,
+            groups: [g.group_ix, None],
+            edge_ix: g.grant_ix,
+            principal_kind: g.principal_kind,
+            principal,
+            principal_name,
+            target: entitlement.native_id.clone(),
+            target_name: entitlement.name.clone(),
+            resource: picture.resource(g.resource_ix).map(|r| r.native_id.clone()),
+            way: g.effect.as_str(),
+            granted_at: g.granted_at,
+        })
+    }
+}
+
+/// Native id and name of an edge's principal; its own text where it is neither account nor group.
+fn principal(
+    picture: &Picture<'_>,
+    account: Option<u32>,
+    group: Option<u32>,
+    outside: Option<&String>,
+) -> Option<(String, Option<String>)> {
+    if let Some(account) = picture.account(account) {
+        return Some((account.native_id.clone(), name(account)));
+    }
+    if let Some(group) = picture.group(group) {
+        return Some((group.native_id.clone(), group.name.clone()));
+    }
+    outside.map(|text| (text.clone(), None))
+}
