@@ -38,7 +38,7 @@ impl Planting<'_> {
 
     fn privileged(&mut self) -> io::Result<()> {
         let check = "privileged-unapproved";
-        self.given("paavo.niemela", "GG Tier0 Admins", Spans::from(clock::noon(20)))?;
+        self.given("hanne.dahlberget", "GG Tier0 Admins", Spans::from(clock::noon(20)))?;
         self.given("flora.benedettin", "Vault Operators", Spans::from(clock::noon(33)))?;
         let asked = |beneficiary: String, entitlement: &str, decision, day: i64| Request {
             id: String::new(),
@@ -52,10 +52,10 @@ impl Planting<'_> {
             closed: Some(clock::noon(day).plus(DAY / 4)),
             valid_to: None,
         };
-        let rejected = asked(self.number("paavo.niemela"), "GG Tier0 Admins", "Rejected", 22);
+        let rejected = asked(self.number("hanne.dahlberget"), "GG Tier0 Admins", "Rejected", 22);
         let nameless = asked(self.number("flora.benedettin"), "", "Approved", 36);
         self.estate.records.requests.extend([rejected, nameless]);
-        let subject = self.edge(AD, "paavo.niemela", "GG Tier0 Admins");
+        let subject = self.edge(AD, "hanne.dahlberget", "GG Tier0 Admins");
         self.find(check, subject.clone(), State::Open, "given two days after the request for it was rejected");
         self.find("out-of-band-grant", subject, State::Open, "given two days after the request for it was rejected");
         self.answers.near(check, AD, "flora.benedettin -> Vault Operators", "a ticket for the account that names no right was approved");
