@@ -10,6 +10,7 @@ mod determinism;
 mod diff;
 mod rules;
 mod store;
+mod worlds;
 
 use std::fs;
 use std::path::{Path, PathBuf};
