@@ -27,6 +27,7 @@ WITH held AS (
         COUNT(*) FILTER (WHERE c.standing = 'left') AS gone, COUNT(*) FILTER (WHERE c.leaves_later) AS later,
         MIN(c.left_by) AS left_by, MIN(c.known_by) AS known_by
     FROM candidates c
+    WHERE c.identity_kind IN ('person', 'external')
     GROUP BY c.system_ix, c.account_ix
 )
 SELECT x.system_ix AS system_ix, x.account_ix AS account_ix, x.edge AS edge, x.edge_ix AS edge_ix,

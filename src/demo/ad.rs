@@ -451,6 +451,11 @@ pub fn blank(name: &str, class: Class, created: Time) -> User {
     }
 }
 
+/// A service account without groups.
+pub fn service_account(name: &str) -> User {
+    service(name, Class::Service, &[])
+}
+
 fn service(name: &str, class: Class, groups: &[&str]) -> User {
     let created = clock::days_before(FOUNDED - share("ad-service", name, 40)).plus(9 * HOUR);
     let mut user = blank(name, class, created);

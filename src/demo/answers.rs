@@ -75,7 +75,11 @@ pub struct Answers {
 const COVERED: &[(&str, &[&str])] = &[
     ("disabled-account-live-credential", &["leaver-live-credential"]),
     ("dormant-account", &["ghost-account", "orphan-account"]),
+    ("expired-credential-enabled", &["leaver-live-credential", "disabled-account-live-credential"]),
+    ("expired-temporary-access", &["leaver-access-unremoved"]),
     ("leave-live-access", &["ghost-account"]),
+    ("privileged-unapproved", &["ghost-account", "orphan-account", "unregistered-nonhuman"]),
+    ("source-incomplete", &["system-without-source"]),
     ("stale-key", &["leaver-live-credential"]),
     ("unused-key", &["leaver-live-credential"]),
 ];

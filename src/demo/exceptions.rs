@@ -55,6 +55,7 @@ const REGISTER: &[Record] = &[
         subject: "svc-legacy-batch",
         reason: "The batch host cannot take a new key before its replacement in January",
         ticket: "CHG-20871",
+        valid_from: 200,
         ..PLAIN
     },
     Record {

@@ -70,6 +70,11 @@ pub fn systems() -> String {
         row("aws-prod", "platform@corp.example", "accounts;groups;memberships;grants;credentials"),
         row("aws-dev", "engineering@corp.example", "accounts;groups;memberships;grants;credentials"),
         row("crm", "sales@corp.example", "accounts;grants"),
+        row("okta", "platform@corp.example", "accounts;groups;memberships;grants;credentials"),
+        row("vault", "platform@corp.example", "accounts;groups;memberships;grants;credentials"),
+        row("pki", "platform@corp.example", "credentials"),
+        row("payroll", "people@corp.example", "accounts"),
+        vec!["erp-archive".to_owned(), "people@corp.example".to_owned(), "no".to_owned(), String::new(), "production".to_owned()],
     ];
     if let Some(cell) = rows.iter_mut().find(|row| row.first().is_some_and(|system| system == "aws-dev")).and_then(|row| row.last_mut()) {
         "development".clone_into(cell);

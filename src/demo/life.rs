@@ -34,6 +34,11 @@ impl Spans {
         self.0.iter().filter(|(start, end)| *start <= at && at < *end).map(|(start, _)| *start).min()
     }
 
+    /// The first instant of each.
+    pub fn starts(&self) -> impl Iterator<Item = Time> {
+        self.0.iter().map(|(start, _)| *start)
+    }
+
     /// The last stretch never ends.
     pub fn stay(&mut self) {
         if let Some((_, end)) = self.0.last_mut() {

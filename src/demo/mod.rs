@@ -18,8 +18,11 @@ mod hr;
 mod ldif_out;
 mod life;
 mod names;
+mod okta;
 mod openldap;
 mod people;
+mod records;
+mod vault;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -55,6 +58,9 @@ pub struct Estate {
     prod: aws::Account,
     dev: aws::Account,
     crm: app::App,
+    okta: okta::Organisation,
+    vault: vault::Server,
+    records: records::Records,
     answers: Answers,
 }
 
@@ -71,10 +77,14 @@ impl Estate {
             prod: aws::Account::new(seed, "prod", "111122223333", "444455556666", &people),
             dev: aws::Account::new(seed, "dev", "444455556666", "111122223333", &people),
             crm: app::App::new(seed, &people),
+            okta: okta::Organisation::new(seed, &people),
+            vault: vault::Server::new(seed, &people),
             people,
+            records: records::Records::default(),
             answers: Answers::default(),
         };
         let mut answers = faults::plant(&mut estate)?;
+        records::complete(&mut estate);
         exceptions::answer(&mut answers);
         answers.sort();
         estate.answers = answers;
@@ -90,6 +100,12 @@ impl Estate {
             ("ad.ldif".to_owned(), self.ad.export(at)),
             ("openldap.ldif".to_owned(), self.ldap.export(at)),
             ("crm.csv".to_owned(), self.crm.export(at)),
+            ("requests.csv".to_owned(), self.records.requests_csv(at)),
+            ("workloads.csv".to_owned(), self.records.workloads_csv(at)),
+            ("roles.csv".to_owned(), self.records.roles_csv()),
+            ("workflow.csv".to_owned(), self.records.workflow_csv(at)),
+            ("reviews.csv".to_owned(), records::reviews_csv(at)),
+            ("certificates.csv".to_owned(), self.records.certificates_csv(at)),
         ];
         for account in [&self.prod, &self.dev] {
             let path = |name: &str| format!("aws/{}/{name}", account.name);
@@ -99,6 +115,8 @@ impl Estate {
                 Err(answer) => (path("credential-report.json"), answer),
             });
         }
+        files.extend(self.okta.export(at).into_iter().map(|(name, text)| (format!("okta/{name}"), text)));
+        files.extend(self.vault.export(at).into_iter().map(|(name, text)| (format!("vault/{name}"), text)));
         files.push(("aws/prod/list-access-keys.json".to_owned(), self.prod.access_keys(at)));
         files
     }

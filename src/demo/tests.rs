@@ -24,14 +24,16 @@ fn one_seed_gives_the_same_bytes_and_another_gives_others() {
     let (a, b, c) = (files(SEED), files(SEED), files(7));
     assert!(a == b);
     assert_ne!(a["exports/2026-11-22/ad.ldif"], c["exports/2026-11-22/ad.ldif"]);
-    assert_eq!(a.keys().collect::<Vec<_>>(), c.keys().collect::<Vec<_>>());
+    // The identity provider's and the vault's own ids stand in the names of their answers.
+    let named = |name: &&String| !name.contains("/okta/") && !name.contains("/vault/");
+    assert_eq!(a.keys().filter(named).collect::<Vec<_>>(), c.keys().filter(named).collect::<Vec<_>>());
 }
 
 #[test]
 fn the_estate_has_its_size() {
     let files = files(SEED);
     let bytes: usize = files.values().map(Vec::len).sum();
-    assert!((3_000_000..7_000_000).contains(&bytes), "{bytes} bytes");
+    assert!((6_000_000..11_000_000).contains(&bytes), "{bytes} bytes");
     assert_eq!(files.keys().filter(|name| name.ends_with("hr.csv")).count(), 8);
     let estate = Estate::new(SEED).unwrap();
     assert_eq!(estate.people.len(), 400);
@@ -52,14 +54,22 @@ fn every_check_has_answers_and_near_misses() {
         "disputed-correlation",
         "dormant-account",
         "exception-expired",
+        "exception-unreviewed",
+        "expired-credential-enabled",
+        "expired-temporary-access",
         "ghost-account",
         "identity-without-account",
         "leave-live-access",
         "leaver-access-unremoved",
         "leaver-live-credential",
         "orphan-account",
+        "retired-workload-live",
+        "revoke-ticket-closed-access-live",
         "source-incomplete",
         "stale-key",
+        "system-without-source",
+        "unowned-nonhuman",
+        "unregistered-nonhuman",
         "unused-key",
         "use-after-termination",
     ];

@@ -359,6 +359,10 @@ impl Index<'_> {
                 let at = self.out.credentials.binary_search_by(|c| c.native_id.as_str().cmp(native_id)).ok()?;
                 u32::try_from(at).ok()
             }
+            "requests" => {
+                let at = self.out.requests.binary_search_by(|r| r.request.as_str().cmp(native_id)).ok()?;
+                u32::try_from(at).ok()
+            }
             _ => None,
         }
     }

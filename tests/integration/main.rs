@@ -8,6 +8,7 @@ mod checks;
 mod cli;
 mod determinism;
 mod diff;
+mod records;
 mod rules;
 mod store;
 mod worlds;

@@ -366,6 +366,46 @@ def findings(options):
         check(f"findings: {risk} in {len(theirs)} policies", {n for n in theirs if risk in ours[n]}, theirs)
 
 
+def services(options):
+    """A recorded answer on the services of one user: kept as AWS gave it, once something says whom it is about."""
+    done = options.data / "aws/c7n-unwrapped/test_iam_user_usage.iam.GetServiceLastAccessedDetails_2.json"
+    pending = done.with_name(done.name.replace("_2", "_1"))
+    answer = parse(done)
+    tried = {s["ServiceNamespace"]: s["LastAuthenticated"] for s in answer["ServicesLastAccessed"] if "LastAuthenticated" in s}
+    arn = next(s["LastAuthenticatedEntity"] for s in answer["ServicesLastAccessed"] if "LastAuthenticatedEntity" in s)
+    everything = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    user = {"UserName": "u", "UserId": "AIDAEXAMPLEUSER000001", "Arn": arn, "UserPolicyList": [{"PolicyName": "all", "PolicyDocument": everything}]}
+    gaad = options.work / "services-gaad.json"
+    gaad.write_text(json.dumps({"UserDetailList": [user]}))
+    load(options, "services-unnamed", [gaad, done], want=3)
+    named, untold = options.work / "last-accessed.AIDAEXAMPLEUSER000001.json", options.work / "services-added.json"
+    named.write_text(done.read_text())
+    untold.write_text(json.dumps(answer | {"Arn": arn}))
+    for what, path in (("by the file's name", named), ("by an added ARN", untold)):
+        snapshot = load(options, f"services-{path.stem.split('.')[0]}", [gaad, path])
+        account = snapshot.accounts[0]
+        kept = json.loads(account["attributes"])
+        instants = {n: at.replace("+00:00", "Z") for n, at in tried.items()}
+        check(f"services {what}: {len(tried)} of {len(answer['ServicesLastAccessed'])} were tried", (kept["services_used"], kept["services_not_used"]), (instants, len(answer["ServicesLastAccessed"]) - len(tried)))
+        newest = max(tried.values()).removesuffix("+00:00")
+        check(f"services {what}: last use of the account and of its only policy", [str(row["last_used_at"]).replace(" ", "T") for row in (account, snapshot.table("grants")[0])], [newest, newest])
+    short = load(options, "services-pending", [gaad, pending], want=3)
+    check("services: a job in progress is short", set(short.short), {pending.name})
+
+
+def secrets(options):
+    """Recorded and simulated lists of secrets."""
+    files = sorted((options.data / "aws/c7n-unwrapped").glob("*secretsmanager.ListSecrets_1.json"))
+    for at, path in enumerate([*files, options.data / "aws/moto/secretsmanager-list-secrets.json"]):
+        listed = parse(path)["SecretList"]
+        snapshot = load(options, f"secrets-{at}", [path])
+        check(f"{path.name}: {len(listed)} secrets", ids(snapshot.table("resources")), {s["ARN"] for s in listed})
+        used = {c["native_id"] for c in snapshot.credentials if c["use_state"] == "used"}
+        check(f"{path.name}: which were fetched", used, {s["ARN"] for s in listed if s.get("LastAccessedDate")})
+        rotated = {c["native_id"] for c in snapshot.credentials if c["rotated_at"]}
+        check(f"{path.name}: which were rotated", rotated, {s["ARN"] for s in listed if s.get("LastRotatedDate")})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--holdover", required=True)
@@ -377,7 +417,7 @@ def main():
     shutil.rmtree(options.work, ignore_errors=True)
     options.work.mkdir(parents=True)
     options.store = str(options.work / "store")
-    for part in (cloudsplaining, moto, custodian, pages, escalation, findings):
+    for part in (cloudsplaining, moto, custodian, pages, services, secrets, escalation, findings):
         part(options)
     print(f"{failures} failures" if failures else "all as the files say")
     sys.exit(1 if failures else 0)

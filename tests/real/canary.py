@@ -325,6 +325,29 @@ def aws(garden, folder):
     used = {"UserName": "c1", "AccessKeyId": "AKIAAAAAAAAAAAAAAAA1", "AccessKeyLastUsed": {"LastUsedDate": "secret=" + garden.secret("AWS: reject of a last use"), "ServiceName": garden.secret("AWS: ServiceName"), "Region": "x"}}  # fmt: skip
     (folder / "last-used.json").write_text(json.dumps(used))
 
+    def secret(name, **more):
+        return {"ARN": f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:{name}-AbCdEf", "Name": name, "CreatedDate": time} | more
+
+    secrets = [
+        secret("s1", Description=garden.text("AWS: description of a secret", "pw: {}"), Tags=[{"Key": "owner", "Value": garden.text("AWS: owner of a secret", "token={}")}, {"Key": "old", "Value": garden.secret("AWS: tag of a secret")}]),  # fmt: skip
+        secret("s2", SecretString=garden.secret("AWS: value in a list of secrets"), ExternalSecretRotationMetadata=[{"Key": "k", "Value": garden.secret("AWS: rotation metadata")}]),  # fmt: skip
+        secret("s3", CreatedDate="password=" + garden.secret("AWS: reject of a secret by date")),
+        secret("s4", Tags="secret: " + garden.secret("AWS: reject of a secret by shape")),
+    ]
+    (folder / "secrets.json").write_text(json.dumps({"SecretList": secrets}))
+    (folder / "value.json").write_text(json.dumps(secret("s1", SecretString=json.dumps({"password": garden.secret("AWS: get-secret-value")}))))
+    binary = base64.b64encode(garden.secret("AWS: get-secret-value, binary").encode()).decode()
+    (folder / "binary.json").write_text(json.dumps(secret("s1", SecretBinary=binary)))
+    batch = {"SecretValues": [secret("s1", SecretString=garden.secret("AWS: batch-get-secret-value"))], "Errors": []}
+    (folder / "batch.json").write_text(json.dumps(batch))
+    tried = {"ServiceName": garden.secret("AWS: name of a service"), "ServiceNamespace": "s3", "LastAuthenticated": time, "LastAuthenticatedRegion": garden.secret("AWS: region of a service"), "TotalAuthenticatedEntities": 1}  # fmt: skip
+    job = {"JobStatus": "COMPLETED", "JobCreationDate": time, "JobCompletionDate": time, "Arn": arn("user/c1"), "ServicesLastAccessed": [tried]}
+    (folder / "services.json").write_text(json.dumps(job))
+    job["ServicesLastAccessed"] = [tried | {"LastAuthenticated": "secret=" + garden.secret("AWS: reject of services by date")}]
+    (folder / "services-bad.json").write_text(json.dumps(job))
+    failed = {"JobStatus": "FAILED", "JobCreationDate": time, "Arn": arn("user/c2"), "Error": {"Code": "x", "Message": garden.secret("AWS: error of a job")}}
+    (folder / "services-failed.json").write_text(json.dumps(failed))
+
 
 def configuration(garden, folder, key):
     text = '[holdover]\nstore = "store"\n' + ('fingerprint_key_file = "fingerprint.key"\n' if key else "")
@@ -387,6 +410,7 @@ def refusals(garden, bench):
     cases["aws-iam, truncated JSON"] = (["--connector", "aws-iam"], "a.json", '{{"UserDetailList":[{{"UserName":"a","Password":"{0}"')
     cases["aws-iam, no JSON"] = (["--connector", "aws-iam"], "a.json", "{{{0}")
     cases["aws-iam, a key in JSON"] = (["--connector", "aws-iam"], "a.json", '{{"AccessKey":{{"SecretAccessKey":"{0}"}}}}')
+    cases["aws-iam, the value of a secret"] = (["--connector", "aws-iam"], "a.json", '{{"ARN":"arn:aws:secretsmanager:eu-central-1:111122223333:secret:a-AbCdEf","Name":"a","SecretString":"{0}"}}')  # fmt: skip
     cases["ldif, version"] = (["--connector", "ldif"], "a.ldif", "version: {0}\n\ndn: cn=a\n")
     for i, (what, (connector, name, form)) in enumerate(cases.items()):
         (folder / name).write_text(form.format(garden.secret(f"refused: {what}")))

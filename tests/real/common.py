@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -88,6 +89,68 @@ def run(command, cwd, before_wait=None, env=None):
     for path in (out, err):
         path.unlink()
     return Ran(process.returncode, *text, usage.ru_maxrss // 1024, time.monotonic() - start)
+
+
+def free_port():
+    """A port of loopback on which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def until(what, ready, seconds=30):
+    """Waits until `ready()` is true; the script ends if that takes too long."""
+    end = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > end:
+            check(what, False, f"not within {seconds} s")
+        time.sleep(0.1)
+
+
+class Snapshot:
+    """The tables of one sealed snapshot as lists of dicts, and edges with native ids instead of ordinals."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        self.files = {f["name"].rsplit("/", 1)[-1]: f for f in self.manifest["files"]}
+        for name in ("accounts", "groups", "entitlements", "credentials", "resources", "rejects"):
+            setattr(self, name, self.rows(name))
+        ids = lambda rows, ix: {row[ix]: row["native_id"] for row in rows}
+        self.account_of, self.group_of = ids(self.accounts, "account_ix"), ids(self.groups, "group_ix")
+        self.entitlement_of = ids(self.entitlements, "entitlement_ix")
+        self.account = {a["native_id"]: a for a in self.accounts}
+        self.group = {g["native_id"]: g for g in self.groups}
+
+    def rows(self, table):
+        import duckdb
+
+        cursor = duckdb.connect().execute("SELECT * FROM read_parquet(?)", [str(self.folder / f"{table}.parquet")])
+        columns = [c[0] for c in cursor.description]
+        return [dict(zip(columns, row)) for row in cursor.fetchall()]
+
+    def grants(self):
+        for g in self.rows("grants"):
+            holder = self.account_of.get(g["account_ix"]) or self.group_of.get(g["group_ix"]) or g["principal_ref"]
+            yield holder, self.entitlement_of[g["entitlement_ix"]], g
+
+    def memberships(self):
+        for m in self.rows("memberships"):
+            member = self.account_of.get(m["account_ix"]) or self.group_of.get(m["member_group_ix"]) or m["principal_ref"]
+            yield member, self.group_of[m["group_ix"]], m
+
+    def reached(self, group):
+        """Native ids of accounts and groups that are members at any depth, primary memberships left out."""
+        edges = {}
+        for member, of, row in self.memberships():
+            if row["kind"] != "primary":
+                edges.setdefault(of, set()).add(member)
+        found, todo = set(), [group]
+        while todo:
+            fresh = edges.get(todo.pop(), set()) - found
+            found |= fresh
+            todo += sorted(fresh)
+        return found
 
 
 def newest_run(store):
@@ -177,7 +240,7 @@ def compare(what, connection, ours, theirs):
 
 
 # Columns of a check's row that are not evidence: the engine's own keys, and what findings hold in columns of their own.
-KEYS = {"system_ix", "account_ix", "credential_ix", "identity_ix", "edge_ix", "outcome", "certainty", "since"}
+KEYS = {"system_ix", "account_ix", "credential_ix", "identity_ix", "edge_ix", "request_system_ix", "outcome", "certainty", "since"}
 OUTCOMES = ("unknown", "too_new", "not_yet_observable", "before_coverage")
 
 

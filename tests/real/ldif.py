@@ -172,6 +172,8 @@ def person(i):
     pairs = [("objectClass", c) for c in ("inetOrgPerson", "posixAccount", "shadowAccount")]
     pairs += [("cn", name), ("sn", name.split()[-1]), ("uid", uid), ("mail", f"{uid}@fern.example"), ("employeeNumber", f"{i:05}")]
     pairs += [("uidNumber", str(10_000 + i)), ("gidNumber", str(5_000 + i % 4)), ("homeDirectory", f"/home/{uid}")]
+    # Long past: a host would ask for another password, and the server takes this one.
+    pairs += [("shadowLastChange", "19000"), ("shadowMax", "90")] if i == 6 else []
     pairs += [("loginShell", "/usr/sbin/nologin" if i % 50 == 1 else "/bin/sh"), ("userPassword", PERSON_PW)]
     return dn, uid, ldif(dn, pairs)
 
@@ -184,6 +186,7 @@ def tree():
     add.append(ldif(f"cn=default,ou=policies,{SUFFIX}", [
         ("objectClass", "namedPolicy"), ("objectClass", "pwdPolicy"), ("cn", "default"), ("pwdAttribute", "userPassword"),
         ("pwdLockout", "TRUE"), ("pwdMaxFailure", "2")]))
+    add.append(ldif(f"ou=far,{SUFFIX}", [("objectClass", "referral"), ("objectClass", "extensibleObject"), ("ou", "far"), ("ref", f"ldap://far.example/ou=far,{SUFFIX}")]))
     people = [person(i) for i in range(300)]
     add += [record for _, _, record in people]
     edges, modify = {}, []
@@ -296,6 +299,8 @@ class Slapd:
         for name, options in (("ldapsearch", ["-LLL"]), ("paged", ["-E", "pr=100/noprompt"])):
             files[name] = folder / f"openldap.{name}.ldif"
             files[name].write_text(self.run(*search, *options, "(objectClass=*)", "*", "+").stdout)
+        self.limited = folder / "openldap.limited.ldif"
+        self.limited.write_text(self.run(*search, "-z", "20", "(objectClass=*)", "*", "+", check=False).stdout)
         files["slapcat"] = folder / "openldap.slapcat.ldif"
         program = shutil.which("slapcat") or "/usr/sbin/slapcat"
         files["slapcat"].write_text(self.run(program, "-f", str(self.conf), "-b", SUFFIX).stdout)
@@ -306,8 +311,8 @@ def openldap(options):
     people, add, modify, edges = tree()
     with Slapd() as server:
         server.load(add, modify)
-        used = [people[i][0] for i in (1, 2, 10)]
-        check("openldap: the server takes the password", [server.bind(dn, PERSON_PW) for dn in used], [0, 0, 0])
+        used = [people[i][0] for i in (1, 2, 6, 10)]
+        check("openldap: the server takes the password", [server.bind(dn, PERSON_PW) for dn in used], [0, 0, 0, 0])
         for _ in range(2):
             server.bind(people[3][0], "wrong")
         server.run("ldapmodify", *server.root(), text=ldif(people[4][0], [("changetype", "modify"), ("add", "pwdAccountLockedTime"), ("pwdAccountLockedTime", "000001010000Z")]))
@@ -327,12 +332,19 @@ def openldap(options):
         check(f"openldap {name}: a lock that lapses is `locked`", [u for u, s in status.items() if s == "locked"], ["p003"])
         check(f"openldap {name}: a lock for good is `disabled`", [u for u, s in status.items() if s == "disabled"], ["p004"])
         uses = {a["login"]: a["use_state"] for a in found.accounts}
-        check(f"openldap {name}: who bound is `used`, the rest `never`", sorted(u for u, s in uses.items() if s == "used"), ["p001", "p002", "p010"])
+        check(f"openldap {name}: who bound is `used`, the rest `never`", sorted(u for u, s in uses.items() if s == "used"), ["p001", "p002", "p006", "p010"])
         check(f"openldap {name}: nobody's use is unknown", set(uses.values()), {"used", "never"})
         primary = [m for m in found.memberships if m["kind"] == "primary"]
         check(f"openldap {name}: every account has the group of its gidNumber", len(primary), len(people))
+        ends = [c["native_id"] for c in found.table("credentials") if c["expires_at"] is not None]
+        check(f"openldap {name}: what the server still takes has not ended", ends, [])
+        notes = json.loads((found.directory / "manifest.json").read_text())["files"][0]["notes"]
+        if name != "slapcat":
+            check(f"openldap {name}: the referral is noted", [n for what, n in notes if "referral" in what], [1])
         stored = json.dumps([found.accounts, found.groups, found.memberships, found.table("credentials")], default=str)
         check(f"openldap {name}: no password is stored", [w for w in ("{SSHA}", PERSON_PW) if w in stored], [])
+    limited = subprocess.run([options.holdover, "import", "--store", options.store, "--connector", "ldif", "--system", "openldap-limited", "--taken-at", TAKEN_AT, server.limited], capture_output=True, text=True, check=False)
+    check("openldap: an answer that hit a limit is short", (limited.returncode, "Size limit exceeded" in limited.stdout + limited.stderr), (3, True))
     ids = {name: project(s, STATED) for name, s in snapshots.items()}
     check("openldap: slapcat gives the same accounts as ldapsearch", ids["slapcat"], ids["ldapsearch"])
     check("openldap: pages and comments give the same accounts", ids["paged"], ids["ldapsearch"])

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Imports real lists of people through the mappings in `docs/examples` and checks the stored rows against the files.
+"""Imports real lists of people, tickets and roles through the mappings in `docs/examples` and checks the stored rows against the files.
 
     python3 tests/real/tabular.py --holdover BIN --data DIR --work DIR
 
-The lists are midPoint's demos (`DATA/hr/midpoint-*`) and a Workday report (`DATA/hr/workday`). Each example is run as it
+The lists are midPoint's demos (`DATA/hr/midpoint-*`), a Workday report (`DATA/hr/workday`), tickets of ServiceNow and Jira
+(`DATA/tickets`) and midPoint's role catalogue. Each example is run as it
 stands, beside a copy of its file under the name that it gives. One line per assertion; exit code 1 if one fails.
 
 Needs the Python package `duckdb`.
@@ -16,6 +17,7 @@ import re
 import shutil
 import subprocess
 import sys
+import xml.etree.ElementTree as ElementTree
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -202,13 +204,91 @@ def workday(args):
         )
 
 
+def several(args, example, system, files, code=0):
+    """Runs one example over copies of several files, by the name that each gets; its snapshot."""
+    work = Path(args.work) / f"{example}-{len(files)}"
+    shutil.rmtree(work, ignore_errors=True)
+    for name, source in files.items():
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(Path(args.data) / source, work / name)
+    shutil.copy(EXAMPLES / f"{example}.toml", work / "holdover.toml")
+    run = subprocess.run([args.holdover, "import", "--config", str(work / "holdover.toml")], capture_output=True, text=True)
+    check(f"{example}: exit code", run.returncode, code)
+    if run.returncode != code:
+        print(run.stdout, run.stderr, sep="\n")
+        return None
+    return Snapshot(work / "store", system)
+
+
+def servicenow(args):
+    """Requests, items and approvals that name each other by `sys_id`; and tickets, one of them exported over and over."""
+    folder = "tickets/servicenow-vmware"
+    names = [f"request-{n}.json" for n in (1, 2, 3)] + [f"requested-items-{n}.json" for n in (1, 2, 3)] + ["approval-requests.json"]
+    snapshot = several(args, "servicenow-requests", "tickets", {n: f"{folder}/{n}" for n in names})
+    if snapshot is not None:
+        ledgers = {f["name"]: (f["read"], f["accepted"], f["rejected"]) for f in snapshot.manifest["files"]}
+        check("servicenow: every record read and accepted", ledgers, {n: (3, 3, 0) if n.startswith("approval") else (1, 1, 0) for n in names})
+        got = {r["request"]: (r["decision"], r["state"], r["entitlement_ref"]) for r in snapshot.table("requests")}
+        want = {f"REQ001000{n}": ("unknown", "unknown", None) for n in (1, 2, 3)} | {f"test-sc-req-item-id-{n}": ("unknown", "unknown", None) for n in (1, 2, 3)}
+        check("servicenow: approvals join the requests that they name", got, want)
+        origins = [(o["fact"], o["number"]) for o in snapshot.table("row_origins") if o["table"] == "requests" and o["fact"] == "decision"]
+        check("servicenow: each approval is an origin of its request", sorted(origins), [("decision", 1), ("decision", 2), ("decision", 3)])
+    tickets = json.loads((Path(args.data) / folder / "task_ticket_more_than_5.json").read_text())["result"]
+    snapshot = several(args, "servicenow-requests", "tickets", {"tickets.json": f"{folder}/task_ticket_more_than_5.json"})
+    if snapshot is not None:
+        first = {}
+        for ticket in tickets:
+            first.setdefault(ticket["number"], ticket)
+        file = snapshot.manifest["files"][0]
+        check("servicenow: tickets of one number after the first are rejected", (file["read"], file["accepted"], file["rejected"]), (len(tickets), len(first), len(tickets) - len(first)))
+        got = {r["request"]: (r["state"], r["state_text"], r["decision"], r["requested_at"], r["closed_at"], r["requester_ref"]) for r in snapshot.table("requests")}
+        opened = {n: datetime.strptime(t["opened_at"], "%Y-%m-%d %H:%M:%S") for n, t in first.items()}
+        check("servicenow: tickets", got, {n: ("open", "Open", "unknown", opened[n], None, t["opened_by"]["value"]) for n, t in first.items()})
+    # The list of nobody still speaks about requests.
+    snapshot = several(args, "servicenow-requests", "tickets", {"tickets.json": f"{folder}/task_ticket_if_empty.json", "approval-x.json": f"{folder}/approval-requests.json"})
+    if snapshot is not None:
+        got = sorted((r["request"], r["decision"], r["beneficiary_ref"]) for r in snapshot.table("requests"))
+        check("servicenow: approvals without their requests", got, [(f"test-sc-request-id-{n}", "unknown", None) for n in (1, 2, 3)])
+
+
+def jira(args):
+    source = "tickets/jira/issues_in_sprint.json"
+    document = json.loads((Path(args.data) / source).read_text())
+    snapshot = several(args, "jira-requests", "tickets", {"issues.json": source}, code=3)
+    if snapshot is None:
+        return
+    check("jira: the page says itself that others are missing", [bool(f["short"]) for f in snapshot.manifest["files"]], [True])
+    utc = lambda text: datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z").astimezone(timezone.utc).replace(tzinfo=None)
+    want = {i["key"]: ({"new": "open", "indeterminate": "open", "done": "closed"}[i["fields"]["status"]["statusCategory"]["key"]], "unknown", utc(i["fields"]["created"]), utc(i["fields"]["resolutiondate"])) for i in document["issues"]}
+    got = {r["request"]: (r["state"], r["decision"], r["requested_at"], r["closed_at"]) for r in snapshot.table("requests")}
+    check("jira: states, instants, and no approval for being done", got, want)
+
+
+def roles(args):
+    folder = Path(args.data) / "hr/midpoint-role-catalogue"
+    files = sorted(folder.glob("*.xml"))
+    snapshot = several(args, "midpoint-roles", "roles", {f"roles/{f.name}": f"hr/midpoint-role-catalogue/{f.name}" for f in files})
+    if snapshot is None:
+        return
+    check("midpoint-roles: every role read and accepted", sum(f["accepted"] for f in snapshot.manifest["files"]), len(files))
+    space = "{http://midpoint.evolveum.com/xml/ns/public/common/common-3}"
+    want = set()
+    for file in files:
+        role = ElementTree.parse(file).getroot()
+        code = next((e.text.strip().lower() for e in role.iter() if e.tag.endswith("}autoassignJobCode")), None)
+        given = {t.get("oid") for i in role.findall(f"{space}inducement") for t in i.findall(f"{space}targetRef")} or {None}
+        want |= {(role.get("oid"), role.findtext(f"{space}name"), code, oid) for oid in given}
+    got = {(r["role"], r["role_name"], r["title_norm"], r["entitlement_ref"]) for r in snapshot.table("role_model")}
+    check("midpoint-roles: names, job codes and what each role induces", got, want)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--holdover", required=True)
     parser.add_argument("--data", required=True)
     parser.add_argument("--work", required=True)
     args = parser.parse_args()
-    for case in (alice, evolveum, undated, hogwarts, workday):
+    for case in (alice, evolveum, undated, hogwarts, workday, servicenow, jira, roles):
         case(args)
     print(f"{failures} failed")
     sys.exit(1 if failures else 0)

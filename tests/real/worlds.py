@@ -23,6 +23,7 @@ TOKENS = ["\\", "'", '"', "\n", "%", "_", "İ", "Σ"]
 WORDS = TOKENS + [
     "ς", "ß", "ﬁ", "ı", "K", "\u202e", "\u0301", "😀", ";", "|", ",", "=1+1", "<b>", "%s", "\\n", "\\'", "''", '""', "null", "NULL", "NaN", "0", "--", "/*", "$1", "a", "Zoe", "ada", "x y", "é",
 ]  # fmt: skip
+REQUESTS = [f"REQ-{i}" for i in range(120)]
 AS_OF = datetime.datetime(2026, 11, 22)
 WEEKS = [AS_OF - datetime.timedelta(days=7), AS_OF]
 
@@ -38,7 +39,13 @@ FIELDS = {
     "grants": "account group entitlement entitlement_level resource effect granted_at expires_at granted_by request last_used_at",
     "credentials": "native_id account kind name status created_at rotated_at last_used_at expires_at secret",
     "exceptions": "exception check_id system subject entitlement candidate owner approver beneficiary reason ticket valid_from expires_at",
+    "requests": "request other_id action beneficiary requester system entitlement resource state decision approver requested_at decided_at "
+    "closed_at valid_from valid_to",
+    "reviews": "review campaign system subject entitlement exception reviewer decision decided_at due_at",
+    "systems": "system owner in_scope capabilities environment",
 }
+# What stands in sources of its own, beside the applications.
+RECORDS = ("identities", "exceptions", "requests", "reviews", "systems")
 SPLIT = {"aliases", "risks"}
 CHOICES = {
     ("identities", "kind"): ["person", "person", "person", "workload", "agent", "external"],
@@ -50,6 +57,10 @@ CHOICES = {
     ("grants", "effect"): ["allow", "allow", "allow", "deny", "boundary"],
     ("entitlements", "kind"): ["managed-policy", "inline-policy", "managed-policy", "role", None],
     ("credentials", "kind"): ["password", "access_key", "access_key", "access_key", "api_token", "ssh_key"],
+    ("requests", "action"): ["grant", "grant", "change", "revoke", "unknown"],
+    ("requests", "state"): ["open", "closed", "closed", "cancelled", "unknown"],
+    ("requests", "decision"): ["approved", "approved", "pending", "rejected", "unknown"],
+    ("reviews", "decision"): ["keep", "keep", "change", "revoke", "pending", "unknown"],
     ("credentials", "status"): ["active", "active", "active", "inactive", "expired", "deleted", "unknown"],
 }
 # What this connector never leaves NULL, or never fills, other connectors do: written into the sealed tables.
@@ -67,13 +78,17 @@ CLOSED = {
     "status", "use_state", "mfa_state", "level", "effect", "principal_kind", "employment", "fingerprint", "attributes", "standing", "state",
     "rule", "accounts.kind", "groups.kind", "memberships.kind", "credentials.kind", "identities.kind", "identities_seen.kind",
     "account_state.kind", "kind_from", "match_state", "can_authenticate", "can_authenticate_why", "ancestors", "connector", "snapshot", "team",
-    "taken_at_from", "covers", "fresh", "complete", "in_step", "within_rejects", "systems_seen.system", "sources.system", "problems", "why",
+    "log", "edge", "how", "approval", "decision", "requests.action", "requests.state_text", "revocations.request", "approvals.request",
+    "requests.request", "reviews.review", "taken_at_from", "covers", "fresh", "complete", "in_step", "within_rejects", "systems_seen.system", "sources.system", "problems", "why",
 }  # fmt: skip
 # Text columns that hold normalised text, in which not every token survives.
 FOLDED = {"aliases", "risks"}
 STABLE = ["\\", "'", '"', "%", "_"]
 # The tables of a run that checks and views read.
-READ = {"systems_seen", "identities_seen", "account_state", "account_identity", "group_reach", "sources", "exception_matches"}
+READ = {
+    "systems_seen", "identities_seen", "account_state", "account_identity", "group_reach", "sources", "exception_matches", "approvals",
+    "revocations", "log_coverage",
+}  # fmt: skip
 
 
 class World:
@@ -118,8 +133,10 @@ class World:
             return self.text() if chosen is None else chosen
         if field.endswith("level"):
             return self.dice.choice(["admin", "write", "read", "none", "unknown"])
-        if field.endswith("_at") or field == "valid_from":
-            return self.instant(after=120 if field in ("expires_at", "end_at") else 5)
+        if field.endswith("_at") or field in ("valid_from", "valid_to"):
+            return self.instant(after=120 if field in ("expires_at", "end_at", "valid_to") else 5)
+        if field == "request":
+            return self.ref(REQUESTS)
         if field == "vendor_managed":
             return self.dice.choice(["true", "false"])
         pools = {
@@ -127,7 +144,7 @@ class World:
             "employee_ref": self.numbers, "owner": self.people + self.mails, "manager": self.people, "account": own.get("accounts"),
             "group": own.get("groups"), "member_group": own.get("groups"), "entitlement": own.get("entitlements"),
             "resource": own.get("resources"), "candidate": self.people, "approver": self.people, "beneficiary": self.people,
-            "subject": self.apps["app-a"]["accounts"] + self.logins,
+            "subject": self.apps["app-a"]["accounts"] + self.logins, "requester": self.people, "reviewer": self.people,
         }  # fmt: skip
         if field == "aliases":
             return ";".join(self.dice.sample(self.logins + self.mails, 2))
@@ -164,6 +181,8 @@ class World:
             row = self.row("identities", native_id=native_id)
             start = self.instant(900, -30)
             row["start_at"] = self.maybe(start, 0.8)
+            if self.dice.random() < 0.1:
+                row |= {"display_name": None, "given_name": None, "family_name": None}
             if native_id in self.firm:
                 # They approve what stands.
                 row |= {"kind": "person", "status": "active", "end_at": None}
@@ -174,7 +193,8 @@ class World:
 
     def exceptions(self):
         rows = []
-        for i in self.pool("EX", 60):
+        self.excepted = self.pool("EX", 60)
+        for i in self.excepted:
             row = self.row("exceptions", exception=i, subject=self.value("exceptions", "subject", None))
             row["check_id"] = self.dice.choice(["orphan-account", "ghost-account", "stale-key", "*", "*", self.text()])
             row["system"] = self.dice.choice(["app-a", "app-b", "*", self.text()])
@@ -186,6 +206,30 @@ class World:
                 row |= {"valid_from": self.maybe("2026-01-01"), "expires_at": self.dice.choice(["2026-11-20", "2027-06-30"])}
             rows.append(row)
         return rows
+
+    def requests(self):
+        """About the applications' own accounts and rights, mostly; the memberships and grants name some of them."""
+        rows = []
+        for request in REQUESTS:
+            app = self.dice.choice(list(self.apps))
+            own = self.apps[app]
+            row = self.row("requests", request=request, system=self.maybe(self.dice.choice([app, app, app, self.text()]), 0.95))
+            row["beneficiary"] = self.maybe(self.dice.choice(own["accounts"] + self.logins + self.people), 0.95)
+            row["entitlement"] = self.maybe(self.dice.choice(own["groups"] + own["entitlements"]), 0.85)
+            if row["valid_to"] and row["valid_from"] and row["valid_to"][:10] <= row["valid_from"][:10]:
+                row["valid_from"] = None
+            rows.append(row)
+        return rows
+
+    def reviews(self):
+        known = [f"R{i}" for i in range(40)]
+        rows = [self.row("reviews", review=r, subject=self.value("reviews", "subject", None), exception=None) for r in known[:25]]
+        return rows + [self.row("reviews", review=r, exception=self.dice.choice(self.excepted)) for r in known[25:]]
+
+    def systems(self):
+        return [self.row("systems", system=s, in_scope=self.dice.choice(["yes", "no"])) for s in ["app-a", "elsewhere", *self.pool("y", 9)]] + [
+            self.row("systems", system="payroll", in_scope="yes")
+        ]
 
     def later(self, rows):
         """The same rows a week on: some gone, some with other values in what names nothing."""
@@ -233,11 +277,13 @@ def config(folder, seed):
     text = '[holdover]\nstore = "store"\nfingerprint_key_file = "key"\nmax_drop = 0.5\n'
     head = '\n[[source]]\nsystem = "{0}"\nconnector = "tabular"\nfiles = "{{week}}/{0}/*"\ntaken_at = "{{week}}"\ntimezone = "Europe/Berlin"\nmax_rejects = 1000\n'
     text += head.format("hr") + 'population = "all"\n' + mapping("identities", "source.options")
-    text += head.format("exceptions") + mapping("exceptions", "source.options")
+    for source in ("exceptions", "requests", "reviews"):
+        text += head.format(source) + mapping(source, "source.options")
+    text += head.format("register") + mapping("systems", "source.options")
     said = json.dumps("".join(TOKENS) + world.text(), ensure_ascii=False)
     about = {"app-a": f'team = "platform"\nowner = {said}\nenvironment = {said}\n', "app-b": ""}
     for app in ("app-a", "app-b"):
-        parts = [t for t in FIELDS if t not in ("identities", "exceptions")]
+        parts = [t for t in FIELDS if t not in RECORDS]
         text += head.format(app) + about[app] + "".join(mapping(t, "source.options.part") for t in parts)
     text += '\n[[source]]\nsystem = "absent"\nconnector = "tabular"\nfiles = "absent/*"\nexpected = false\n'
     text += '[source.options]\nmapping = "accounts"\n'
@@ -248,6 +294,7 @@ def make(folder, seed):
     world = World(seed)
     config(folder, seed)
     sources = {"hr": {"identities": world.persons()}, "exceptions": {"exceptions": world.exceptions()}}
+    sources |= {"requests": {"requests": world.requests()}, "reviews": {"reviews": world.reviews()}, "register": {"systems": world.systems()}}
     sources |= {app: world.tables(app) for app in world.apps}
     for number, week in enumerate(WEEKS):
         for source, tables in sources.items():

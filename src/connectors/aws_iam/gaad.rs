@@ -270,7 +270,11 @@ const TAGS: &[(&str, &str)] = &[
 ];
 
 impl Tags {
-    fn of(fields: &Fields<'_>) -> Result<Self, Fault> {
+    /// Reads `Tags`.
+    ///
+    /// # Errors
+    /// It is not a list of keys and values.
+    pub(super) fn of(fields: &Fields<'_>) -> Result<Self, Fault> {
         let mut ranked: BTreeMap<&'static str, (usize, String)> = BTreeMap::new();
         let mut tags = Self::default();
         for raw in fields.list("Tags")? {

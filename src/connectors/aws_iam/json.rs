@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::secrets::VALUES;
 use super::stream::{Guard, Utf8};
 use crate::connectors::{InputError, Limits};
 
@@ -20,6 +21,7 @@ pub(super) enum Section {
     Policies,
     Keys,
     MfaDevices,
+    Secrets,
 }
 
 impl Section {
@@ -31,6 +33,7 @@ impl Section {
             "Policies" => Self::Policies,
             "AccessKeyMetadata" => Self::Keys,
             "VirtualMFADevices" => Self::MfaDevices,
+            "SecretList" => Self::Secrets,
             _ => return None,
         })
     }
@@ -42,6 +45,16 @@ pub(super) struct Document {
     pub(super) sections: Vec<Section>,
     /// Single fields by name, each as it stands in the file.
     pub(super) fields: BTreeMap<String, Box<RawValue>>,
+    /// The value of a secret stood in it, and was skipped.
+    pub(super) secret: bool,
+}
+
+impl Document {
+    /// Some of its fields as one object.
+    pub(super) fn object(&self, names: &[&str]) -> String {
+        let fields = names.iter().filter_map(|name| Some(format!("\"{name}\":{}", self.fields.get(*name)?.get())));
+        format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+    }
 }
 
 /// The fields that are kept; anything else is skipped unread.
@@ -57,6 +70,11 @@ const KEPT: &[&str] = &[
     "AccessKeyLastUsed",
     "UserName",
     "AccessKeyId",
+    "Arn",
+    "JobStatus",
+    "JobCreationDate",
+    "JobCompletionDate",
+    "ServicesLastAccessed",
 ];
 
 /// What receives a file's records and documents, in the order in which they stand.
@@ -155,6 +173,7 @@ impl<'de> Visitor<'de> for One<'_, '_> {
             } else if KEPT.contains(&name.as_str()) {
                 document.fields.insert(name, map.next_value()?);
             } else {
+                document.secret |= VALUES.contains(&name.as_str());
                 map.next_value::<IgnoredAny>()?;
             }
         }

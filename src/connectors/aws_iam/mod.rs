@@ -1,7 +1,9 @@
-//! AWS IAM: the account authorization details, the credential report, access keys, virtual MFA devices, and the account summary.
+//! AWS IAM: the account authorization details, the credential report, access keys, virtual MFA devices, the account summary, the services
+//! last accessed, and the secrets of Secrets Manager.
 //!
 //! Files of one import are told apart by what they hold. Each is read once; rows are drafted when all have been read.
 
+mod accessed;
 mod arn;
 mod fields;
 mod gaad;
@@ -9,8 +11,10 @@ mod json;
 mod keys;
 mod pages;
 mod policy;
+mod reach;
 mod report;
 mod rows;
+mod secrets;
 pub(super) mod stream;
 #[cfg(test)]
 mod tests;
@@ -22,6 +26,7 @@ use std::io::{BufRead, BufReader, Read};
 
 use jiff::tz::TimeZone;
 
+use self::accessed::{Accessed, id_in_name};
 use self::arn::Arn;
 use self::fields::{Fault, Fields};
 use self::gaad::Gaad;
@@ -29,6 +34,7 @@ use self::json::{Document, Section, Sink};
 use self::keys::{Keys, LastUsed, key_in_name};
 use self::pages::Page;
 use self::report::{Columns, HEADER, Row};
+use self::secrets::{Secrets, value_met};
 use self::stream::{Utf8, decode_head};
 use super::{Connector, ConnectorError, Context, Draft, Input, InputError, Limits, Lines, Origin, Reject};
 use crate::model::mask;
@@ -41,7 +47,8 @@ pub static AWS_IAM: AwsIam = AwsIam;
 pub struct AwsIam;
 
 const READS: &str = "this connector reads the JSON of `aws iam get-account-authorization-details`, `list-access-keys`, \
-    `get-access-key-last-used`, `list-virtual-mfa-devices`, `get-account-summary` and `get-credential-report`, and the report itself as CSV";
+    `get-access-key-last-used`, `list-virtual-mfa-devices`, `get-account-summary`, `get-service-last-accessed-details` and \
+    `get-credential-report`, the report itself as CSV, and `aws secretsmanager list-secrets`";
 
 impl Connector for AwsIam {
     fn id(&self) -> &'static str {
@@ -49,7 +56,7 @@ impl Connector for AwsIam {
     }
 
     fn title(&self) -> &'static str {
-        "AWS IAM: authorization details, credential report, access keys"
+        "AWS IAM: authorization details, credential report, access keys, services last accessed, secrets"
     }
 
     fn page(&self) -> &'static str {
@@ -69,7 +76,11 @@ impl Connector for AwsIam {
             reader.read().map_err(|error| ConnectorError::file(input, error))?;
         }
         if let Some(first) = files.first().filter(|_| !export.known) {
-            return Err(ConnectorError::file(first, InputError::new("aws-iam/unknown-shape", "none of the files is an IAM export", READS)));
+            let error = match export.secrets.values.then(value_met) {
+                Some(fault) => InputError::new(fault.code, fault.message, fault.help),
+                None => InputError::new("aws-iam/unknown-shape", "none of the files is an IAM export", READS),
+            };
+            return Err(ConnectorError::file(first, error));
         }
         export.one_account(files)?;
         pages::check(&export.pages, files, &export.gaad, &mut draft);
@@ -100,6 +111,8 @@ struct Export {
     summaries: Vec<(u32, String)>,
     /// Users with a virtual MFA device, by ARN.
     devices: BTreeMap<String, Origin>,
+    accessed: Accessed,
+    secrets: Secrets,
     /// Whether some file was understood.
     known: bool,
 }
@@ -123,7 +136,7 @@ impl Export {
         holders.filter_map(|h| Some((h.id.clone()?, h.arn.clone()))).collect()
     }
 
-    /// The AWS accounts whose users, roles, groups, policies and devices each file names.
+    /// The AWS accounts whose users, roles, groups, policies, devices and secrets each file names.
     fn accounts(&self) -> BTreeMap<u32, BTreeSet<&str>> {
         let gaad = &self.gaad;
         let users = gaad.users.iter().map(|u| &u.holder);
@@ -131,7 +144,9 @@ impl Export {
         let named = holders
             .chain(gaad.policies.iter().map(|p| (p.origin, &p.arn)))
             .chain(self.rows.iter().map(|r| (r.origin, &r.arn)))
-            .chain(self.devices.iter().map(|(arn, origin)| (*origin, arn)));
+            .chain(self.devices.iter().map(|(arn, origin)| (*origin, arn)))
+            .chain(self.accessed.arns())
+            .chain(self.secrets.arns());
         let mut found: BTreeMap<u32, BTreeSet<&str>> = BTreeMap::new();
         // AWS's own policies are of the account `aws`, which is nobody's; a redacted number tells nothing.
         for (origin, account) in named.filter_map(|(o, arn)| Some((o, Arn::of(arn)?.account))).filter(|(_, a)| is_number(a)) {
@@ -357,6 +372,30 @@ impl Reader<'_> {
         }
     }
 
+    /// The answer of `get-service-last-accessed-details`: accepted once it is known whom it is about.
+    fn job(&mut self, document: &Document) {
+        let text = |name: &str| document.fields.get(name).and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+        let subject = text("Arn").or_else(|| id_in_name(&self.input.name));
+        let listed = document.fields.contains_key("ServicesLastAccessed");
+        match text("JobStatus").as_deref() {
+            Some("COMPLETED") if listed => {
+                self.shape("service last accessed details");
+                let origin = self.next();
+                let raw = document.object(&["JobCreationDate", "JobCompletionDate", "ServicesLastAccessed"]);
+                let truncated = is_truncated(document);
+                match self.export.accessed.answer(&raw, subject, truncated, origin, self.zone) {
+                    Ok(()) => self.draft.ledger(self.file).stated_at = self.export.accessed.until(self.file),
+                    fault => self.settle(fault, origin, &raw),
+                }
+            }
+            Some(status @ ("IN_PROGRESS" | "FAILED")) => {
+                self.shape("service last accessed details in progress");
+                self.export.accessed.unfinished(self.file, subject, status == "FAILED");
+            }
+            _ => self.unknown("is a job's answer without `ServicesLastAccessed`"),
+        }
+    }
+
     fn device(&mut self, raw: &str, origin: Origin) -> Result<(), Fault> {
         let fields = Fields::of(raw)?;
         if fields.raw("Base32StringSeed").or(fields.raw("QRCodePNG")).is_some() {
@@ -388,6 +427,7 @@ impl Sink for Reader<'_> {
             Section::Policies => gaad.policy(raw, origin, zone),
             Section::Keys => self.export.keys.entry(raw, origin, zone),
             Section::MfaDevices => self.device(raw, origin),
+            Section::Secrets => self.export.secrets.entry(raw, origin, zone),
         };
         self.settle(outcome, origin, raw);
     }
@@ -395,7 +435,11 @@ impl Sink for Reader<'_> {
     fn document(&mut self, document: Document) {
         let has = |section: &Section| document.sections.contains(section);
         let field = |name: &str| document.fields.get(name).map(|raw| raw.get()).filter(|raw| *raw != "null");
-        if [Section::Users, Section::Groups, Section::Roles].iter().any(has) {
+        if document.secret {
+            self.export.secrets.values = true;
+            let origin = self.next();
+            self.draft.reject(reject(value_met(), origin, ""));
+        } else if [Section::Users, Section::Groups, Section::Roles].iter().any(has) {
             self.shape("account authorization details");
             self.export.pages.push(Page { file: self.file, truncated: is_truncated(&document) });
         } else if has(&Section::Policies) {
@@ -409,6 +453,12 @@ impl Sink for Reader<'_> {
         } else if has(&Section::MfaDevices) {
             self.shape("virtual MFA devices");
             self.truncated(&document, "the list of MFA devices");
+        } else if has(&Section::Secrets) {
+            self.shape("secrets");
+            self.export.secrets.listings = true;
+            self.truncated(&document, "the list of secrets");
+        } else if field("JobStatus").is_some() {
+            self.job(&document);
         } else if field("Content").is_some() {
             self.fault = self.content(&document).err().or(self.fault.take());
         } else if let Some(raw) = field("AccessKeyLastUsed") {

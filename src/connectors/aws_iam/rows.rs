@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::Export;
+use super::accessed;
 use super::arn::Arn;
 use super::gaad::{Attached, Holder, Role, RoleUse, Tags, User};
 use super::keys::Credentials;
 use super::policy::{self, Document, Judgement, Kind};
+use super::reach::Reach;
 use super::report::Row;
 use super::trust;
 use super::uses::Use;
@@ -43,6 +45,9 @@ pub(super) fn draft(export: &Export, draft: &mut Draft) {
     let uses = Credentials { keys: &export.keys, rows: &export.rows, arns: &arns, listed }.draft(rows.draft);
     rows.uses(export, &uses);
     rows.devices(export);
+    rows.accessed(export);
+    let users = !export.pages.is_empty() || !export.rows.is_empty();
+    export.secrets.draft(listed || !users, rows.draft);
     rows.finish();
 }
 
@@ -58,22 +63,22 @@ struct Rows<'d> {
 
 /// Attributes of the allow-list, under construction.
 #[derive(Default)]
-struct Attributes(BTreeMap<&'static str, Value>);
+pub(super) struct Attributes(BTreeMap<&'static str, Value>);
 
 impl Attributes {
-    fn with(mut self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
+    pub(super) fn with(mut self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
         if let Some(value) = value {
             self.0.insert(name, value.into());
         }
         self
     }
 
-    fn tags(mut self, tags: &Tags) -> Self {
+    pub(super) fn tags(mut self, tags: &Tags) -> Self {
         self.0.extend(tags.others.iter().map(|(name, value)| (*name, Value::from(value.clone()))));
         self
     }
 
-    fn json(self) -> Option<String> {
+    pub(super) fn json(self) -> Option<String> {
         (!self.0.is_empty()).then(|| self.0.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Value>().to_string())
     }
 }
@@ -409,6 +414,41 @@ impl Rows<'_> {
         }
     }
 
+    /// What service last accessed details say of accounts, groups, policies and grants.
+    fn accessed(&mut self, export: &Export) {
+        let mut ids = export.ids();
+        let groups = export.gaad.groups.iter().filter_map(|g| Some((g.id.clone()?, g.arn.clone())));
+        ids.extend(groups.chain(export.gaad.policies.iter().filter_map(|p| Some((p.id.clone()?, p.arn.clone())))));
+        let known = self.accounts.keys().chain(self.groups.keys()).chain(self.entitlements.keys()).map(String::as_str).collect();
+        let subjects = export.accessed.settle(&ids, &known, self.draft);
+        for (arn, subject) in &subjects {
+            for (who, at) in subject.seen(arn) {
+                let Some(account) = self.accounts.get_mut(who) else { continue };
+                // An attempt shows that somebody signed in. That there was none shows nothing: only services that a policy of
+                // today permits are listed.
+                if account.row.last_used_at < Some(at) {
+                    set_use(&mut account.row, Use::used(at));
+                }
+                if who != arn {
+                    self.draft.facts.extend(subject.origins.last().map(|o| (&ACCOUNTS, who.to_owned(), "last used", *o)));
+                }
+            }
+            let (table, attributes) = if let Some(account) = self.accounts.get_mut(arn) {
+                (&ACCOUNTS, &mut account.row.attributes)
+            } else if let Some(group) = self.groups.get_mut(arn) {
+                (&GROUPS, &mut group.row.attributes)
+            } else if let Some(entitlement) = self.entitlements.get_mut(arn) {
+                (&ENTITLEMENTS, &mut entitlement.row.attributes)
+            } else {
+                continue;
+            };
+            add(attributes, subject.attributes());
+            self.draft.facts.extend(subject.origins.iter().map(|o| (table, arn.clone(), "service last accessed", *o)));
+        }
+        let reaches = Reach::of(self.entitlements.values().map(|e| &e.row), &self.draft.statements);
+        accessed::grants(&subjects, &reaches, self.draft);
+    }
+
     fn finish(self) {
         self.draft.accounts.extend(self.accounts.into_values());
         self.draft.groups.extend(self.groups.into_values());
@@ -427,6 +467,13 @@ fn reported(row: &Row) -> AccountRow {
         created_at: row.created,
         ..AccountRow::default()
     }
+}
+
+/// Adds to the attributes of a row.
+fn add(attributes: &mut Option<String>, more: Vec<(&'static str, Value)>) {
+    let mut all: BTreeMap<String, Value> = attributes.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    all.extend(more.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    *attributes = serde_json::to_string(&all).ok().filter(|_| !all.is_empty());
 }
 
 fn set_use(row: &mut AccountRow, used: Use) {

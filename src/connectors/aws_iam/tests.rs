@@ -8,6 +8,8 @@ use super::*;
 use crate::connectors::Principal;
 use crate::model::{AccountKind, CredentialKind, Effect, Level, MembershipKind, MfaState, Row as _, UseState, to_batch};
 
+mod services_and_secrets;
+
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/connectors/aws-iam");
 const A: &str = "arn:aws:iam::111122223333:";
 

@@ -209,10 +209,10 @@ fn account(entry: &Entry, object: &mut Object, kind: AccountKind, deleted: bool)
         mfa_state: if control.unwrap_or(0) & SMARTCARD != 0 { MfaState::Yes } else { MfaState::Unknown },
         expires_at: instant(entry, "accountexpires")?,
         locked_at,
-        attributes: attributes(entry, object, control, kind)?,
+        attributes: attributes(entry, object, control, computed, kind)?,
         ..AccountRow::default()
     };
-    let credentials = vec![password(entry, &row, control.unwrap_or(0) | computed.unwrap_or(0))?];
+    let credentials = vec![password(entry, &row)?];
     Ok(Account { row, credentials, never_if: last.never_if, uids: Vec::new() })
 }
 
@@ -279,12 +279,12 @@ fn primary(entry: &Entry, sid: Option<&str>) -> Result<Option<Primary>, Fault> {
     Ok(domain.map(|domain| Primary::Sid(format!("{domain}-{rid}"))))
 }
 
-fn password(entry: &Entry, account: &AccountRow, bits: i64) -> Result<CredentialRow, Fault> {
+/// The account's password. One that ran out counts as live: who knows it is let in to choose another.
+fn password(entry: &Entry, account: &AccountRow) -> Result<CredentialRow, Fault> {
     let status = match account.status {
         AccountStatus::Deleted => CredentialStatus::Deleted,
         AccountStatus::Disabled => CredentialStatus::Inactive,
         AccountStatus::Unknown => CredentialStatus::Unknown,
-        _ if bits & PASSWORD_EXPIRED != 0 => CredentialStatus::Expired,
         _ => CredentialStatus::Active,
     };
     Ok(CredentialRow {
@@ -297,7 +297,13 @@ fn password(entry: &Entry, account: &AccountRow, bits: i64) -> Result<Credential
     })
 }
 
-fn attributes(entry: &Entry, object: &Object, control: Option<i64>, kind: AccountKind) -> Result<Option<String>, Fault> {
+fn attributes(
+    entry: &Entry,
+    object: &Object,
+    control: Option<i64>,
+    computed: Option<i64>,
+    kind: AccountKind,
+) -> Result<Option<String>, Fault> {
     let mut out = Attributes::default();
     out.put("dn", object.dn.as_str());
     if let Some(sid) = &object.sid {
@@ -318,6 +324,9 @@ fn attributes(entry: &Entry, object: &Object, control: Option<i64>, kind: Accoun
     let by_hand = !matches!(kind, AccountKind::Device | AccountKind::Service);
     if by_hand && entry.filetime("pwdlastset")? == Some(FileTime::Zero) {
         out.put("password_must_change", true);
+    }
+    if (control.unwrap_or(0) | computed.unwrap_or(0)) & PASSWORD_EXPIRED != 0 {
+        out.put("password_expired", true);
     }
     if entry.integer("admincount")?.is_some_and(|n| n > 0) {
         out.put("adminCount", true);

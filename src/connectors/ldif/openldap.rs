@@ -197,9 +197,12 @@ fn password(entry: &Entry, account: &AccountRow, secret: Option<&[u8]>) -> Resul
         return Ok(None);
     }
     let usable = values.is_empty() || values.iter().any(|v| !blocked(v));
-    let expires_at = match (shadow, entry.integer("shadowmax")?) {
+    // After `shadowMax` days the host asks for another password and lets its user in; only `shadowInactive` days later it refuses.
+    let expires_at = match (shadow, entry.integer("shadowmax")?, entry.integer("shadowinactive")?) {
         // 99999 days is the usual spelling of never.
-        (Some(since), Some(most)) if (0..99_999).contains(&most) => Some(since.plus(most.saturating_mul(DAY))),
+        (Some(since), Some(most), Some(idle)) if (0..99_999).contains(&most) && (0..99_999).contains(&idle) => {
+            Some(since.plus((most + idle).saturating_mul(DAY)))
+        }
         _ => None,
     };
     Ok(Some(CredentialRow {

@@ -298,7 +298,9 @@ fn states_of_an_active_directory_account() {
     );
     let lapsed = account(&draft, "lock-lapsed");
     assert_eq!((lapsed.status, lapsed.locked_at), (AccountStatus::Active, None));
-    assert_eq!(password(&draft, "expired-password").status, CredentialStatus::Expired);
+    // A password that ran out still lets in who knows it: to choose another.
+    assert_eq!(password(&draft, "expired-password").status, CredentialStatus::Active);
+    assert_eq!(attribute(account(&draft, "expired-password").attributes.as_ref(), "password_expired"), true);
     assert_eq!(password(&draft, "expired-password").rotated_at.unwrap().to_string(), "2025-01-01T00:00:00Z");
     assert_eq!(password(&draft, "must-change").rotated_at, None);
     let kinds = [
@@ -401,8 +403,9 @@ fn accounts_of_openldap() {
     assert_eq!((otto.use_state, otto.expires_at.unwrap().date().as_str()), (UseState::Never, "2024-10-04"));
     assert_eq!(attribute(otto.attributes.as_ref(), "no_login_shell"), true);
     assert_eq!(
-        (password(&draft, "otto").status, password(&draft, "otto").expires_at.unwrap().date().as_str()),
-        (CredentialStatus::Inactive, "2022-04-08")
+        (password(&draft, "otto").status, password(&draft, "otto").expires_at),
+        (CredentialStatus::Inactive, None),
+        "after `shadowMax` another password is asked for"
     );
     let uwe = account(&draft, "uwe");
     assert_eq!((uwe.status, uwe.locked_at, uwe.expires_at), (AccountStatus::Disabled, None, None));
@@ -521,6 +524,22 @@ fn never_has_many_spellings() {
     assert_eq!(account(&draft, "a").expires_at.unwrap().to_string(), "1970-01-01T00:00:00Z");
 }
 
+/// A password that ran out lets its user in to choose another, until `shadowInactive` days later.
+#[test]
+fn a_password_ends_when_the_host_refuses_it() {
+    let end = |more: &str| {
+        let person = format!("dn: uid=a,dc=x\nobjectClass: shadowAccount\nuid: a\nuserPassword: x\nshadowLastChange: 19000\n{more}\n");
+        let draft = bytes(person.as_bytes(), Limits::default()).unwrap();
+        password(&draft, "a").expires_at.map(|t| t.date())
+    };
+    assert_eq!(end("shadowMax: 90\nshadowInactive: 7\n").as_deref(), Some("2022-04-15"));
+    for open in
+        ["", "shadowMax: 90\n", "shadowMax: 90\nshadowInactive: -1\n", "shadowMax: 99999\nshadowInactive: 7\n", "shadowInactive: 7\n"]
+    {
+        assert_eq!(end(open), None, "{open}");
+    }
+}
+
 /// The lockout bit of `userAccountControl` is computed by nobody and says nothing; names of attributes have no case.
 #[test]
 fn bits_and_names_are_read_as_the_directory_means_them() {
@@ -534,7 +553,7 @@ fn bits_and_names_are_read_as_the_directory_means_them() {
         (0x210, AccountStatus::Active, CredentialStatus::Active),
         (0x202, AccountStatus::Disabled, CredentialStatus::Inactive),
         (0x212, AccountStatus::Disabled, CredentialStatus::Inactive),
-        (0x80_0200, AccountStatus::Active, CredentialStatus::Expired),
+        (0x80_0200, AccountStatus::Active, CredentialStatus::Active),
         (0x1_0200, AccountStatus::Active, CredentialStatus::Active),
     ] {
         let draft = bytes(user(control).as_bytes(), Limits::default()).unwrap();

@@ -2,6 +2,7 @@
 
 mod access;
 mod people;
+mod records;
 
 use std::io;
 
@@ -16,6 +17,7 @@ const LDAP: &str = "unix-ldap";
 const PROD: &str = "aws-prod";
 const DEV: &str = "aws-dev";
 const CRM: &str = "crm";
+const OKTA: &str = "okta";
 
 /// Three days before the last export: what is set right then was wrong in the export before.
 const MENDED: i64 = 3;
@@ -42,6 +44,8 @@ pub fn plant(estate: &mut Estate) -> io::Result<Answers> {
     planting.wildcards()?;
     planting.dangling()?;
     planting.sources();
+    planting.identity_provider()?;
+    planting.registers()?;
     Ok(planting.answers)
 }
 
@@ -96,6 +100,7 @@ impl Planting<'_> {
             AD => self.estate.ad.user_id(login),
             LDAP => self.estate.ldap.user_id(login),
             CRM => login.to_owned(),
+            OKTA => self.estate.okta.user_id(login),
             _ => self.account(system).user_arn(login),
         }
     }
@@ -106,6 +111,7 @@ impl Planting<'_> {
             AD => self.estate.ad.group_id(name),
             LDAP => self.estate.ldap.group_id(name),
             CRM => name.to_owned(),
+            OKTA => self.estate.okta.target_id(name),
             _ => self.account(system).group_arn(name),
         }
     }
@@ -146,6 +152,7 @@ impl Planting<'_> {
             AD => self.estate.ad.user(login).map(|user| &user.groups),
             LDAP => self.estate.ldap.user(login).map(|user| &user.groups),
             CRM => self.estate.crm.user(login).map(|user| &user.roles),
+            OKTA => self.estate.okta.user(login).map(|user| &user.groups),
             _ => self.account(system).user(login).map(|user| &user.groups),
         };
         edges.map(|edges| targets(edges, at).map(str::to_owned).collect()).unwrap_or_default()

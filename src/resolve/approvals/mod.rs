@@ -370,3 +370,6 @@ fn given_since(account: &AccountRow, edge: Option<&Edge<'_>>, closed: Time, syst
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
