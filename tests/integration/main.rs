@@ -11,6 +11,7 @@ mod diff;
 mod records;
 mod rules;
 mod store;
+mod worlds;
 
 use std::fs;
 use std::path::{Path, PathBuf};
