@@ -1,6 +1,7 @@
 //! One audit: from sealed snapshots to a committed run. A pure function of its inputs.
 
 pub mod completeness;
+mod entitled;
 pub mod explain;
 pub mod output;
 pub mod present;
@@ -17,7 +18,7 @@ use crate::checks::{Check, CheckError};
 use crate::engine::{Frames, Run, System, catalog, evaluate, findings, frame_of};
 use crate::model::*;
 use crate::report::AsOfFrom;
-use crate::resolve::{AuthorityInput, PastPeople, Resolved, SystemInput};
+use crate::resolve::{AuthorityInput, PastPeople, SystemInput};
 use crate::sql::{Catalog, Diagnostic, Literal, Query, compile};
 use crate::store::{Current, Store, StoreError};
 use crate::triage::{self, Closing};
@@ -89,8 +90,10 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
     let mut run = Run { as_of, ..Run::default() };
     let mut states = completeness::judge(&current, settings, as_of, as_of_from);
     load(&mut run, &current, settings, &mut states)?;
-    let resolved = resolve(&run, &current, settings, &states)?;
+    let world = World { systems: systems(&run), authorities: authorities(&run, &current, settings, &states)? };
+    let resolved = crate::resolve::resolve(&world.systems, &world.authorities, &settings.resolve).map_err(|f| unusable(&f))?;
     let crowded = resolved.crowded.len();
+    entitled::judge(&mut run, &world, &resolved, &current, settings)?;
     run.identities = resolved.people.rows().to_vec();
     run.account_state = resolved.account_state;
     run.account_identity = resolved.account_identity;
@@ -234,29 +237,43 @@ fn seen(s: &System, settings: &Settings, states: &BTreeMap<String, completeness:
     }
 }
 
-/// Hands the loaded rows to the resolve stage.
-fn resolve(
+/// The rows of a run as the resolve stage takes them.
+pub(super) struct World {
+    pub systems: Vec<SystemInput>,
+    pub authorities: Vec<AuthorityInput>,
+}
+
+fn systems(run: &Run) -> Vec<SystemInput> {
+    run.systems.iter().map(system_input).collect()
+}
+
+pub(super) fn system_input(s: &System) -> SystemInput {
+    SystemInput {
+        system_ix: s.ix,
+        system: s.name.clone(),
+        observed_at: s.observed_at(),
+        covers: s.covers.clone(),
+        accounts: s.accounts.clone(),
+        groups: s.groups.clone(),
+        memberships: s.memberships.clone(),
+        entitlements: s.entitlements.clone(),
+        grants: s.grants.clone(),
+        credentials: s.credentials.clone(),
+        resources: s.resources.clone(),
+    }
+}
+
+pub(super) fn unusable(faults: &[crate::resolve::SettingsError]) -> AuditError {
+    let help = faults.first().map(|f| f.help.clone()).unwrap_or_default();
+    AuditError::Config { message: faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "), help }
+}
+
+fn authorities(
     run: &Run,
     current: &BTreeMap<String, Current>,
     settings: &Settings,
     states: &BTreeMap<String, completeness::State>,
-) -> Result<Resolved, AuditError> {
-    let systems: Vec<SystemInput> = run
-        .systems
-        .iter()
-        .map(|s| SystemInput {
-            system_ix: s.ix,
-            system: s.name.clone(),
-            observed_at: s.observed_at(),
-            covers: s.covers.clone(),
-            accounts: s.accounts.clone(),
-            groups: s.groups.clone(),
-            memberships: s.memberships.clone(),
-            entitlements: s.entitlements.clone(),
-            grants: s.grants.clone(),
-            credentials: s.credentials.clone(),
-        })
-        .collect();
+) -> Result<Vec<AuthorityInput>, AuditError> {
     let mut authorities = Vec::new();
     for s in run.systems.iter().filter(|s| s.covers.contains(IDENTITIES.name)) {
         let all = Authority { kinds: Vec::new(), joiners: true, leavers: true };
@@ -268,14 +285,17 @@ fn resolve(
             None => &all,
         };
         let mut history = Vec::new();
+        let mut log = entitled::MoveLog::default();
         for old in current.get(&s.name).map(|c| c.before.as_slice()).unwrap_or_default() {
             if states.get(&s.name).is_some_and(|st| st.complete_before.contains(&old.name)) {
                 let (identities, employments) =
                     heard(speaks, crate::store::table_file::read(&old.dir)?, crate::store::table_file::read(&old.dir)?);
+                log.add(old.manifest.taken_at, &identities, &crate::store::table_file::read::<LifecycleRow>(&old.dir)?);
                 history.push(PastPeople { observed_at: old.manifest.taken_at, identities, employments });
             }
         }
         let (mut identities, mut employments) = heard(speaks, s.identities.clone(), s.employments.clone());
+        log.add(s.observed_at(), &identities, &s.lifecycle);
         if states.get(&s.name).is_some_and(completeness::State::lacks_records)
             && let Some(last) = history.last()
         {
@@ -291,12 +311,10 @@ fn resolve(
             identities,
             employments,
             history,
+            moves: log.moves(),
         });
     }
-    crate::resolve::resolve(&systems, &authorities, &settings.resolve).map_err(|faults| {
-        let help = faults.first().map(|f| f.help.clone()).unwrap_or_default();
-        AuditError::Config { message: faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "), help }
-    })
+    Ok(authorities)
 }
 
 /// An authority's records without the events that it does not speak for.
@@ -483,6 +501,17 @@ fn unable(run: &Run, p: &Prepared, s: &System) -> Option<String> {
         if need == IDENTITIES.name {
             if !run.seen.iter().any(|r| r.authority) {
                 return Some("no people list is among the sources".to_owned());
+            }
+        } else if need == ROLE_MODEL.name {
+            if run.systems.iter().all(|s| s.role_model.is_empty()) {
+                return Some("no role catalogue is among the sources".to_owned());
+            }
+            if !run.catalogue_names(s) {
+                return Some("the role catalogue gives no right in it".to_owned());
+            }
+        } else if need == MOVERS.name {
+            if !run.sees_moves {
+                return Some("moves cannot be seen: there is neither an earlier people list nor a log of movers".to_owned());
             }
         } else if !need.split('|').any(|table| s.covers.contains(table)) {
             return Some(format!("its export does not cover {}", need.replace('|', " or ")));

@@ -74,6 +74,7 @@ fn headline(audit: &Audit) -> Vec<String> {
     if audit.crowded > 0 {
         out.push(format!("{} values are shared by too many identities to tie an account to any of them", audit.crowded));
     }
+    out.extend(catalogue(&audit.run.roles_seen));
     let unstated = |s: &&System| !s.identities.is_empty() && s.manifest.population.is_none();
     for s in audit.run.systems.iter().filter(unstated) {
         out.push(format!("`{}` does not state its population; it was read as complete (`all`)", s.name));
@@ -86,6 +87,36 @@ fn headline(audit: &Audit) -> Vec<String> {
                 s.observed_at()
             ));
         }
+    }
+    out
+}
+
+/// What of the role catalogue hides access, and what of it means nothing here.
+fn catalogue(roles: &[RoleSeenRow]) -> Vec<String> {
+    let mut out: Vec<String> = roles
+        .iter()
+        .filter_map(|r| {
+            let systems = r.catch_all.as_deref()?;
+            let due = crate::report::plural(u64::from(r.due_to), "holder", "holders");
+            Some(format!("role `{}` gives every right of {systems}: nothing of its {due} there can lie outside the role catalogue", r.role))
+        })
+        .collect();
+    let sum = |f: fn(&RoleSeenRow) -> u32| roles.iter().map(|r| u64::from(f(r))).sum::<u64>();
+    let parts = [
+        (sum(|r| u32::from(r.unconditional)), "role without a condition, due to nobody", "roles without a condition, due to nobody"),
+        (sum(|r| r.titles_unheld), "title that nobody holds", "titles that nobody holds"),
+        (sum(|r| r.org_units_unheld), "unit that nobody belongs to", "units that nobody belongs to"),
+        (sum(|r| r.holders_unknown), "holder that names nobody or several people", "holders that name nobody or several people"),
+        (sum(|r| r.rights_unknown), "right that names nothing in its system", "rights that name nothing in their system"),
+        (
+            sum(|r| r.rights_elsewhere),
+            "right in a system that is not among the sources",
+            "rights in systems that are not among the sources",
+        ),
+    ];
+    let said: Vec<String> = parts.iter().filter(|(n, ..)| *n > 0).map(|(n, one, many)| crate::report::plural(*n, one, many)).collect();
+    if !said.is_empty() {
+        out.push(format!("the role catalogue has {}", said.join(", ")));
     }
     out
 }

@@ -36,6 +36,13 @@ pub struct Run {
     pub account_identity: Vec<AccountIdentityRow>,
     pub match_trace: Vec<MatchTraceRow>,
     pub group_reach: Vec<GroupReachRow>,
+    pub roles_seen: Vec<RoleSeenRow>,
+    pub role_fit: Vec<RoleFitRow>,
+    pub movers: Vec<MoverRow>,
+    /// Some people list has an earlier snapshot or a log, so that nobody moving is a fact.
+    pub sees_moves: bool,
+    pub mover_access: Vec<MoverAccessRow>,
+    pub leaver_reach: Vec<LeaverReachRow>,
 }
 
 impl Run {
@@ -59,6 +66,16 @@ impl Run {
         slice(&self.group_reach, |r| (r.system_ix, r.group_ix), (system_ix, group_ix)).first()
     }
 
+    /// The moves of a person, in order.
+    pub fn movers_of(&self, identity_ix: u32) -> &[MoverRow] {
+        slice(&self.movers, |m| m.identity_ix, identity_ix)
+    }
+
+    /// Whether a role catalogue gives some right in a system, so that access to it can be judged.
+    pub fn catalogue_names(&self, system: &System) -> bool {
+        self.systems.iter().flat_map(|s| &s.role_model).any(|r| r.gives_in(&system.name))
+    }
+
     fn context<'a>(&'a self, system: &'a System) -> Option<build::Context<'a>> {
         Some(build::Context {
             system,
@@ -66,6 +83,7 @@ impl Run {
             states: slice(&self.account_state, |r| r.system_ix, system.ix),
             candidates: slice(&self.account_identity, |r| r.system_ix, system.ix),
             reach: slice(&self.group_reach, |r| r.system_ix, system.ix),
+            fit: slice(&self.role_fit, |r| r.system_ix, system.ix),
             identities: &self.identities,
         })
     }
@@ -117,32 +135,42 @@ impl Frames {
     /// Arrow or polars refuses rows.
     pub fn build(run: &Run) -> Result<Self, FrameError> {
         let mut out = Self::default();
-        let (mut accounts, mut candidates, mut access) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut grants, mut memberships, mut credentials) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut accounts, mut candidates, mut access, mut fit) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut grants, mut memberships, mut credentials, mut moved) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for system in &run.systems {
             let Some(context) = run.context(system) else { continue };
             let count = u32::try_from(system.accounts.len()).unwrap_or(u32::MAX);
             for from in (0..count).step_by(PARTITION as usize) {
                 let to = from.saturating_add(PARTITION).min(count);
-                let part = (build::accounts(&context, from, to), build::candidates(&context, from, to), build::access(&context, from, to));
+                let part = (
+                    build::accounts(&context, from, to),
+                    build::candidates(&context, from, to),
+                    build::access(&context, from, to),
+                    build::access_fit(&context, from, to),
+                );
                 let frames = BTreeMap::from([
                     (views::V_ACCOUNTS.name, frame_of(&part.0)?),
                     (views::V_CANDIDATES.name, frame_of(&part.1)?),
                     (views::V_ACCESS.name, frame_of(&part.2)?),
+                    (views::V_ACCESS_FIT.name, frame_of(&part.3)?),
                 ]);
                 out.partitions.push(Partition { system_ix: system.ix, frames });
                 accounts.extend(part.0);
                 candidates.extend(part.1);
                 access.extend(part.2);
+                fit.extend(part.3);
             }
             grants.extend(build::grants(&context));
             memberships.extend(build::memberships(&context));
             credentials.extend(build::credentials(&context));
+            moved.extend(build::moved_access(&context, slice(&run.mover_access, |r| r.system_ix, system.ix)));
         }
         out.whole = BTreeMap::from([
             (views::V_ACCOUNTS.name, frame_of(&accounts)?),
             (views::V_CANDIDATES.name, frame_of(&candidates)?),
             (views::V_ACCESS.name, frame_of(&access)?),
+            (views::V_ACCESS_FIT.name, frame_of(&fit)?),
+            (views::V_MOVED_ACCESS.name, frame_of(&moved)?),
             (views::V_GRANTS.name, frame_of(&grants)?),
             (views::V_MEMBERSHIPS.name, frame_of(&memberships)?),
             (views::V_CREDENTIALS.name, frame_of(&credentials)?),
@@ -153,6 +181,9 @@ impl Frames {
             (ACCOUNT_IDENTITY.name, frame_of(&run.account_identity)?),
             (MATCH_TRACE.name, frame_of(&run.match_trace)?),
             (GROUP_REACH.name, frame_of(&run.group_reach)?),
+            (ROLES_SEEN.name, frame_of(&run.roles_seen)?),
+            (MOVERS.name, frame_of(&run.movers)?),
+            (LEAVER_REACH.name, frame_of(&run.leaver_reach)?),
         ]);
         Ok(out)
     }
@@ -173,6 +204,9 @@ pub fn catalog() -> Catalog {
         &ACCOUNT_IDENTITY,
         &MATCH_TRACE,
         &GROUP_REACH,
+        &ROLES_SEEN,
+        &MOVERS,
+        &LEAVER_REACH,
         &EXCEPTION_MATCHES,
     ]) {
         catalog.views.insert(table.name.to_owned(), view(table));

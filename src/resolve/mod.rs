@@ -10,10 +10,15 @@ mod correlate;
 mod forms;
 mod graph;
 mod join;
+mod movers;
 #[cfg(test)]
 mod oracle;
 mod owners;
 mod people;
+mod role_fit;
+#[cfg(test)]
+mod role_oracle;
+mod roles;
 mod rules;
 mod settings;
 mod tally;
@@ -25,13 +30,16 @@ use std::collections::BTreeSet;
 
 use crate::model::{
     AccountIdentityRow, AccountRow, AccountStateRow, CredentialRow, EmploymentRow, EntitlementRow, GrantRow, GroupReachRow, GroupRow,
-    IdentityKind, IdentityRow, MatchTraceRow, MembershipRow, Population, Time,
+    IdentityKind, IdentityRow, MatchTraceRow, MembershipRow, Population, ResourceRow, Time,
 };
 
 pub use closure::{ANCESTORS_LISTED, Groups, PATH_NAMES, Primary};
 pub use correlate::{Crowded, MAX_SHARED};
+pub use movers::{HeldEdge, Moved, PastAccess, StatedMove, before_move, mover_access, movers, past_access};
 pub use owners::Reference;
 pub use people::{GONE_SOURCE_IX, People, Unjoined};
+pub use role_fit::{Fits, fits};
+pub use roles::CatalogueInput;
 pub use rules::{Rule, Rules};
 pub use settings::{IdentityLink, KindPattern, PrivilegedGroup, Settings, SettingsError};
 pub use timeline::{Leave, Seen, Span, Timeline, View};
@@ -53,6 +61,7 @@ pub struct SystemInput {
     pub entitlements: Vec<EntitlementRow>,
     pub grants: Vec<GrantRow>,
     pub credentials: Vec<CredentialRow>,
+    pub resources: Vec<ResourceRow>,
 }
 
 /// The snapshots of one authority.
@@ -70,6 +79,8 @@ pub struct AuthorityInput {
     pub employments: Vec<EmploymentRow>,
     /// Its earlier complete snapshots, ascending. One that is not earlier than `observed_at` is passed over.
     pub history: Vec<PastPeople>,
+    /// Moves that its log states, of this and earlier snapshots.
+    pub moves: Vec<StatedMove>,
 }
 
 /// An earlier complete snapshot of an authority.
