@@ -50,10 +50,10 @@ pub fn open(store: &Store, run: &str) -> Result<Stored, AuditError> {
             group_reach: read(&dir)?,
             roles_seen: read(&dir)?,
             role_fit: read(&dir)?,
-            sees_moves: true,
             movers: read(&dir)?,
             mover_access: read(&dir)?,
             leaver_reach: read(&dir)?,
+            ..Run::default()
         },
         findings: read(&dir)?,
         outcomes: read(&dir)?,

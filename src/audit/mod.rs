@@ -3,6 +3,7 @@
 pub mod completeness;
 mod entitled;
 pub mod explain;
+mod leavers;
 pub mod output;
 pub mod present;
 pub mod settings;
@@ -94,6 +95,7 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
     let resolved = crate::resolve::resolve(&world.systems, &world.authorities, &settings.resolve).map_err(|f| unusable(&f))?;
     let crowded = resolved.crowded.len();
     entitled::judge(&mut run, &world, &resolved, &current, settings)?;
+    leavers::judge(&mut run, &world, &resolved, &leavers::Stored { current: &current, states: &states }, settings)?;
     run.identities = resolved.people.rows().to_vec();
     run.account_state = resolved.account_state;
     run.account_identity = resolved.account_identity;
@@ -508,6 +510,10 @@ fn unable(run: &Run, p: &Prepared, s: &System) -> Option<String> {
             }
             if !run.catalogue_names(s) {
                 return Some("the role catalogue gives no right in it".to_owned());
+            }
+        } else if need == LEAVER_REACH.name {
+            if !run.readable_secrets.contains(&s.ix) {
+                return Some("no source says who may read its secrets".to_owned());
             }
         } else if need == MOVERS.name {
             if !run.sees_moves {

@@ -1,6 +1,6 @@
 //! From an audit to the report: the verdict, the counts, and every row behind them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Audit, AuditError, Gate, Prepared, Settings};
 use crate::engine::System;
@@ -75,6 +75,7 @@ fn headline(audit: &Audit) -> Vec<String> {
         out.push(format!("{} values are shared by too many identities to tie an account to any of them", audit.crowded));
     }
     out.extend(catalogue(&audit.run.roles_seen));
+    out.extend(unlisted(&audit.run.leaver_reach));
     let unstated = |s: &&System| !s.identities.is_empty() && s.manifest.population.is_none();
     for s in audit.run.systems.iter().filter(unstated) {
         out.push(format!("`{}` does not state its population; it was read as complete (`all`)", s.name));
@@ -89,6 +90,19 @@ fn headline(audit: &Audit) -> Vec<String> {
         }
     }
     out
+}
+
+/// Accounts of leavers whose secrets are not listed one by one, by reason.
+fn unlisted(reach: &[LeaverReachRow]) -> Vec<String> {
+    let mut accounts: BTreeMap<&str, BTreeSet<(u32, &str)>> = BTreeMap::new();
+    for (why, row) in reach.iter().filter_map(|r| Some((r.excluded.as_deref()?, r))) {
+        accounts.entry(why).or_default().insert((row.system_ix, &row.account));
+    }
+    let said = |(why, of): (&str, BTreeSet<(u32, &str)>)| {
+        let accounts = crate::report::plural(of.len() as u64, "account", "accounts");
+        format!("secrets that {accounts} of leavers could read are not listed one by one: {why}")
+    };
+    accounts.into_iter().map(said).collect()
 }
 
 /// What of the role catalogue hides access, and what of it means nothing here.

@@ -20,6 +20,7 @@ pub static BUILTIN: &[(&str, &str)] = &[
     ("identity_without_account.sql", include_str!("identity_without_account.sql")),
     ("leave_live_access.sql", include_str!("leave_live_access.sql")),
     ("leaver_access_unremoved.sql", include_str!("leaver_access_unremoved.sql")),
+    ("leaver_known_secret_unrotated.sql", include_str!("leaver_known_secret_unrotated.sql")),
     ("leaver_live_credential.sql", include_str!("leaver_live_credential.sql")),
     ("mover_residual_access.sql", include_str!("mover_residual_access.sql")),
     ("orphan_account.sql", include_str!("orphan_account.sql")),

@@ -1,12 +1,13 @@
 //! The embedded engine: views by array lookup, checks over partitions of whole accounts.
 
+mod behind;
 pub mod build;
 pub mod evaluate;
 pub mod findings;
 pub mod load;
 pub mod views;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::RecordBatch;
 use polars::prelude::DataFrame;
@@ -43,6 +44,12 @@ pub struct Run {
     pub sees_moves: bool,
     pub mover_access: Vec<MoverAccessRow>,
     pub leaver_reach: Vec<LeaverReachRow>,
+    /// Rows of `leaver_reach` by system and native id of the secret.
+    pub reach_by_secret: BTreeMap<(u32, String), Vec<usize>>,
+    /// Systems of whose secrets some source says who may read them.
+    pub readable_secrets: BTreeSet<u32>,
+    /// Earlier snapshots on which rows of `leaver_reach` stand.
+    pub past: Vec<System>,
 }
 
 impl Run {
@@ -74,6 +81,17 @@ impl Run {
     /// Whether a role catalogue gives some right in a system, so that access to it can be judged.
     pub fn catalogue_names(&self, system: &System) -> bool {
         self.systems.iter().flat_map(|s| &s.role_model).any(|r| r.gives_in(&system.name))
+    }
+
+    /// Who of those who left could read a secret.
+    pub fn reach_of<'a>(&'a self, system_ix: u32, secret: &str) -> impl Iterator<Item = &'a LeaverReachRow> + use<'a> {
+        let rows = self.reach_by_secret.get(&(system_ix, secret.to_owned())).map(Vec::as_slice).unwrap_or_default();
+        rows.iter().filter_map(|at| self.leaver_reach.get(*at))
+    }
+
+    /// The snapshot of a system by its name, current or earlier.
+    pub fn snapshot(&self, system_ix: u32, name: &str) -> Option<&System> {
+        self.systems.iter().chain(&self.past).find(|s| s.ix == system_ix && s.snapshot == name)
     }
 
     fn context<'a>(&'a self, system: &'a System) -> Option<build::Context<'a>> {

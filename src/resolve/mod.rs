@@ -5,11 +5,13 @@
 
 mod accounts;
 mod authenticate;
+mod aws_reads;
 mod closure;
 mod correlate;
 mod forms;
 mod graph;
 mod join;
+mod leaver_reach;
 mod movers;
 #[cfg(test)]
 mod oracle;
@@ -25,6 +27,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod vault_paths;
 
 use std::collections::BTreeSet;
 
@@ -35,6 +38,7 @@ use crate::model::{
 
 pub use closure::{ANCESTORS_LISTED, Groups, PATH_NAMES, Primary};
 pub use correlate::{Crowded, MAX_SHARED};
+pub use leaver_reach::{Language, Left, Scene, Secret, leaver_reach};
 pub use movers::{HeldEdge, Moved, PastAccess, StatedMove, before_move, mover_access, movers, past_access};
 pub use owners::Reference;
 pub use people::{GONE_SOURCE_IX, People, Unjoined};
