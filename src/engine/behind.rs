@@ -88,3 +88,14 @@ pub(super) fn roles<'a, 'i>(run: &'a Run, system: &str, ids: impl Iterator<Item 
     };
     run.systems.iter().flat_map(of).take(ROLE_RECORDS).collect()
 }
+
+/// What the logs of the people lists say of moves of those who may be behind an account.
+pub(super) fn moves(run: &Run, system_ix: u32, account_ix: u32) -> Vec<Row<'_>> {
+    let mut out = Vec::new();
+    for person in run.candidates(system_ix, account_ix).iter().filter_map(|c| run.identities.get(c.identity_ix as usize)) {
+        let Some(authority) = run.system(Some(person.system_ix)) else { continue };
+        let own = (0_u32..).zip(&authority.lifecycle).filter(|(_, e)| e.identity_ix == person.source_ix && e.kind == "mover");
+        out.extend(own.map(|(ix, _)| (authority, LIFECYCLE.name, ix)));
+    }
+    out
+}

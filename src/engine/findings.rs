@@ -168,6 +168,9 @@ fn subject<'a>(run: &'a Run, check: &Check, hit: &Hit) -> Option<Subject<'a>> {
             edge(system?, &text("edge")?, number("edge_ix")?, &mut s)?;
             let named = [text("roles"), text("roles_before")];
             s.further = behind::roles(run, &s.system, named.iter().flatten().flat_map(|t| t.split("; ")));
+            if check.needs.iter().any(|n| n == MOVERS.name) {
+                s.further.extend(behind::moves(run, hit.system_ix?, s.account_ix?));
+            }
         }
         SubjectKind::Identity => {
             let ix = number("identity_ix")?;
@@ -289,8 +292,8 @@ fn origins(run: &Run, s: &Subject<'_>) -> Vec<Value> {
         let current = run.systems.iter().any(|now| (now.ix, &now.snapshot) == (then.ix, &then.snapshot));
         out.extend(then.origins(table, *row).map(|o| {
             let mut found = origin(then, o);
-            if !current {
-                found["file"] = json!(format!("{} of the snapshot {}", then.file_label(o.file_ix), then.snapshot));
+            if let Some(file) = found.get_mut("file").filter(|_| !current) {
+                *file = json!(format!("{} of the snapshot {}", then.file_label(o.file_ix), then.snapshot));
             }
             found
         }));

@@ -70,11 +70,15 @@ pub fn movers(authorities: &[AuthorityInput], people: &People) -> Vec<MoverRow> 
     ordered.sort_by_key(|a| a.system_ix);
     let mut found: BTreeMap<u32, Vec<MoverRow>> = BTreeMap::new();
     for authority in ordered {
+        let mut stated: BTreeMap<&str, Vec<&StatedMove>> = BTreeMap::new();
+        for m in &authority.moves {
+            stated.entry(&m.identity).or_default().push(m);
+        }
         for (id, posts) in posts(authority) {
             let joined = source_ix(authority, id).and_then(|s| people.identity_of(authority.system_ix, s));
             let Some(identity_ix) = joined.or_else(|| by_id.get(&(authority.system_ix, id)).copied()) else { continue };
-            let stated: Vec<&StatedMove> = authority.moves.iter().filter(|m| m.identity == id).collect();
-            found.entry(identity_ix).or_default().extend(moves(identity_ix, &posts, &stated));
+            let of_person = stated.get(id).map(Vec::as_slice).unwrap_or_default();
+            found.entry(identity_ix).or_default().extend(moves(identity_ix, &posts, of_person));
         }
     }
     let mut out = Vec::new();

@@ -80,7 +80,12 @@ fn leads_to(estate: &Estate, group: u32) -> BTreeSet<String> {
         let row = &estate.system.groups[g as usize];
         let granted: Vec<&GrantRow> = estate.system.grants.iter().filter(own).collect();
         found.extend(granted.iter().map(|x| right(x.entitlement_ix, x.resource_ix)));
-        if row.level != Level::None && !(row.level == Level::Unknown && !granted.is_empty()) {
+        let by_itself = match row.level {
+            Level::None => false,
+            Level::Unknown => granted.is_empty(),
+            _ => true,
+        };
+        if by_itself {
             found.insert(format!("member of {}", row.native_id));
         }
     }

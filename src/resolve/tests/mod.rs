@@ -2,6 +2,8 @@
 
 mod accounts;
 mod groups;
+mod leavers;
+mod movers;
 mod people;
 
 use super::*;
