@@ -53,6 +53,12 @@ pub fn open(store: &Store, run: &str) -> Result<Stored, AuditError> {
             log_coverage: read(&dir)?,
             approvals: read(&dir)?,
             revocations: read(&dir)?,
+            roles_seen: read(&dir)?,
+            role_fit: read(&dir)?,
+            movers: read(&dir)?,
+            mover_access: read(&dir)?,
+            leaver_reach: read(&dir)?,
+            ..Run::default()
         },
         findings: read(&dir)?,
         outcomes: read(&dir)?,

@@ -1,8 +1,12 @@
 //! One audit: from sealed snapshots to a committed run. A pure function of its inputs.
 
+mod asked;
 pub mod completeness;
 pub mod drift;
+mod entitled;
 pub mod explain;
+mod leavers;
+mod needs;
 pub mod output;
 pub mod present;
 pub mod settings;
@@ -18,7 +22,7 @@ use crate::checks::{Check, CheckError};
 use crate::engine::{Frames, Run, System, catalog, evaluate, findings, frame_of};
 use crate::model::*;
 use crate::report::AsOfFrom;
-use crate::resolve::{ApprovalInput, AuthorityInput, LogInput, PastPeople, Resolved, SystemInput, SystemNames};
+use crate::resolve::{AuthorityInput, PastPeople, SystemInput};
 use crate::sql::{Catalog, Diagnostic, Literal, Query, compile};
 use crate::store::{Current, Store, StoreError};
 use crate::triage::{self, Closing};
@@ -92,10 +96,12 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
     load(&mut run, &current, settings, &mut states)?;
     let drift = drift::drift(&run, &current, &states)?;
     (run.changes, run.edge_history) = (drift.changes, drift.edge_history);
-    let inputs = system_inputs(&run);
-    let resolved = resolve(&run, &inputs, &current, settings, &states)?;
+    let world = World { systems: systems(&run), authorities: authorities(&run, &current, settings, &states)? };
+    let resolved = crate::resolve::resolve(&world.systems, &world.authorities, &settings.resolve).map_err(|f| unusable(&f))?;
     let crowded = resolved.crowded.len();
-    records(&mut run, &inputs, &resolved, settings);
+    asked::judge(&mut run, &world, &resolved, settings);
+    entitled::judge(&mut run, &world, &resolved, &current, settings)?;
+    leavers::judge(&mut run, &world, &resolved, &leavers::Stored { current: &current, states: &states }, settings)?;
     run.identities = resolved.people.rows().to_vec();
     run.account_state = resolved.account_state;
     run.account_identity = resolved.account_identity;
@@ -239,9 +245,18 @@ fn seen(s: &System, settings: &Settings, states: &BTreeMap<String, completeness:
     }
 }
 
-/// The rows of every current snapshot as the resolve stage takes them.
-fn system_inputs(run: &Run) -> Vec<SystemInput> {
-    let input = |s: &System| SystemInput {
+/// The rows of a run as the resolve stage takes them.
+pub(super) struct World {
+    pub systems: Vec<SystemInput>,
+    pub authorities: Vec<AuthorityInput>,
+}
+
+fn systems(run: &Run) -> Vec<SystemInput> {
+    run.systems.iter().map(system_input).collect()
+}
+
+pub(super) fn system_input(s: &System) -> SystemInput {
+    SystemInput {
         system_ix: s.ix,
         system: s.name.clone(),
         observed_at: s.observed_at(),
@@ -252,56 +267,21 @@ fn system_inputs(run: &Run) -> Vec<SystemInput> {
         entitlements: s.entitlements.clone(),
         grants: s.grants.clone(),
         credentials: s.credentials.clone(),
-    };
-    run.systems.iter().map(input).collect()
+        resources: s.resources.clone(),
+    }
 }
 
-/// What the records of others say: the logs' coverage, approvals and revocations.
-fn records(run: &mut Run, inputs: &[SystemInput], resolved: &Resolved, settings: &Settings) {
-    let policies: Vec<SourcePolicy> = run.systems.iter().map(|s| settings.policy(&s.name)).collect();
-    let named = run.systems.iter().zip(&policies).map(|(s, p)| (s.ix, s.name.as_str(), p.aliases.as_slice()));
-    let names = SystemNames::new(named);
-    let logs: Vec<LogInput<'_>> = run
-        .systems
-        .iter()
-        .map(|s| {
-            let (covers_from, covers_to) = s.manifest.covered_time();
-            LogInput {
-                system_ix: s.ix,
-                observed_at: s.observed_at(),
-                covers_from,
-                covers_to,
-                covers: s.covers.clone(),
-                requests: &s.requests,
-                reviews: &s.reviews,
-                workflow_log: &s.workflow_log,
-                events: &s.events,
-            }
-        })
-        .collect();
-    let log_coverage = crate::resolve::log_coverage(&logs, &names);
-    let requests: Vec<(u32, &RequestRow)> = run.systems.iter().flat_map(|s| s.requests.iter().map(|r| (s.ix, r))).collect();
-    let (approvals, revocations) = crate::resolve::approvals(&ApprovalInput {
-        systems: inputs,
-        requests: &requests,
-        names: &names,
-        people: &resolved.people,
-        candidates: &resolved.account_identity,
-        coverage: &log_coverage,
-        aliases: &settings.resolve.entitlement_aliases,
-        first_seen: &|system_ix, grant, edge_ix| run.history(system_ix, grant, edge_ix).map(|h| (h.last_absent, h.since_by)),
-    });
-    (run.log_coverage, run.approvals, run.revocations) = (log_coverage, approvals, revocations);
+pub(super) fn unusable(faults: &[crate::resolve::SettingsError]) -> AuditError {
+    let help = faults.first().map(|f| f.help.clone()).unwrap_or_default();
+    AuditError::Config { message: faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "), help }
 }
 
-/// Hands the loaded rows to the resolve stage.
-fn resolve(
+fn authorities(
     run: &Run,
-    systems: &[SystemInput],
     current: &BTreeMap<String, Current>,
     settings: &Settings,
     states: &BTreeMap<String, completeness::State>,
-) -> Result<Resolved, AuditError> {
+) -> Result<Vec<AuthorityInput>, AuditError> {
     let mut authorities = Vec::new();
     for s in run.systems.iter().filter(|s| s.covers.contains(IDENTITIES.name)) {
         let all = Authority { kinds: Vec::new(), joiners: true, leavers: true };
@@ -313,14 +293,17 @@ fn resolve(
             None => &all,
         };
         let mut history = Vec::new();
+        let mut log = entitled::MoveLog::default();
         for old in current.get(&s.name).map(|c| c.before.as_slice()).unwrap_or_default() {
             if states.get(&s.name).is_some_and(|st| st.complete_before.contains(&old.name)) {
                 let (identities, employments) =
                     heard(speaks, crate::store::table_file::read(&old.dir)?, crate::store::table_file::read(&old.dir)?);
+                log.add(old.manifest.taken_at, &identities, &crate::store::table_file::read::<LifecycleRow>(&old.dir)?);
                 history.push(PastPeople { observed_at: old.manifest.taken_at, identities, employments });
             }
         }
         let (mut identities, mut employments) = heard(speaks, s.identities.clone(), s.employments.clone());
+        log.add(s.observed_at(), &identities, &s.lifecycle);
         if states.get(&s.name).is_some_and(completeness::State::lacks_records)
             && let Some(last) = history.last()
         {
@@ -336,12 +319,10 @@ fn resolve(
             identities,
             employments,
             history,
+            moves: log.moves(),
         });
     }
-    crate::resolve::resolve(systems, &authorities, &settings.resolve).map_err(|faults| {
-        let help = faults.first().map(|f| f.help.clone()).unwrap_or_default();
-        AuditError::Config { message: faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "), help }
-    })
+    Ok(authorities)
 }
 
 /// An authority's records without the events that it does not speak for.
@@ -470,7 +451,7 @@ fn run_check(run: &Run, p: &Prepared, frames: &Frames) -> Result<(Vec<OutcomeRow
         p.check.needs.is_empty() || matches!(p.check.subject, SubjectKind::Identity | SubjectKind::Source | SubjectKind::Exception);
     // A register (people, exceptions, systems) holds no access: nothing is asked of it, so nothing is left unanswered.
     for s in run.systems.iter().filter(|s| ACCESS_TABLES.iter().any(|t| s.covers.contains(*t))) {
-        match unable(run, p, s) {
+        match needs::unable(run, &p.check, s) {
             None => {
                 able.insert(s.ix);
             }
@@ -483,7 +464,7 @@ fn run_check(run: &Run, p: &Prepared, frames: &Frames) -> Result<(Vec<OutcomeRow
         return Ok((vec![not_evaluated(&p.check.id, "*", reason)], Vec::new()));
     }
     if whole_world {
-        if let Some(reason) = unable_anywhere(run, p) {
+        if let Some(reason) = needs::unable_anywhere(run, &p.check) {
             return Ok((vec![not_evaluated(&p.check.id, "*", reason)], Vec::new()));
         }
         able = run.systems.iter().map(|s| s.ix).collect();
@@ -521,69 +502,6 @@ fn run_check(run: &Run, p: &Prepared, frames: &Frames) -> Result<(Vec<OutcomeRow
 
 /// Tables that speak of access. A source that covers none of them is a register.
 const ACCESS_TABLES: [&str; 5] = ["accounts", "groups", "memberships", "grants", "credentials"];
-
-/// Why a check cannot be evaluated over a system; `None`: it can.
-fn unable(run: &Run, p: &Prepared, s: &System) -> Option<String> {
-    for need in &p.check.needs {
-        if records_of(need).is_some() {
-            if let Some(why) = lacks_records(run, need, Some(s)) {
-                return Some(why);
-            }
-        } else if !need.split('|').any(|table| s.covers.contains(table)) {
-            return Some(format!("its export does not cover {}", need.replace('|', " or ")));
-        }
-    }
-    None
-}
-
-/// Why a check over the whole world cannot be evaluated: a table that no snapshot covers, or an empty authority.
-fn unable_anywhere(run: &Run, p: &Prepared) -> Option<String> {
-    p.check.needs.iter().find_map(|need| {
-        if records_of(need).is_some() {
-            return lacks_records(run, need, None);
-        }
-        let covered = run.systems.iter().any(|s| need.split('|').any(|table| s.covers.contains(table)));
-        (!covered).then(|| format!("no source covers {need}"))
-    })
-}
-
-/// What people call a table of records: checks need it of any source, not of the system that they judge.
-fn records_of(need: &str) -> Option<&'static str> {
-    Some(match need {
-        "identities" => "people list",
-        "requests" => "list of requests",
-        "role_model" => "role catalogue",
-        "reviews" => "list of reviews",
-        "workflow_log" => "workflow log",
-        "lifecycle_events" => "list of joiners, movers and leavers",
-        "systems" => "register of systems",
-        _ => return None,
-    })
-}
-
-/// Why the records that a check needs cannot answer: none are there, they are empty, or they do not speak of the system.
-fn lacks_records(run: &Run, need: &str, s: Option<&System>) -> Option<String> {
-    let what = records_of(need)?;
-    let holders: Vec<&System> = run.systems.iter().filter(|y| y.covers.contains(need)).collect();
-    if holders.is_empty() {
-        return Some(format!("no {what} is among the sources"));
-    }
-    let rows = |y: &&System| match need {
-        "identities" => y.identities.len(),
-        "requests" => y.requests.len(),
-        "role_model" => y.role_model.len(),
-        "reviews" => y.reviews.len(),
-        "workflow_log" => y.workflow_log.len(),
-        "lifecycle_events" => y.lifecycle.len(),
-        _ => y.register.len(),
-    };
-    if holders.iter().map(rows).sum::<usize>() == 0 {
-        return Some(format!("the {what} is empty"));
-    }
-    let s = s?;
-    let log = matches!(need, "requests" | "workflow_log");
-    (log && !run.log_coverage.iter().any(|c| c.system_ix == s.ix && c.log == need)).then(|| format!("no {what} speaks of this system"))
-}
 
 fn not_evaluated(check: &str, system: &str, reason: String) -> OutcomeRow {
     OutcomeRow {

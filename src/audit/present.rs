@@ -1,6 +1,6 @@
 //! From an audit to the report: the verdict, the counts, and every row behind them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Audit, AuditError, Gate, Prepared, Settings};
 use crate::engine::System;
@@ -74,6 +74,8 @@ fn headline(audit: &Audit) -> Vec<String> {
     if audit.crowded > 0 {
         out.push(format!("{} values are shared by too many identities to tie an account to any of them", audit.crowded));
     }
+    out.extend(catalogue(&audit.run.roles_seen));
+    out.extend(unlisted(&audit.run.leaver_reach));
     let unstated = |s: &&System| !s.identities.is_empty() && s.manifest.population.is_none();
     for s in audit.run.systems.iter().filter(unstated) {
         out.push(format!("`{}` does not state its population; it was read as complete (`all`)", s.name));
@@ -86,6 +88,49 @@ fn headline(audit: &Audit) -> Vec<String> {
                 s.observed_at()
             ));
         }
+    }
+    out
+}
+
+/// Accounts of leavers whose secrets are not listed one by one, by reason.
+fn unlisted(reach: &[LeaverReachRow]) -> Vec<String> {
+    let mut accounts: BTreeMap<&str, BTreeSet<(u32, &str)>> = BTreeMap::new();
+    for (why, row) in reach.iter().filter_map(|r| Some((r.excluded.as_deref()?, r))) {
+        accounts.entry(why).or_default().insert((row.system_ix, &row.account));
+    }
+    let said = |(why, of): (&str, BTreeSet<(u32, &str)>)| {
+        let accounts = crate::report::plural(of.len() as u64, "account", "accounts");
+        format!("secrets that {accounts} of leavers could read are not listed one by one: {why}")
+    };
+    accounts.into_iter().map(said).collect()
+}
+
+/// What of the role catalogue hides access, and what of it means nothing here.
+fn catalogue(roles: &[RoleSeenRow]) -> Vec<String> {
+    let mut out: Vec<String> = roles
+        .iter()
+        .filter_map(|r| {
+            let systems = r.catch_all.as_deref()?;
+            let due = crate::report::plural(u64::from(r.due_to), "holder", "holders");
+            Some(format!("role `{}` gives every right of {systems}: nothing of its {due} there can lie outside the role catalogue", r.role))
+        })
+        .collect();
+    let sum = |f: fn(&RoleSeenRow) -> u32| roles.iter().map(|r| u64::from(f(r))).sum::<u64>();
+    let parts = [
+        (sum(|r| u32::from(r.unconditional)), "role without a condition, due to nobody", "roles without a condition, due to nobody"),
+        (sum(|r| r.titles_unheld), "title that nobody holds", "titles that nobody holds"),
+        (sum(|r| r.org_units_unheld), "unit that nobody belongs to", "units that nobody belongs to"),
+        (sum(|r| r.holders_unknown), "holder that names nobody or several people", "holders that name nobody or several people"),
+        (sum(|r| r.rights_unknown), "right that names nothing in its system", "rights that name nothing in their system"),
+        (
+            sum(|r| r.rights_elsewhere),
+            "right in a system that is not among the sources",
+            "rights in systems that are not among the sources",
+        ),
+    ];
+    let said: Vec<String> = parts.iter().filter(|(n, ..)| *n > 0).map(|(n, one, many)| crate::report::plural(*n, one, many)).collect();
+    if !said.is_empty() {
+        out.push(format!("the role catalogue has {}", said.join(", ")));
     }
     out
 }

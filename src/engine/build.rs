@@ -15,6 +15,8 @@ pub struct Context<'a> {
     pub candidates: &'a [AccountIdentityRow],
     /// One per group, in the order of `group_ix`.
     pub reach: &'a [GroupReachRow],
+    /// Sorted by (`account_ix`, `edge`, `edge_ix`, `rank`).
+    pub fit: &'a [RoleFitRow],
     /// All identities of the run, in the order of `identity_ix`.
     pub identities: &'a [RunIdentityRow],
 }
@@ -145,6 +147,93 @@ pub fn access(c: &Context<'_>, from: u32, to: u32) -> Vec<AccessView> {
         })
     });
     members.chain(grants).collect()
+}
+
+/// What an edge leads to: native id and name of its target, level, native id of its resource, when it was granted.
+type Target = (String, Option<String>, Level, Option<String>, Option<Time>);
+
+fn target(c: &Context<'_>, edge: &str, edge_ix: u32) -> Option<Target> {
+    if edge == "membership" {
+        let m = c.system.memberships.get(edge_ix as usize)?;
+        let group = c.system.groups.get(m.group_ix as usize)?;
+        return Some((group.native_id.clone(), group.name.clone(), c.reach.get(m.group_ix as usize)?.level, None, m.granted_at));
+    }
+    let g = c.system.grants.get(edge_ix as usize)?;
+    let e = c.system.entitlements.get(g.entitlement_ix as usize)?;
+    Some((e.native_id.clone(), e.name.clone(), e.level, resource(c, g), g.granted_at))
+}
+
+/// `access_fit` of the accounts `from..to`.
+pub fn access_fit(c: &Context<'_>, from: u32, to: u32) -> Vec<AccessFitView> {
+    let first = c.fit.partition_point(|r| r.account_ix < from);
+    let row = |r: &RoleFitRow| {
+        let i = c.identities.get(r.identity_ix as usize)?;
+        let (target, target_name, level, resource, granted_at) = target(c, &r.edge, r.edge_ix)?;
+        Some(AccessFitView {
+            system_ix: r.system_ix,
+            account_ix: r.account_ix,
+            edge: r.edge.clone(),
+            edge_ix: r.edge_ix,
+            rank: r.rank,
+            identity_ix: r.identity_ix,
+            identity_name: i.display_name.clone(),
+            title: i.title.clone(),
+            org_unit: i.org_unit.clone(),
+            target,
+            target_name,
+            level,
+            resource,
+            granted_at,
+            fit: r.fit,
+            roles_due: r.roles_due,
+            roles: r.roles.clone(),
+            excess: r.excess.clone(),
+            excess_count: r.excess_count,
+            catch_all: r.catch_all,
+            observed_at: c.seen.observed_at,
+        })
+    };
+    c.fit.iter().skip(first).take_while(|r| r.account_ix < to).filter_map(row).collect()
+}
+
+/// `moved_access` of the system; `rows`: its rows of `mover_access`.
+pub fn moved_access(c: &Context<'_>, rows: &[MoverAccessRow]) -> Vec<MovedAccessView> {
+    let row = |r: &MoverAccessRow| {
+        let account = c.system.accounts.get(r.account_ix as usize)?;
+        let i = c.identities.get(r.identity_ix as usize)?;
+        let (target, target_name, level, resource, granted_at) = target(c, &r.edge, r.edge_ix)?;
+        Some(MovedAccessView {
+            system_ix: r.system_ix,
+            account_ix: r.account_ix,
+            edge: r.edge.clone(),
+            edge_ix: r.edge_ix,
+            rank: r.rank,
+            login: account.login.clone(),
+            status: account.status,
+            candidates: c.states.get(r.account_ix as usize)?.candidates,
+            identity_ix: r.identity_ix,
+            identity_name: i.display_name.clone(),
+            target,
+            target_name,
+            level,
+            resource,
+            granted_at,
+            moved_after: r.moved_after,
+            moved_by: r.moved_by,
+            took_effect: r.moved_by < c.seen.observed_at || r.moved_after.is_some() && r.moved_by == c.seen.observed_at,
+            from_title: r.from_title.clone(),
+            to_title: r.to_title.clone(),
+            from_unit: r.from_unit.clone(),
+            to_unit: r.to_unit.clone(),
+            fit_before: r.fit_before,
+            roles_before: r.roles_before.clone(),
+            fit_now: r.fit_now,
+            began: r.began,
+            began_by: r.began_by,
+            observed_at: c.seen.observed_at,
+        })
+    };
+    rows.iter().filter_map(row).collect()
 }
 
 fn resource(c: &Context<'_>, g: &GrantRow) -> Option<String> {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Run;
+use super::behind;
 use super::evaluate::Hit;
 use super::load::System;
 use crate::checks::Check;
@@ -22,7 +23,7 @@ pub struct HalfMade {
 
 /// The subject of a hit, resolved to native ids.
 #[derive(Clone, Debug, Default)]
-struct Subject {
+struct Subject<'a> {
     kind: SubjectKind,
     system: String,
     id: String,
@@ -38,8 +39,8 @@ struct Subject {
     system_ix: Option<u32>,
     /// Rows of that snapshot that it stands on.
     rows: Vec<(&'static str, u32)>,
-    /// Rows of other snapshots that it stands on: system, table, row.
-    further: Vec<(u32, &'static str, u32)>,
+    /// Further rows that it stands on: snapshot, table, row.
+    further: Vec<behind::Row<'a>>,
     /// Identities that it is about, by run-wide ordinal.
     identities: Vec<u32>,
     observed_at: Option<Time>,
@@ -117,7 +118,7 @@ pub fn build(run: &Run, check: &Check, severity: Severity, hit: &Hit) -> Result<
 }
 
 /// The check's remedy, with the very thing to take away in front.
-fn remedy(check: &Check, s: &Subject) -> String {
+fn remedy(check: &Check, s: &Subject<'_>) -> String {
     match s.kind {
         SubjectKind::Edge | SubjectKind::Request if s.target.is_some() => {
             let target = s.target_name.as_deref().or(s.target.as_deref()).unwrap_or("?");
@@ -131,7 +132,7 @@ fn remedy(check: &Check, s: &Subject) -> String {
     }
 }
 
-fn subject(run: &Run, check: &Check, hit: &Hit) -> Option<Subject> {
+fn subject<'a>(run: &'a Run, check: &Check, hit: &Hit) -> Option<Subject<'a>> {
     let number = |name: &str| hit.columns.get(name).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
     let text = |name: &str| hit.columns.get(name).and_then(Value::as_str).map(str::to_owned);
     let system = run.system(hit.system_ix);
@@ -158,8 +159,22 @@ fn subject(run: &Run, check: &Check, hit: &Hit) -> Option<Subject> {
             s.key = vec![s.system.clone(), row.native_id.clone()];
             s.rows = vec![("credentials", row.credential_ix)];
             s.rows.extend(row.account_ix.map(|a| ("accounts", a)));
+            let same = |r: &ResourceRow| r.native_id.as_str().cmp(&row.native_id);
+            let metadata = system?.resources.binary_search_by(same).ok().and_then(|at| u32::try_from(at).ok());
+            s.rows.extend(metadata.map(|at| ("resources", at)));
+            if check.needs.iter().any(|n| n == LEAVER_REACH.name) {
+                let known = behind::secret(run, hit.system_ix?, row);
+                (s.identities, s.further) = (known.identities, known.rows);
+            }
         }
-        SubjectKind::Edge => edge(system?, &text("edge")?, number("edge_ix")?, &mut s)?,
+        SubjectKind::Edge => {
+            edge(system?, &text("edge")?, number("edge_ix")?, &mut s)?;
+            let named = [text("roles"), text("roles_before")];
+            s.further = behind::roles(run, &s.system, named.iter().flatten().flat_map(|t| t.split("; ")));
+            if check.needs.iter().any(|n| n == MOVERS.name) {
+                s.further.extend(behind::moves(run, hit.system_ix?, s.account_ix?));
+            }
+        }
         SubjectKind::Identity => {
             let ix = number("identity_ix")?;
             let identity = run.identities.get(ix as usize)?;
@@ -200,14 +215,14 @@ fn subject(run: &Run, check: &Check, hit: &Hit) -> Option<Subject> {
 }
 
 /// The record of the request that a row names.
-fn asked(run: &Run, system_ix: Option<u32>, request: Option<String>) -> Option<(u32, &'static str, u32)> {
+fn asked(run: &Run, system_ix: Option<u32>, request: Option<String>) -> Option<behind::Row<'_>> {
     let (source, request) = (run.system(system_ix)?, request?);
     let at = source.requests.binary_search_by(|r| r.request.cmp(&request)).ok()?;
-    Some((source.ix, REQUESTS.name, u32::try_from(at).ok()?))
+    Some((source, REQUESTS.name, u32::try_from(at).ok()?))
 }
 
 /// What a request left behind: an edge, or an account. Its key names the request and what it is about.
-fn request(run: &Run, system: &System, columns: &Map<String, Value>, s: &mut Subject) -> Option<()> {
+fn request(run: &Run, system: &System, columns: &Map<String, Value>, s: &mut Subject<'_>) -> Option<()> {
     let text = |name: &str| columns.get(name).and_then(Value::as_str);
     let number = |name: &str| columns.get(name).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
     let request = text("request")?;
@@ -227,7 +242,7 @@ fn request(run: &Run, system: &System, columns: &Map<String, Value>, s: &mut Sub
     Some(())
 }
 
-fn edge(system: &System, edge: &str, ix: u32, s: &mut Subject) -> Option<()> {
+fn edge(system: &System, edge: &str, ix: u32, s: &mut Subject<'_>) -> Option<()> {
     let account = |a: Option<u32>| a.and_then(|a| system.accounts.get(a as usize));
     let group = |g: Option<u32>| g.and_then(|g| system.groups.get(g as usize));
     let (account_ix, holder_group, verbatim);
@@ -266,7 +281,7 @@ fn edge(system: &System, edge: &str, ix: u32, s: &mut Subject) -> Option<()> {
 }
 
 /// 128 bits of SHA-256 over (check, subject kind, native ids), hex: never names, lines, ordinals, severity or time.
-fn fingerprint(check: &str, s: &Subject) -> String {
+fn fingerprint(check: &str, s: &Subject<'_>) -> String {
     let mut hash = Sha256::new();
     for part in [check, s.kind.as_str()].into_iter().chain(s.key.iter().map(String::as_str)) {
         hash.update((part.len() as u64).to_le_bytes());
@@ -299,17 +314,22 @@ fn message(template: &str, columns: &Map<String, Value>, fallback: &str) -> Stri
 }
 
 /// Where every fact behind the finding was read: its own rows, then the records of the people it is about.
-fn origins(run: &Run, s: &Subject) -> Vec<Value> {
+fn origins(run: &Run, s: &Subject<'_>) -> Vec<Value> {
     let mut out: Vec<Value> = Vec::new();
     if let Some(system) = run.system(s.system_ix) {
         for (table, row) in &s.rows {
             out.extend(system.origins(table, *row).map(|o| origin(system, o)));
         }
     }
-    for (system_ix, table, row) in &s.further {
-        if let Some(system) = run.system(Some(*system_ix)) {
-            out.extend(system.origins(table, *row).map(|o| origin(system, o)));
-        }
+    for (then, table, row) in &s.further {
+        let current = run.systems.iter().any(|now| (now.ix, &now.snapshot) == (then.ix, &then.snapshot));
+        out.extend(then.origins(table, *row).map(|o| {
+            let mut found = origin(then, o);
+            if let Some(file) = found.get_mut("file").filter(|_| !current) {
+                *file = json!(format!("{} of the snapshot {}", then.file_label(o.file_ix), then.snapshot));
+            }
+            found
+        }));
     }
     for identity in s.identities.iter().filter_map(|i| run.identities.get(*i as usize)) {
         let Some(authority) = run.system(Some(identity.system_ix)) else { continue };
@@ -376,7 +396,18 @@ mod tests {
         write(dir.path(), &[AccountRow { native_id: "guid-1".into(), login: Some("ann".into()), ..AccountRow::default() }]).unwrap();
         write(dir.path(), origins).unwrap();
         macro_rules! empty { ($($row:ty),*) => { $(write::<$row>(dir.path(), &[]).unwrap();)* } }
-        empty!(GroupRow, MembershipRow, EntitlementRow, ResourceRow, GrantRow, CredentialRow, IdentityRow, EmploymentRow, ExceptionRow);
+        empty!(
+            GroupRow,
+            MembershipRow,
+            EntitlementRow,
+            StatementRow,
+            ResourceRow,
+            GrantRow,
+            CredentialRow,
+            IdentityRow,
+            EmploymentRow,
+            ExceptionRow
+        );
         empty!(SystemRow, RejectRow, LifecycleRow, EventRow, RequestRow, RoleModelRow, ReviewRow, WorkflowRow);
         let ledger = crate::connectors::FileLedger::default();
         let file = crate::store::FileEntry::new("ad/users.ldif", 1, &[0xAB; 32], &ledger, crate::store::Provenance::default());

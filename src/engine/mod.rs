@@ -1,12 +1,13 @@
 //! The embedded engine: views by array lookup, checks over partitions of whole accounts.
 
+mod behind;
 pub mod build;
 pub mod evaluate;
 pub mod findings;
 pub mod load;
 pub mod views;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::RecordBatch;
 use polars::prelude::DataFrame;
@@ -41,6 +42,19 @@ pub struct Run {
     pub log_coverage: Vec<LogCoverageRow>,
     pub approvals: Vec<ApprovalRow>,
     pub revocations: Vec<RevocationRow>,
+    pub roles_seen: Vec<RoleSeenRow>,
+    pub role_fit: Vec<RoleFitRow>,
+    pub movers: Vec<MoverRow>,
+    /// Some people list has an earlier snapshot or a log, so that nobody moving is a fact.
+    pub sees_moves: bool,
+    pub mover_access: Vec<MoverAccessRow>,
+    pub leaver_reach: Vec<LeaverReachRow>,
+    /// Rows of `leaver_reach` by system and native id of the secret.
+    pub reach_by_secret: BTreeMap<(u32, String), Vec<usize>>,
+    /// Systems of whose secrets some source says who may read them.
+    pub readable_secrets: BTreeSet<u32>,
+    /// Earlier snapshots on which rows of `leaver_reach` stand.
+    pub past: Vec<System>,
 }
 
 impl Run {
@@ -70,6 +84,27 @@ impl Run {
         slice(&self.edge_history, |r| (r.system_ix, r.edge != "grant", r.edge_ix), (system_ix, !grant, edge_ix)).first()
     }
 
+    /// The moves of a person, in order.
+    pub fn movers_of(&self, identity_ix: u32) -> &[MoverRow] {
+        slice(&self.movers, |m| m.identity_ix, identity_ix)
+    }
+
+    /// Whether a role catalogue gives some right in a system, so that access to it can be judged.
+    pub fn catalogue_names(&self, system: &System) -> bool {
+        self.systems.iter().flat_map(|s| &s.role_model).any(|r| r.gives_in(&system.name))
+    }
+
+    /// Who of those who left could read a secret.
+    pub fn reach_of<'a>(&'a self, system_ix: u32, secret: &str) -> impl Iterator<Item = &'a LeaverReachRow> + use<'a> {
+        let rows = self.reach_by_secret.get(&(system_ix, secret.to_owned())).map(Vec::as_slice).unwrap_or_default();
+        rows.iter().filter_map(|at| self.leaver_reach.get(*at))
+    }
+
+    /// The snapshot of a system by its name, current or earlier.
+    pub fn snapshot(&self, system_ix: u32, name: &str) -> Option<&System> {
+        self.systems.iter().chain(&self.past).find(|s| s.ix == system_ix && s.snapshot == name)
+    }
+
     fn context<'a>(&'a self, system: &'a System) -> Option<build::Context<'a>> {
         Some(build::Context {
             system,
@@ -77,6 +112,7 @@ impl Run {
             states: slice(&self.account_state, |r| r.system_ix, system.ix),
             candidates: slice(&self.account_identity, |r| r.system_ix, system.ix),
             reach: slice(&self.group_reach, |r| r.system_ix, system.ix),
+            fit: slice(&self.role_fit, |r| r.system_ix, system.ix),
             identities: &self.identities,
         })
     }
@@ -133,8 +169,8 @@ impl Frames {
     /// Arrow or polars refuses rows.
     pub fn build(run: &Run) -> Result<Self, FrameError> {
         let mut out = Self::default();
-        let (mut accounts, mut candidates, mut access) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut grants, mut memberships, mut credentials) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut accounts, mut candidates, mut access, mut fit) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut grants, mut memberships, mut credentials, mut moved) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut register, mut reviews) = (Vec::new(), Vec::new());
         let present = run.systems.iter().map(|s| s.name.as_str()).collect();
         for system in &run.systems {
@@ -143,28 +179,38 @@ impl Frames {
             let approvals = slice(&run.approvals, |r| r.system_ix, system.ix);
             for from in (0..count).step_by(PARTITION as usize) {
                 let to = from.saturating_add(PARTITION).min(count);
-                let part = (build::accounts(&context, from, to), build::candidates(&context, from, to), build::access(&context, from, to));
+                let part = (
+                    build::accounts(&context, from, to),
+                    build::candidates(&context, from, to),
+                    build::access(&context, from, to),
+                    build::access_fit(&context, from, to),
+                );
                 let frames = BTreeMap::from([
                     (views::V_ACCOUNTS.name, frame_of(&part.0)?),
                     (views::V_CANDIDATES.name, frame_of(&part.1)?),
                     (views::V_ACCESS.name, frame_of(&part.2)?),
                     (APPROVALS.name, frame_of(within(approvals, from, to))?),
+                    (views::V_ACCESS_FIT.name, frame_of(&part.3)?),
                 ]);
                 out.partitions.push(Partition { system_ix: system.ix, frames });
                 accounts.extend(part.0);
                 candidates.extend(part.1);
                 access.extend(part.2);
+                fit.extend(part.3);
             }
             grants.extend(build::grants(&context));
             memberships.extend(build::memberships(&context));
             credentials.extend(build::credentials(&context));
             register.extend(build::register(system, &present));
             reviews.extend(build::reviews(system));
+            moved.extend(build::moved_access(&context, slice(&run.mover_access, |r| r.system_ix, system.ix)));
         }
         out.whole = BTreeMap::from([
             (views::V_ACCOUNTS.name, frame_of(&accounts)?),
             (views::V_CANDIDATES.name, frame_of(&candidates)?),
             (views::V_ACCESS.name, frame_of(&access)?),
+            (views::V_ACCESS_FIT.name, frame_of(&fit)?),
+            (views::V_MOVED_ACCESS.name, frame_of(&moved)?),
             (views::V_GRANTS.name, frame_of(&grants)?),
             (views::V_MEMBERSHIPS.name, frame_of(&memberships)?),
             (views::V_CREDENTIALS.name, frame_of(&credentials)?),
@@ -182,6 +228,9 @@ impl Frames {
             (LOG_COVERAGE.name, frame_of(&run.log_coverage)?),
             (APPROVALS.name, frame_of(&run.approvals)?),
             (REVOCATIONS.name, frame_of(&run.revocations)?),
+            (ROLES_SEEN.name, frame_of(&run.roles_seen)?),
+            (MOVERS.name, frame_of(&run.movers)?),
+            (LEAVER_REACH.name, frame_of(&run.leaver_reach)?),
         ]);
         Ok(out)
     }
@@ -206,6 +255,9 @@ pub fn catalog() -> Catalog {
         &EDGE_HISTORY,
         &LOG_COVERAGE,
         &REVOCATIONS,
+        &ROLES_SEEN,
+        &MOVERS,
+        &LEAVER_REACH,
         &EXCEPTION_MATCHES,
     ]) {
         catalog.views.insert(table.name.to_owned(), view(table));

@@ -4,8 +4,8 @@ use arrow::array::ArrayRef;
 
 use crate::model::cell::{Builder, Cell, CellError};
 use crate::model::{
-    AccountKind, AccountStatus, Answer, CredentialKind, CredentialStatus, Effect, IdentityKind, Level, MatchState, MfaState, PrincipalKind,
-    ReviewDecision, Row, Standing, Table, Time, UseState,
+    AccountKind, AccountStatus, Answer, Began, CredentialKind, CredentialStatus, Effect, Fit, IdentityKind, Level, MatchState, MfaState,
+    PrincipalKind, ReviewDecision, Row, Standing, Table, Time, UseState,
 };
 use crate::model::{Column, table};
 
@@ -77,6 +77,63 @@ table!(V_ACCESS, AccessView, "access", key ["system_ix", "account_ix", "edge", "
     granted_at: Option<Time>, "as in the snapshot";
     expires_at: Option<Time>, "as in the snapshot";
     request_ref: Option<String>, "as in the snapshot";
+    observed_at: Time, "the snapshot's `taken_at`";
+});
+
+table!(V_ACCESS_FIT, AccessFitView, "access_fit", key ["system_ix", "account_ix", "edge", "edge_ix", "rank"],
+    "How what an account holds lies to the roles of each person who may be behind it, in the systems that a role catalogue names.", {
+    system_ix: u32, "system";
+    account_ix: u32, "account";
+    edge: String, "`membership` or `grant`, as in `access`";
+    edge_ix: u32, "as in `access`";
+    rank: u32, "the candidate's, as in `candidates`; people only";
+    identity_ix: u32, "candidate";
+    identity_name: Option<String>, "its name";
+    title: Option<String>, "its job title";
+    org_unit: Option<String>, "its organisational unit";
+    target: String, "native id of the group or entitlement";
+    target_name: Option<String>, "its name";
+    level: Level, "highest level that the edge leads to";
+    resource: Option<String>, "native id of the resource";
+    granted_at: Option<Time>, "as in the snapshot";
+    fit: Fit, "`inside`: a role names the target or all that it leads to; `partly`: some of it; `no_role`: no role is due";
+    roles_due: u32, "roles that are due to the candidate";
+    roles: Option<String>, "those of them that speak for the edge";
+    excess: Option<String>, "what no role gives";
+    excess_count: u32, "how much that is";
+    catch_all: bool, "`inside` only because a role gives every right of the system";
+    observed_at: Time, "the snapshot's `taken_at`";
+});
+
+table!(V_MOVED_ACCESS, MovedAccessView, "moved_access", key ["system_ix", "account_ix", "edge", "edge_ix", "rank"],
+    "What the accounts of people who moved hold, beside the roles that they had before, in the systems that a role catalogue names.", {
+    system_ix: u32, "system";
+    account_ix: u32, "account";
+    edge: String, "`membership` or `grant`, as in `access`";
+    edge_ix: u32, "as in `access`";
+    rank: u32, "the candidate's, as in `candidates`";
+    login: Option<String>, "the account's";
+    status: AccountStatus, "the account's";
+    candidates: u32, "candidates of the account, whether they moved or not";
+    identity_ix: u32, "the candidate, who moved";
+    identity_name: Option<String>, "its name";
+    target: String, "native id of the group or entitlement";
+    target_name: Option<String>, "its name";
+    level: Level, "highest level that the edge leads to";
+    resource: Option<String>, "native id of the resource";
+    granted_at: Option<Time>, "as in the snapshot";
+    moved_after: Option<Time>, "the move lies after this instant; null: exact";
+    moved_by: Time, "the move lies at or before this instant";
+    took_effect: bool, "the move took effect before `observed_at`";
+    from_title: Option<String>, "title before; null: not known";
+    to_title: Option<String>, "title after; null: not known";
+    from_unit: Option<String>, "organisational unit before; null: not known";
+    to_unit: Option<String>, "organisational unit after; null: not known";
+    fit_before: Option<Fit>, "how the access lay to the roles due before the move; null: not known";
+    roles_before: Option<String>, "roles due before the move that speak for it";
+    fit_now: Fit, "how it lies to the roles that are due now";
+    began: Began, "whether it began before the move";
+    began_by: Option<Time>, "when it was granted, else the earlier snapshot that shows it";
     observed_at: Time, "the snapshot's `taken_at`";
 });
 
@@ -173,7 +230,7 @@ table!(V_REVIEWS, ReviewView, "reviews", key ["source_ix", "review"], "Every dec
 });
 
 /// Views that are cut into partitions of whole accounts.
-pub static PARTITIONED: &[&Table] = &[&V_ACCOUNTS, &V_CANDIDATES, &V_ACCESS];
+pub static PARTITIONED: &[&Table] = &[&V_ACCOUNTS, &V_CANDIDATES, &V_ACCESS, &V_ACCESS_FIT];
 
 /// Views over all accounts, groups and other principals of a run.
-pub static WHOLE: &[&Table] = &[&V_GRANTS, &V_MEMBERSHIPS, &V_CREDENTIALS, &V_REGISTER, &V_REVIEWS];
+pub static WHOLE: &[&Table] = &[&V_GRANTS, &V_MEMBERSHIPS, &V_CREDENTIALS, &V_MOVED_ACCESS, &V_REGISTER, &V_REVIEWS];

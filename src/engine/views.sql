@@ -44,6 +44,45 @@ JOIN snapshot_entitlements e ON e.system_ix = x.system_ix AND e.entitlement_ix =
 LEFT JOIN snapshot_resources o ON o.system_ix = x.system_ix AND o.resource_ix = x.resource_ix
 WHERE x.account_ix IS NOT NULL AND x.effect = 'allow';
 
+-- view access_fit
+SELECT f.system_ix AS system_ix, f.account_ix AS account_ix, f.edge AS edge, f.edge_ix AS edge_ix, f.rank AS rank,
+    f.identity_ix AS identity_ix, i.display_name AS identity_name, i.title AS title, i.org_unit AS org_unit,
+    COALESCE(g.native_id, e.native_id) AS target, CASE WHEN f.edge = 'membership' THEN g.name ELSE e.name END AS target_name,
+    COALESCE(r.level, e.level) AS level, o.native_id AS resource, COALESCE(m.granted_at, x.granted_at) AS granted_at,
+    f.fit AS fit, f.roles_due AS roles_due, f.roles AS roles, f.excess AS excess, f.excess_count AS excess_count,
+    f.catch_all AS catch_all, s.observed_at AS observed_at
+FROM role_fit f
+JOIN systems_seen s ON s.system_ix = f.system_ix
+JOIN identities_seen i ON i.identity_ix = f.identity_ix
+LEFT JOIN snapshot_memberships m ON m.system_ix = f.system_ix AND m.membership_ix = f.edge_ix AND f.edge = 'membership'
+LEFT JOIN snapshot_groups g ON g.system_ix = f.system_ix AND g.group_ix = m.group_ix
+LEFT JOIN group_reach r ON r.system_ix = f.system_ix AND r.group_ix = m.group_ix
+LEFT JOIN snapshot_grants x ON x.system_ix = f.system_ix AND x.grant_ix = f.edge_ix AND f.edge = 'grant'
+LEFT JOIN snapshot_entitlements e ON e.system_ix = f.system_ix AND e.entitlement_ix = x.entitlement_ix
+LEFT JOIN snapshot_resources o ON o.system_ix = f.system_ix AND o.resource_ix = x.resource_ix;
+
+-- view moved_access
+SELECT f.system_ix AS system_ix, f.account_ix AS account_ix, f.edge AS edge, f.edge_ix AS edge_ix, f.rank AS rank,
+    a.login AS login, a.status AS status, t.candidates AS candidates, f.identity_ix AS identity_ix, i.display_name AS identity_name,
+    COALESCE(g.native_id, e.native_id) AS target, CASE WHEN f.edge = 'membership' THEN g.name ELSE e.name END AS target_name,
+    COALESCE(r.level, e.level) AS level, o.native_id AS resource, COALESCE(m.granted_at, x.granted_at) AS granted_at,
+    f.moved_after AS moved_after, f.moved_by AS moved_by,
+    (f.moved_by < s.observed_at OR (f.moved_after IS NOT NULL AND f.moved_by = s.observed_at)) AS took_effect,
+    f.from_title AS from_title, f.to_title AS to_title, f.from_unit AS from_unit, f.to_unit AS to_unit,
+    f.fit_before AS fit_before, f.roles_before AS roles_before, f.fit_now AS fit_now, f.began AS began, f.began_by AS began_by,
+    s.observed_at AS observed_at
+FROM mover_access f
+JOIN snapshot_accounts a ON a.system_ix = f.system_ix AND a.account_ix = f.account_ix
+JOIN account_state t ON t.system_ix = f.system_ix AND t.account_ix = f.account_ix
+JOIN systems_seen s ON s.system_ix = f.system_ix
+JOIN identities_seen i ON i.identity_ix = f.identity_ix
+LEFT JOIN snapshot_memberships m ON m.system_ix = f.system_ix AND m.membership_ix = f.edge_ix AND f.edge = 'membership'
+LEFT JOIN snapshot_groups g ON g.system_ix = f.system_ix AND g.group_ix = m.group_ix
+LEFT JOIN group_reach r ON r.system_ix = f.system_ix AND r.group_ix = m.group_ix
+LEFT JOIN snapshot_grants x ON x.system_ix = f.system_ix AND x.grant_ix = f.edge_ix AND f.edge = 'grant'
+LEFT JOIN snapshot_entitlements e ON e.system_ix = f.system_ix AND e.entitlement_ix = x.entitlement_ix
+LEFT JOIN snapshot_resources o ON o.system_ix = f.system_ix AND o.resource_ix = x.resource_ix;
+
 -- view grants
 SELECT x.system_ix AS system_ix, x.grant_ix AS grant_ix, s.system AS system, x.account_ix AS account_ix,
     x.group_ix AS group_ix, x.principal_kind AS principal_kind,

@@ -66,6 +66,14 @@ words!(
     Level { Unknown = "unknown", None = "none", Read = "read", Write = "write", Admin = "admin" }
 );
 words!(
+    /// How access lies to the roles that are due to whoever holds it. `no_role`: none is due, so nothing can be said.
+    Fit { NoRole = "no_role", Outside = "outside", Partly = "partly", Inside = "inside" }
+);
+words!(
+    /// Whether access began before an instant.
+    Began { Unknown = "unknown", Before = "before", After = "after" }
+);
+words!(
     /// What the principal of an edge is. Only `account` and `group` have an ordinal; the rest keep their own text.
     PrincipalKind {
         Account = "account", Group = "group",

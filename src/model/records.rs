@@ -7,6 +7,7 @@ use arrow::array::ArrayRef;
 use super::cell::{Builder, Cell, CellError};
 use super::facts::*;
 use super::schema::{Column, Row, Table, table};
+use super::text::norm_opt;
 use super::time::Time;
 
 table!(REQUESTS, RequestRow, "requests", key ["request"], "Somebody asked for access or for its end: what was decided, and what became of the ticket.", {
@@ -40,6 +41,13 @@ table!(ROLE_MODEL, RoleModelRow, "role_model", key ["role", "system", "entitleme
     resource_ref: Option<String>, "null: on whatever";
     owner_ref: Option<String>, "who answers for the role; null: not stated";
 });
+
+impl RoleModelRow {
+    /// Whether it gives a right in a system, so that access to that system can be judged by its catalogue.
+    pub fn gives_in(&self, system: &str) -> bool {
+        self.entitlement_ref.is_some() && self.system.is_some() && norm_opt(self.system.as_deref()) == norm_opt(Some(system))
+    }
+}
 
 table!(REVIEWS, ReviewRow, "reviews", key ["review"], "Somebody looked at access and decided whether it stays.", {
     review: String, "its own id; unique";

@@ -35,6 +35,7 @@ table!(RUN_IDENTITIES, RunIdentityRow, "identities_seen", key ["identity_ix"], "
     employee_number: Option<String>, "text; null: none";
     email: Option<String>, "null: none";
     org_unit: Option<String>, "null: none";
+    title: Option<String>, "job title or code; null: none";
     manager_ref: Option<String>, "null: none";
     owner_ref: Option<String>, "null: none";
     status_text: Option<String>, "the record's own word; null: none";
@@ -148,6 +149,99 @@ table!(REVOCATIONS, RevocationRow, "revocations", key ["request_system_ix", "req
     regranted: bool, "the export states that the access was given after the ticket was closed";
 });
 
+table!(ROLES_SEEN, RoleSeenRow, "roles_seen", key ["system_ix", "role"],
+    "Every role of every role catalogue, and what of it means nothing here.", {
+    system_ix: u32, "the catalogue's source";
+    role: String, "its own id";
+    role_name: Option<String>, "null: none";
+    owner_ref: Option<String>, "null: not stated";
+    due_to: u32, "people to whom it is due by the people lists, leavers included";
+    everybody: bool, "it is due to everybody: conditions are stated, and all of them are `*`";
+    unconditional: bool, "none of its records states a condition: it is due to nobody";
+    titles_unheld: u32, "titles that it states and nobody holds";
+    org_units_unheld: u32, "organisational units that it states and nobody belongs to";
+    holders_unknown: u32, "holders that it states and that name nobody, or several people";
+    rights: u32, "rights that it gives";
+    rights_unknown: u32, "rights that name neither a group nor an entitlement of their system";
+    rights_elsewhere: u32, "rights in systems that are not among the sources, or in none";
+    catch_all: Option<String>, "systems of which it gives every right, so that nothing of its holders can lie outside; joined by `,`; null: none";
+});
+
+table!(ROLE_FIT, RoleFitRow, "role_fit", key ["system_ix", "account_ix", "edge", "edge_ix", "rank"],
+    "How what an account holds lies to the roles of each person who may be behind it, in the systems that a role catalogue names.", {
+    system_ix: u32, "system";
+    account_ix: u32, "account";
+    edge: String, "`membership` or `grant`, as in the view `access`";
+    edge_ix: u32, "`membership_ix` or `grant_ix` of the snapshot";
+    rank: u32, "the candidate's, as in `account_identity`";
+    identity_ix: u32, "candidate; people only";
+    fit: Fit, "`inside`: a role names the edge's target or all that it leads to; `partly`: some of it";
+    roles_due: u32, "roles that are due to the candidate";
+    roles: Option<String>, "those of them that speak for the edge, joined by `; `; null: none";
+    excess: Option<String>, "what no role gives: the first 20 names, else native ids, joined by `; `; null: nothing";
+    excess_count: u32, "how much that is altogether";
+    catch_all: bool, "`inside` only because a role gives every right of the system";
+});
+
+table!(MOVERS, MoverRow, "movers", key ["identity_ix", "move_ix"],
+    "When a person's title or organisational unit changed, by the log of the people list or between two of its snapshots.", {
+    identity_ix: u32, "who";
+    move_ix: u32, "position among the person's moves, from 0";
+    moved_after: Option<Time>, "the move lies after this instant; null: exact";
+    moved_by: Time, "the move lies at or before this instant";
+    exact: bool, "`moved_by` is the authority's own date";
+    known_by: Option<Time>, "the move was entered at or before this instant; null: not known";
+    from_title: Option<String>, "title before; null: not known";
+    to_title: Option<String>, "title after; null: not known";
+    from_unit: Option<String>, "organisational unit before; null: not known";
+    to_unit: Option<String>, "organisational unit after; null: not known";
+});
+
+table!(MOVER_ACCESS, MoverAccessRow, "mover_access", key ["system_ix", "account_ix", "edge", "edge_ix", "rank"],
+    "What the accounts of people who moved hold, and whether a role that they had before speaks for it.", {
+    system_ix: u32, "system";
+    account_ix: u32, "account";
+    edge: String, "`membership` or `grant`";
+    edge_ix: u32, "`membership_ix` or `grant_ix` of the snapshot";
+    rank: u32, "the candidate's, as in `account_identity`";
+    identity_ix: u32, "the candidate, who moved";
+    move_ix: u32, "move since which the access counts, as in `movers`: the last one away from roles that speak for it, else the person's last";
+    moved_after: Option<Time>, "as in `movers`";
+    moved_by: Time, "as in `movers`";
+    from_title: Option<String>, "as in `movers`";
+    to_title: Option<String>, "as in `movers`";
+    from_unit: Option<String>, "as in `movers`";
+    to_unit: Option<String>, "as in `movers`";
+    fit_before: Option<Fit>, "how the access lay to the roles due before that move; null: title or unit before it is not known";
+    roles_before: Option<String>, "roles due before the move that speak for it, joined by `; `; null: none";
+    fit_now: Fit, "as in `role_fit`";
+    began: Began, "whether the access began before the move";
+    began_by: Option<Time>, "when it was granted, else the earlier snapshot that shows it; null: neither is known";
+});
+
+table!(LEAVER_REACH, LeaverReachRow, "leaver_reach", key ["system_ix", "account", "identity_ix", "secret_system_ix", "secret", "via"],
+    "Secrets that somebody who has left could read, as their system stood before they left.", {
+    system_ix: u32, "system of the account";
+    account: String, "native id of the account, which may be gone by now";
+    identity_ix: u32, "who left, or may have: the account's candidate";
+    secret_system_ix: u32, "system of the secret";
+    secret: String, "native id of the secret; `*`: see `excluded`";
+    via: String, "policy or entitlement that lets the account read it";
+    path: Option<String>, "pattern in the policy that decides; null: the grant names the secret";
+    capability: Option<String>, "capability or action that reads; null: excluded";
+    readable: Answer, "`unknown`: it turns on something that the export does not show";
+    why: Option<String>, "what that is; null: nothing";
+    conditional: bool, "the right holds only under a condition";
+    excluded: Option<String>, "why this account's secrets are not listed one by one; null: they are";
+    snapshot: String, "snapshot from which it was read";
+    read_at: Time, "that snapshot's `taken_at`";
+    late: bool, "no snapshot from before the end is stored: this one was taken after it";
+    candidates: u32, "candidates that the account has in that snapshot";
+    left_after: Option<Time>, "the end lies after this instant; null: exact, or no lower bound";
+    left_by: Time, "the end lies at or before this instant";
+    left_exact: bool, "`left_by` is the authority's own date";
+});
+
 table!(FINDINGS, FindingRow, "findings", key ["check_id", "fingerprint"], "Every finding ever seen by this store's runs, with its state in this run.", {
     fingerprint: String, "32 hex digits over (check, subject kind, native ids); stable across runs";
     check_id: String, "check";
@@ -237,6 +331,11 @@ pub static RUN_TABLES: &[&Table] = &[
     &LOG_COVERAGE,
     &APPROVALS,
     &REVOCATIONS,
+    &ROLES_SEEN,
+    &ROLE_FIT,
+    &MOVERS,
+    &MOVER_ACCESS,
+    &LEAVER_REACH,
     &SOURCES,
     &EXCEPTION_MATCHES,
     &FINDINGS,

@@ -348,12 +348,12 @@ impl Rights {
 }
 
 /// The group to which a grant gives, be it named by its account side.
-fn holder(groups: &Groups, grant: &GrantRow) -> Option<u32> {
+pub(super) fn holder(groups: &Groups, grant: &GrantRow) -> Option<u32> {
     grant.group_ix.or_else(|| groups.twins.get(&grant.account_ix?).copied())
 }
 
 /// A configured level fills in one that the export does not show, and raises a lower one.
-fn own_level(group: &GroupRow, levels: &GroupLevels<'_>) -> Level {
+pub(super) fn own_level(group: &GroupRow, levels: &GroupLevels<'_>) -> Level {
     match levels.of(group) {
         Some(configured) if group.level == Level::Unknown || configured > group.level => configured,
         _ => group.level,

@@ -7,6 +7,7 @@ mod accounts;
 mod approvals;
 mod attributes;
 mod authenticate;
+mod aws_reads;
 mod changes;
 mod closure;
 mod correlate;
@@ -16,23 +17,30 @@ mod forms;
 mod graph;
 mod history;
 mod join;
+mod leaver_reach;
+mod movers;
 mod names;
 #[cfg(test)]
 mod oracle;
 mod owners;
 mod people;
+mod role_fit;
+#[cfg(test)]
+mod role_oracle;
+mod roles;
 mod rules;
 mod settings;
 mod tally;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod vault_paths;
 
 use std::collections::BTreeSet;
 
 use crate::model::{
     AccountIdentityRow, AccountRow, AccountStateRow, CredentialRow, EmploymentRow, EntitlementRow, GrantRow, GroupReachRow, GroupRow,
-    IdentityKind, IdentityRow, MatchTraceRow, MembershipRow, Population, Time,
+    IdentityKind, IdentityRow, MatchTraceRow, MembershipRow, Population, ResourceRow, Time,
 };
 
 pub use approvals::{ApprovalInput, approvals};
@@ -42,9 +50,13 @@ pub use correlate::{Crowded, MAX_SHARED};
 pub use coverage::{LogInput, log_coverage};
 pub use edges::Picture;
 pub use history::Histories;
+pub use leaver_reach::{Language, Left, Scene, Secret, leaver_reach};
+pub use movers::{HeldEdge, Moved, PastAccess, StatedMove, before_move, mover_access, movers, past_access};
 pub use names::SystemNames;
 pub use owners::Reference;
 pub use people::{GONE_SOURCE_IX, People, Unjoined};
+pub use role_fit::{Fits, fits};
+pub use roles::CatalogueInput;
 pub use rules::{Rule, Rules};
 pub use settings::{EntitlementAlias, IdentityLink, KindPattern, PrivilegedGroup, Settings, SettingsError};
 pub use timeline::{Leave, Seen, Span, Timeline, View};
@@ -66,6 +78,7 @@ pub struct SystemInput {
     pub entitlements: Vec<EntitlementRow>,
     pub grants: Vec<GrantRow>,
     pub credentials: Vec<CredentialRow>,
+    pub resources: Vec<ResourceRow>,
 }
 
 /// The snapshots of one authority.
@@ -83,6 +96,8 @@ pub struct AuthorityInput {
     pub employments: Vec<EmploymentRow>,
     /// Its earlier complete snapshots, ascending. One that is not earlier than `observed_at` is passed over.
     pub history: Vec<PastPeople>,
+    /// Moves that its log states, of this and earlier snapshots.
+    pub moves: Vec<StatedMove>,
 }
 
 /// An earlier complete snapshot of an authority.

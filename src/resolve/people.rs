@@ -87,7 +87,11 @@ pub(super) fn gather<'a>(authorities: &'a [AuthorityInput], links: &[IdentityLin
     for (identity_ix, of_root) in (0_u32..).zip(members.values()) {
         let Some(authority) = of_root.first().and_then(|e| ordered.get(e.authority)) else { continue };
         let timeline = Timeline { spans: of_root.iter().flat_map(|e| e.spans.iter().copied()).collect() };
-        people.rows.extend(of_root.first().map(|e| row(identity_ix, authority, e, &timeline)));
+        people.rows.extend(of_root.first().map(|e| {
+            let stated = |f: fn(&IdentityRow) -> Option<&String>| of_root.iter().find_map(|e| f(e.row)).cloned();
+            let (title, org_unit) = (stated(|r| r.title.as_ref()), stated(|r| r.org_unit.as_ref()));
+            RunIdentityRow { title, org_unit, ..row(identity_ix, authority, e, &timeline) }
+        }));
         people.timelines.push(timeline);
         for e in of_root {
             people.sources.extend(e.source_ix.map(|source| ((e.system_ix, source), identity_ix)));
@@ -116,7 +120,8 @@ fn row(identity_ix: u32, authority: &AuthorityInput, entry: &Entry<'_>, timeline
         display_name: from.display_name.clone(),
         employee_number: from.employee_number.clone(),
         email: from.email.clone(),
-        org_unit: from.org_unit.clone(),
+        org_unit: None,
+        title: None,
         manager_ref: from.manager_ref.clone(),
         owner_ref: from.owner_ref.clone(),
         status_text: from.status_text.clone(),

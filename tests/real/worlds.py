@@ -3,7 +3,7 @@
 
     python3 tests/real/worlds.py --holdover BIN --work DIR [--worlds 6] [--seed 1]
 
-Each world is a people list, two applications, a register of exceptions and two weeks of exports, half of it CSV and half JSON
+Each world is a people list, two applications, a role catalogue, a register of exceptions and two weeks of exports, half of it CSV and half JSON
 lines, read by the connector `tabular`; one application is short, one source never arrives, and people leave between the weeks.
 Which columns really held NULL, values and hostile text is counted at the end, over the tables of the snapshots and of the runs.
 Needs the Python packages `duckdb` and `pyarrow`.
@@ -38,6 +38,7 @@ FIELDS = {
     "resources": "native_id kind name environment sensitivity owner",
     "grants": "account group entitlement entitlement_level resource effect granted_at expires_at granted_by request last_used_at",
     "credentials": "native_id account kind name status created_at rotated_at last_used_at expires_at secret",
+    "role_model": "role name title org_unit holder system entitlement resource owner",
     "exceptions": "exception check_id system subject entitlement candidate owner approver beneficiary reason ticket valid_from expires_at",
     "requests": "request other_id action beneficiary requester system entitlement resource state decision approver requested_at decided_at "
     "closed_at valid_from valid_to",
@@ -45,7 +46,7 @@ FIELDS = {
     "systems": "system owner in_scope capabilities environment",
 }
 # What stands in sources of its own, beside the applications.
-RECORDS = ("identities", "exceptions", "requests", "reviews", "systems")
+RECORDS = ("identities", "exceptions", "requests", "reviews", "systems", "role_model")
 SPLIT = {"aliases", "risks"}
 CHOICES = {
     ("identities", "kind"): ["person", "person", "person", "workload", "agent", "external"],
@@ -56,11 +57,11 @@ CHOICES = {
     ("memberships", "kind"): ["direct", "direct", "primary", "dynamic", "assume"],
     ("grants", "effect"): ["allow", "allow", "allow", "deny", "boundary"],
     ("entitlements", "kind"): ["managed-policy", "inline-policy", "managed-policy", "role", None],
-    ("credentials", "kind"): ["password", "access_key", "access_key", "access_key", "api_token", "ssh_key"],
     ("requests", "action"): ["grant", "grant", "change", "revoke", "unknown"],
     ("requests", "state"): ["open", "closed", "closed", "cancelled", "unknown"],
     ("requests", "decision"): ["approved", "approved", "pending", "rejected", "unknown"],
     ("reviews", "decision"): ["keep", "keep", "change", "revoke", "pending", "unknown"],
+    ("credentials", "kind"): ["password", "access_key", "access_key", "access_key", "api_token", "ssh_key", "vault_secret"],
     ("credentials", "status"): ["active", "active", "active", "inactive", "expired", "deleted", "unknown"],
 }
 # What this connector never leaves NULL, or never fills, other connectors do: written into the sealed tables.
@@ -102,6 +103,7 @@ class World:
         self.mails = [f"{t}@İ.example" for t in self.pool("m", 40)]
         self.names = self.pool("", 40)
         self.firm = self.people[:6]
+        self.titles, self.units = self.pool("t", 5), self.pool("d", 4)
         self.apps = {app: {k: self.pool(k[0], n) for k, n in (("accounts", 60), ("groups", 14), ("entitlements", 12), ("resources", 16))} for app in ("app-a", "app-b")}  # fmt: skip
 
     def text(self):
@@ -145,7 +147,10 @@ class World:
             "group": own.get("groups"), "member_group": own.get("groups"), "entitlement": own.get("entitlements"),
             "resource": own.get("resources"), "candidate": self.people, "approver": self.people, "beneficiary": self.people,
             "subject": self.apps["app-a"]["accounts"] + self.logins, "requester": self.people, "reviewer": self.people,
+            "holder": self.people,
         }  # fmt: skip
+        if field in ("title", "org_unit"):
+            return self.ref(self.titles if field == "title" else self.units, 0.75)
         if field == "aliases":
             return ";".join(self.dice.sample(self.logins + self.mails, 2))
         if field == "risks":
@@ -164,7 +169,22 @@ class World:
         out["memberships"] = self.edges("memberships", app, 90, ("account", "member_group"), group=own["groups"])
         out["grants"] = self.edges("grants", app, 90, ("account", "group"), entitlement=own["entitlements"])
         out["credentials"] = [self.row("credentials", app, native_id=i, account=self.ref(own["accounts"])) for i in self.pool("k", 60)]
+        out["credentials"] += [self.row("credentials", app, native_id=i, account=self.ref(own["accounts"]), kind="vault_secret") for i in own["resources"]]
         return out
+
+    def roles(self):
+        """A catalogue whose titles, units, rights and resources often mean something."""
+        rows = []
+        for role in self.dice.choices(self.pool("r", 9), k=60):
+            app = self.dice.choice(["app-a", "app-b"])
+            own = self.apps[app]
+            right = self.dice.choice(own["groups"] + own["entitlements"])
+            rows.append(self.row("role_model", app, role=role, system=self.maybe(self.ref([app], 0.9), 0.95)))
+            rows[-1]["entitlement"] = self.maybe(self.dice.choice([right, right, right[:2] + "*", self.text()]), 0.9)
+            rows[-1]["holder"] = self.maybe(self.value("role_model", "holder", app), 0.2)
+            rows[-1]["title"] = self.maybe(self.dice.choice(["*", self.value("role_model", "title", app)]))
+            rows[-1]["resource"] = self.maybe(self.value("role_model", "resource", app), 0.3)
+        return rows
 
     def edges(self, table, app, n, sides, **to):
         """Edges of distinct ends; the member is an account or a group, never both."""
@@ -239,6 +259,8 @@ class World:
                 continue
             if "end_at" in row and row["status"] == "active" and not row["end_at"] and self.dice.random() < 0.2:
                 row = {**row, "status": "left"}
+            if "employment" in row and self.dice.random() < 0.3:
+                row = {**row, "title": self.dice.choice(self.titles)}
             change = self.dice.choice([f for f in row if f in ("status", "email", "login", "display_name", "level", "reason")] or [None])
             if change and change != "reason" and self.dice.random() < 0.15:
                 row = {**row, change: None}
@@ -280,6 +302,7 @@ def config(folder, seed):
     for source in ("exceptions", "requests", "reviews"):
         text += head.format(source) + mapping(source, "source.options")
     text += head.format("register") + mapping("systems", "source.options")
+    text += head.format("roles") + mapping("role_model", "source.options")
     said = json.dumps("".join(TOKENS) + world.text(), ensure_ascii=False)
     about = {"app-a": f'team = "platform"\nowner = {said}\nenvironment = {said}\n', "app-b": ""}
     for app in ("app-a", "app-b"):
@@ -293,7 +316,7 @@ def config(folder, seed):
 def make(folder, seed):
     world = World(seed)
     config(folder, seed)
-    sources = {"hr": {"identities": world.persons()}, "exceptions": {"exceptions": world.exceptions()}}
+    sources = {"hr": {"identities": world.persons()}, "exceptions": {"exceptions": world.exceptions()}, "roles": {"role_model": world.roles()}}
     sources |= {"requests": {"requests": world.requests()}, "reviews": {"reviews": world.reviews()}, "register": {"systems": world.systems()}}
     sources |= {app: world.tables(app) for app in world.apps}
     for number, week in enumerate(WEEKS):

@@ -217,6 +217,9 @@ impl Rows<'_> {
         let mut pairs = others(&entity.metadata);
         pairs.push(("entity_name", some(entity.name.clone())));
         pairs.push(("aliases", some(Some(aliases).filter(|a| !a.is_empty()))));
+        // Templates of policies name an alias by the accessor of its mount.
+        let by_accessor = entity.aliases.iter().filter_map(|a| Some(format!("{}={}", a.accessor.as_ref()?, a.name)));
+        pairs.push(("alias_accessors", some(Some(by_accessor.collect::<Vec<_>>()).filter(|a| !a.is_empty()))));
         pairs.push(("mount_gone", entity.aliases.iter().any(gone).then_some(Value::Bool(true))));
         let mut row = AccountRow {
             native_id: entity.id.clone(),

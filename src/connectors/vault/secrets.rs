@@ -24,6 +24,17 @@ pub(super) fn secret_path(secret: &Secret, folders: &BTreeSet<String>) -> String
     path + rest
 }
 
+/// The mount that the folders in front of a secret stand for: they may begin above the export.
+fn mount<'a>(folders: &'a str, flat: bool, engines: &[&'a str]) -> &'a str {
+    let ends_with = |engine: &&&str| folders.strip_suffix(**engine).is_some_and(|above| above.is_empty() || above.ends_with('/'));
+    match (engines.iter().filter(ends_with).max_by_key(|e| e.len()), engines) {
+        (Some(engine), _) => engine,
+        // A flat folder need not be named after the mount; with one KV mount there is no doubt.
+        (None, [only]) if flat => only,
+        (None, _) => folders,
+    }
+}
+
 fn folder_of<'a>(rest: &'a str, path: &str, folders: &BTreeSet<String>) -> Option<(&'a str, &'a str)> {
     let mut splits = rest.match_indices('_').filter_map(|(at, _)| Some((rest.get(..at)?, rest.get(at + 1..)?)));
     splits.rfind(|(head, tail)| !tail.is_empty() && folders.contains(&format!("{path}{head}/")))
@@ -38,11 +49,7 @@ impl Rows<'_> {
         for secret in &export.secrets {
             self.dropped(&secret.metadata, secret.origin);
             let path = secret_path(secret, &folders);
-            // A flat folder need not be named after the mount; with one KV mount there is no doubt.
-            let mount = match engines.as_slice() {
-                [only] if secret.flat && !engines.contains(&secret.mount.as_str()) => *only,
-                _ => secret.mount.as_str(),
-            };
+            let mount = mount(&secret.mount, secret.flat, &engines);
             let native_id = format!("{mount}/{path}");
             if met.insert(native_id.clone()) {
                 self.secret(secret, native_id, mount, &path);
@@ -98,5 +105,25 @@ impl Rows<'_> {
         };
         // Nobody holds a secret: who may read it is what policies say. Its holder is its own path.
         self.draft.credentials.push(DraftCredential { row, holder: native_id, origin: secret.origin });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mount;
+
+    #[test]
+    fn folders_above_the_export_are_no_part_of_the_mount() {
+        for (folders, flat, engines, want) in [
+            ("secret", false, &["secret"][..], "secret"),
+            ("exports/2026-11-22/secret", false, &["secret"], "secret"),
+            ("exports/team/kv", false, &["kv", "team/kv"], "team/kv"),
+            ("exports/my-secret", false, &["secret"], "exports/my-secret"),
+            ("team/kv", false, &[], "team/kv"),
+            ("kv", true, &["secret"], "secret"),
+            ("kv", true, &["a", "b"], "kv"),
+        ] {
+            assert_eq!(mount(folders, flat, engines), want, "{folders}");
+        }
     }
 }

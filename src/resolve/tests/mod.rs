@@ -3,6 +3,8 @@
 mod accounts;
 mod changes;
 mod groups;
+mod leavers;
+mod movers;
 mod people;
 
 use super::*;

@@ -1,0 +1,44 @@
+//! What the records of others say of this run: from when to when the logs speak, approvals, revocations.
+
+use super::{Settings, SourcePolicy, World};
+use crate::engine::Run;
+use crate::model::RequestRow;
+use crate::resolve::{ApprovalInput, LogInput, Resolved, SystemNames};
+
+/// Fills `log_coverage`, `approvals` and `revocations` of a run. Needs its `edge_history`.
+pub(super) fn judge(run: &mut Run, world: &World, resolved: &Resolved, settings: &Settings) {
+    let policies: Vec<SourcePolicy> = run.systems.iter().map(|s| settings.policy(&s.name)).collect();
+    let named = run.systems.iter().zip(&policies).map(|(s, p)| (s.ix, s.name.as_str(), p.aliases.as_slice()));
+    let names = SystemNames::new(named);
+    let logs: Vec<LogInput<'_>> = run
+        .systems
+        .iter()
+        .map(|s| {
+            let (covers_from, covers_to) = s.manifest.covered_time();
+            LogInput {
+                system_ix: s.ix,
+                observed_at: s.observed_at(),
+                covers_from,
+                covers_to,
+                covers: s.covers.clone(),
+                requests: &s.requests,
+                reviews: &s.reviews,
+                workflow_log: &s.workflow_log,
+                events: &s.events,
+            }
+        })
+        .collect();
+    let log_coverage = crate::resolve::log_coverage(&logs, &names);
+    let requests: Vec<(u32, &RequestRow)> = run.systems.iter().flat_map(|s| s.requests.iter().map(|r| (s.ix, r))).collect();
+    let (approvals, revocations) = crate::resolve::approvals(&ApprovalInput {
+        systems: &world.systems,
+        requests: &requests,
+        names: &names,
+        people: &resolved.people,
+        candidates: &resolved.account_identity,
+        coverage: &log_coverage,
+        aliases: &settings.resolve.entitlement_aliases,
+        first_seen: &|system_ix, grant, edge_ix| run.history(system_ix, grant, edge_ix).map(|h| (h.last_absent, h.since_by)),
+    });
+    (run.log_coverage, run.approvals, run.revocations) = (log_coverage, approvals, revocations);
+}

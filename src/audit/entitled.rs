@@ -1,0 +1,92 @@
+//! What the run knows of why access is there: roles, and moves from one to another.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{AuditError, Settings, World, system_input, unusable};
+use crate::engine::{Run, System};
+use crate::model::*;
+use crate::resolve::{CatalogueInput, Moved, PastAccess, Resolved, StatedMove, before_move, fits, mover_access, movers, past_access};
+use crate::store::{Current, Snapshot};
+
+/// The moves that the snapshots of one people list state, each once.
+#[derive(Debug, Default)]
+pub(super) struct MoveLog {
+    /// By whom and when it took effect: when it was entered, as stated, and the first snapshot with it.
+    stated: BTreeMap<(String, Time), (Option<Time>, Time)>,
+}
+
+impl MoveLog {
+    /// Adds a snapshot; earlier ones first.
+    pub fn add(&mut self, taken_at: Time, identities: &[IdentityRow], log: &[LifecycleRow]) {
+        for event in log.iter().filter(|e| e.kind == "mover") {
+            let Some(who) = identities.get(event.identity_ix as usize) else { continue };
+            let entry = self.stated.entry((who.native_id.clone(), event.effective_at)).or_insert((None, taken_at));
+            entry.0 = entry.0.or(event.known_at);
+        }
+    }
+
+    pub fn moves(self) -> Vec<StatedMove> {
+        let stated = self.stated.into_iter();
+        stated
+            .map(|((identity, effective_at), (known, listed))| StatedMove { identity, effective_at, known_by: known.unwrap_or(listed) })
+            .collect()
+    }
+}
+
+/// Judges access by the role catalogues, now and before the moves of those who hold it.
+pub(super) fn judge(
+    run: &mut Run,
+    world: &World,
+    resolved: &Resolved,
+    current: &BTreeMap<String, Current>,
+    settings: &Settings,
+) -> Result<(), AuditError> {
+    let logged = run.systems.iter().any(|s| s.covers.contains(LIFECYCLE.name));
+    run.sees_moves = logged || world.authorities.iter().any(|a| !a.history.is_empty());
+    run.movers = movers(&world.authorities, &resolved.people);
+    let catalogues: Vec<CatalogueInput> = run
+        .systems
+        .iter()
+        .filter(|s| !s.role_model.is_empty())
+        .map(|s| CatalogueInput { system_ix: s.ix, rows: s.role_model.clone() })
+        .collect();
+    if catalogues.is_empty() {
+        return Ok(());
+    }
+    let (people, candidates) = (&resolved.people, resolved.account_identity.as_slice());
+    let found = fits(&world.systems, people, candidates, &catalogues, &run.movers, &settings.resolve).map_err(|f| unusable(&f))?;
+    (run.roles_seen, run.role_fit) = (found.roles, found.rows);
+    let past = past(run, candidates, current)?;
+    let moved = Moved { systems: &world.systems, people, candidates, catalogues: &catalogues, movers: &run.movers, past: &past };
+    run.mover_access = mover_access(&moved, &settings.resolve).map_err(|f| unusable(&f))?;
+    Ok(())
+}
+
+/// What the accounts of people who moved held in the last snapshot from before each of their moves.
+fn past(run: &Run, candidates: &[AccountIdentityRow], current: &BTreeMap<String, Current>) -> Result<Vec<PastAccess>, AuditError> {
+    let mut out = Vec::new();
+    for system in run.systems.iter().filter(|s| run.catalogue_names(s)) {
+        let Some(stored) = current.get(&system.name) else { continue };
+        let mut wanted: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
+        for c in candidates.iter().filter(|c| c.system_ix == system.ix) {
+            let Some(account) = system.accounts.get(c.account_ix as usize) else { continue };
+            for m in run.movers_of(c.identity_ix) {
+                if let Some(at) = last_at(&stored.before, before_move(m)) {
+                    wanted.entry(at).or_default().insert(account.native_id.clone());
+                }
+            }
+        }
+        for (at, accounts) in wanted {
+            if let Some(snapshot) = stored.before.get(at) {
+                out.push(past_access(&system_input(&System::load(system.ix, snapshot)?), &accounts));
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// The last of some snapshots that was taken at or before an instant.
+fn last_at(snapshots: &[Snapshot], at: Time) -> Option<usize> {
+    let earlier = snapshots.iter().enumerate().filter(|(_, s)| s.manifest.taken_at <= at);
+    earlier.max_by_key(|(_, s)| s.manifest.taken_at).map(|(i, _)| i)
+}
