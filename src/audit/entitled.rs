@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{AuditError, Settings, World, system_input, unusable};
+use serde_json::Value;
+
+use crate::engine::findings::earlier_origin;
 use crate::engine::{Run, System};
 use crate::model::*;
 use crate::resolve::{CatalogueInput, Moved, PastAccess, Resolved, StatedMove, before_move, fits, mover_access, movers, past_access};
@@ -59,7 +62,35 @@ pub(super) fn judge(
     let past = past(run, candidates, current)?;
     let moved = Moved { systems: &world.systems, people, candidates, catalogues: &catalogues, movers: &run.movers, past: &past };
     run.mover_access = mover_access(&moved, &settings.resolve).map_err(|f| unusable(&f))?;
+    run.former_posts = former_posts(run, resolved, current)?;
     Ok(())
+}
+
+/// Where the people lists of before a move state the post, for moves after which access may be left over. One list is held at a time.
+fn former_posts(run: &Run, resolved: &Resolved, current: &BTreeMap<String, Current>) -> Result<BTreeMap<u32, Vec<Value>>, AuditError> {
+    let left_over = |r: &&MoverAccessRow| {
+        r.began == Began::Before && r.fit_now != Fit::Inside && matches!(r.fit_before, Some(Fit::Inside | Fit::Partly))
+    };
+    let mut wanted: BTreeMap<(u32, Time), BTreeSet<u32>> = BTreeMap::new();
+    for r in run.mover_access.iter().filter(left_over) {
+        if let Some((person, at)) = resolved.people.row(r.identity_ix).zip(r.moved_after) {
+            wanted.entry((person.system_ix, at)).or_default().insert(r.identity_ix);
+        }
+    }
+    let mut out: BTreeMap<u32, Vec<Value>> = BTreeMap::new();
+    for ((system_ix, at), people) in wanted {
+        let stored = run.system(Some(system_ix)).and_then(|s| current.get(&s.name)).map(|c| c.before.as_slice()).unwrap_or_default();
+        let Some(snapshot) = stored.iter().find(|s| s.manifest.taken_at == at) else { continue };
+        let list = System::load(system_ix, snapshot)?;
+        for person in people.into_iter().filter_map(|ix| resolved.people.row(ix)) {
+            if let Ok(row) = list.identities.binary_search_by(|i| i.native_id.cmp(&person.identity)) {
+                let row = u32::try_from(row).unwrap_or(u32::MAX);
+                let stated = list.origins(IDENTITIES.name, row).map(|o| earlier_origin(&list, o));
+                out.entry(person.identity_ix).or_default().extend(stated);
+            }
+        }
+    }
+    Ok(out)
 }
 
 /// What the accounts of people who moved held in the last snapshot from before each of their moves.

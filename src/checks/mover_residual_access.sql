@@ -16,7 +16,7 @@
 -- is not known, it is unknown. It is certain if it is true of everybody to whom the account may belong, possible if of
 -- some. Roles are those of the current catalogue."""
 -- remedy = """
--- Take the access away; if it is still needed, give it by a role that is due to the person now."""
+-- If it is still needed, give it by a role that is due to the person now."""
 -- false_positives = """
 -- A hand-over that was agreed to take longer: except it with an owner and an end."""
 -- controls = [

@@ -16,8 +16,8 @@
 -- unknown, unless asked for. Only systems in which the catalogue gives some right are judged. A role that gives every
 -- right of a system hides everything that its holders have there; the report names such roles."""
 -- remedy = """
--- Take the access away, or give the role catalogue the right that is missing from it; of a group that gives too much,
--- use one that gives less."""
+-- If it is due, give the role catalogue the right that is missing from it; of a group that gives too much, use one that
+-- gives less."""
 -- false_positives = """
 -- Access that was approved beside the roles: record the approval, or except it with an owner and an end. A title or
 -- unit that people list and catalogue spell differently."""

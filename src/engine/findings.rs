@@ -41,6 +41,8 @@ struct Subject<'a> {
     rows: Vec<(&'static str, u32)>,
     /// Further rows that it stands on: snapshot, table, row.
     further: Vec<behind::Row<'a>>,
+    /// Origins of what earlier people lists said of them.
+    former: Vec<Value>,
     /// Identities that it is about, by run-wide ordinal.
     identities: Vec<u32>,
     observed_at: Option<Time>,
@@ -173,6 +175,8 @@ fn subject<'a>(run: &'a Run, check: &Check, hit: &Hit) -> Option<Subject<'a>> {
             s.further = behind::roles(run, &s.system, named.iter().flatten().flat_map(|t| t.split("; ")));
             if check.needs.iter().any(|n| n == MOVERS.name) {
                 s.further.extend(behind::moves(run, hit.system_ix?, s.account_ix?));
+                let people = run.candidates(hit.system_ix?, s.account_ix?).iter();
+                s.former = people.filter_map(|c| run.former_posts.get(&c.identity_ix)).flatten().cloned().collect();
             }
         }
         SubjectKind::Identity => {
@@ -323,14 +327,9 @@ fn origins(run: &Run, s: &Subject<'_>) -> Vec<Value> {
     }
     for (then, table, row) in &s.further {
         let current = run.systems.iter().any(|now| (now.ix, &now.snapshot) == (then.ix, &then.snapshot));
-        out.extend(then.origins(table, *row).map(|o| {
-            let mut found = origin(then, o);
-            if let Some(file) = found.get_mut("file").filter(|_| !current) {
-                *file = json!(format!("{} of the snapshot {}", then.file_label(o.file_ix), then.snapshot));
-            }
-            found
-        }));
+        out.extend(then.origins(table, *row).map(|o| if current { origin(then, o) } else { earlier_origin(then, o) }));
     }
+    out.extend(s.former.iter().cloned());
     for identity in s.identities.iter().filter_map(|i| run.identities.get(*i as usize)) {
         let Some(authority) = run.system(Some(identity.system_ix)) else { continue };
         let Ok(at) = authority.identities.binary_search_by(|r| r.native_id.as_str().cmp(&identity.identity)) else {
@@ -350,6 +349,15 @@ fn origins(run: &Run, s: &Subject<'_>) -> Vec<Value> {
     let mut seen = BTreeMap::new();
     out.retain(|v| seen.insert(v.to_string(), ()).is_none());
     out
+}
+
+/// Where a row of an earlier snapshot was read.
+pub fn earlier_origin(system: &System, o: &OriginRow) -> Value {
+    let mut found = origin(system, o);
+    if let Some(file) = found.get_mut("file") {
+        *file = json!(format!("{} (snapshot {})", system.file_label(o.file_ix), system.snapshot));
+    }
+    found
 }
 
 fn origin(system: &System, o: &OriginRow) -> Value {

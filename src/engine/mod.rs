@@ -45,6 +45,8 @@ pub struct Run {
     pub roles_seen: Vec<RoleSeenRow>,
     pub role_fit: Vec<RoleFitRow>,
     pub movers: Vec<MoverRow>,
+    /// Where earlier people lists state the posts from which people moved whose access may be left over, by `identity_ix`.
+    pub former_posts: BTreeMap<u32, Vec<serde_json::Value>>,
     /// Some people list has an earlier snapshot or a log, so that nobody moving is a fact.
     pub sees_moves: bool,
     pub mover_access: Vec<MoverAccessRow>,

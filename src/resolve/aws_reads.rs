@@ -1,4 +1,4 @@
-//! Whether the policies of an AWS principal let it read a secret of Secrets Manager.
+//! Whether the policies of an AWS principal let it read a secret of Secrets Manager (11.8).
 //!
 //! Identity policies and permission boundaries are read; policies of the secret itself, of its key and of the organisation are not in the
 //! export.

@@ -1,4 +1,4 @@
-//! Slow and obviously right: how access lies to roles, by sets of words, on generated worlds. None of the stage's parts is used.
+//! Slow and obviously right: how access lies to roles (11.8), by sets of words, on generated worlds. None of the stage's parts is used.
 
 use std::collections::{BTreeMap, BTreeSet};
 

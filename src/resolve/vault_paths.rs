@@ -1,4 +1,4 @@
-//! Which rule of all of somebody's Vault policies decides about a path, as the server does it.
+//! Which rule of all of somebody's Vault policies decides about a path, as the server does it (11.8).
 //!
 //! Capabilities of one path pattern add up over all policies, and `deny` in any of them beats the rest of that pattern. Of several
 //! patterns one decides alone: an exact one, else the one that is most specific by the server's five rules. A narrower pattern that

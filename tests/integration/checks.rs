@@ -111,3 +111,59 @@ fn rule_11_11_an_exception_ends_with_the_instant_that_it_names() {
         assert_eq!(["a-gone", "a-gone-2"].map(state), states.map(Some), "{case}");
     }
 }
+
+/// Table and file of every line behind a finding, by its subject.
+fn lines_behind(report: &Value, check: &str, subject: &str) -> Vec<String> {
+    let found =
+        report["findings"].as_array().unwrap().iter().find(|f| f["check"] == check && f["subject"]["native_id"] == subject).unwrap();
+    let line = |o: &Value| {
+        let file = o["file"].as_str().unwrap();
+        let (name, rest) = file.split_once('#').unwrap();
+        let earlier = rest.split_once(' ').map_or(String::new(), |(_, of)| format!(" {of}"));
+        format!("{} {name}{earlier} {}", o["table"].as_str().unwrap(), o["number"])
+    };
+    found["origins"].as_array().unwrap().iter().map(line).collect()
+}
+
+#[test]
+fn rule_11_15_a_known_secret_names_the_leaver_the_policy_and_the_way_to_it_as_they_were() {
+    let dir = copy_of("checks/leaver-known-secret-unrotated/fires");
+    let report = report(dir.path(), &[]);
+    let then = "(snapshot 20260901T000000Z) 1";
+    assert_eq!(
+        lines_behind(&report, "leaver-known-secret-unrotated", "secret/ops/root"),
+        [
+            "credentials vault/2026-11-22/secret/metadata/ops/root.json 1".to_owned(),
+            "resources vault/2026-11-22/secret/metadata/ops/root.json 1".to_owned(),
+            format!("accounts vault/2026-09-01/identity/entity/id/e-ossian.json {then}"),
+            format!("memberships vault/2026-09-01/identity/entity/id/e-ossian.json {then}"),
+            format!("memberships vault/2026-09-01/identity/group/id/g-all.json {then}"),
+            format!("groups vault/2026-09-01/identity/group/id/g-all.json {then}"),
+            format!("groups vault/2026-09-01/identity/group/id/g-ops.json {then}"),
+            format!("entitlements vault/2026-09-01/policies/ops.hcl {then}"),
+            "identities hr.csv 3".to_owned(),
+            "employments hr.csv 3".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn rule_11_15_access_that_was_kept_names_the_role_and_the_post_before_the_move() {
+    let dir = copy_of("checks/mover-residual-access/fires");
+    let report = report(dir.path(), &[]);
+    let list = lines_behind(&report, "mover-residual-access", "a-list -> ledger-read");
+    for line in ["role_model roles.csv 2", "identities hr/2026-09-01/people.csv (snapshot 20260901T000000Z) 2"] {
+        assert!(list.iter().any(|l| l == line), "{list:?}");
+    }
+    let log = lines_behind(&report, "mover-residual-access", "a-minute -> ledger-read");
+    assert!(log.contains(&"lifecycle_events hr/2026-11-22/moves.csv 2".to_owned()), "{log:?}");
+}
+
+#[test]
+fn rule_11_8_a_role_that_gives_every_right_is_named_first() {
+    let dir = copy_of("checks/outside-role-model/quiet");
+    let report = report(dir.path(), &[]);
+    let first = report["headline"].as_array().unwrap();
+    let said = "role `r-admin` gives every right of app: nothing of its 1 holder there can lie outside the role catalogue";
+    assert!(first.iter().any(|l| l == said), "{first:?}");
+}

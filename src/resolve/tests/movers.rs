@@ -25,7 +25,9 @@ fn moved(titles: [Option<&str>; 3], moves: Vec<StatedMove>) -> Vec<MoverRow> {
 }
 
 /// (after, by, exact, from, to), days.
-fn seen(rows: &[MoverRow]) -> Vec<(Option<i64>, i64, bool, Option<&str>, Option<&str>)> {
+type Seen<'a> = (Option<i64>, i64, bool, Option<&'a str>, Option<&'a str>);
+
+fn seen(rows: &[MoverRow]) -> Vec<Seen<'_>> {
     let n = |t: Time| (t.micros() - DAY / 2) / DAY;
     rows.iter().map(|m| (m.moved_after.map(n), n(m.moved_by), m.exact, m.from_title.as_deref(), m.to_title.as_deref())).collect()
 }
