@@ -2,6 +2,7 @@
 
 pub mod completeness;
 pub mod explain;
+mod history;
 pub mod output;
 pub mod present;
 pub mod settings;
@@ -15,6 +16,7 @@ pub use settings::{Authority, CheckOverride, Gate, Settings, SourcePolicy};
 
 use crate::checks::{Check, CheckError};
 use crate::engine::{Frames, Run, System, catalog, evaluate, findings, frame_of};
+use crate::metrics::{self, TrendPoint};
 use crate::model::*;
 use crate::report::AsOfFrom;
 use crate::resolve::{AuthorityInput, PastPeople, Resolved, SystemInput};
@@ -68,6 +70,8 @@ pub struct Audit {
     pub exceptions: Vec<ExceptionMatchRow>,
     /// Findings (check, fingerprint) that counted in the previous run and are resolved in this one.
     pub resolved_now: BTreeSet<(String, String)>,
+    /// Numbers with their definitions; the trend ends with the run before this one.
+    pub metrics: metrics::Metrics,
     /// Snapshots later than `as_of`, by system.
     pub later: BTreeMap<String, u32>,
     /// Values that too many identities share to tie an account to any.
@@ -89,17 +93,20 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
     let mut run = Run { as_of, ..Run::default() };
     let mut states = completeness::judge(&current, settings, as_of, as_of_from);
     load(&mut run, &current, settings, &mut states)?;
-    let resolved = resolve(&run, &current, settings, &states)?;
+    let authorities = authorities(&run, &current, settings, &states)?;
+    let resolved = resolve(&systems(&run), &authorities, settings)?;
     let crowded = resolved.crowded.len();
     run.identities = resolved.people.rows().to_vec();
     run.account_state = resolved.account_state;
     run.account_identity = resolved.account_identity;
     run.match_trace = resolved.match_trace;
     run.group_reach = resolved.group_reach;
+    let people = resolved.people;
 
     let previous = output::previous_run(store, as_of)?;
     let past = previous.as_ref().map(|p| output::past(store, &p.id)).transpose()?.unwrap_or_default();
-    let id = run_id(as_of, &current, settings, &prepared, previous.as_ref());
+    let mut trend = output::trend(store, previous.as_ref())?;
+    let id = run_id(as_of, &current, settings, &prepared, previous.as_ref(), &trend);
     let later = current.iter().filter(|(_, c)| c.later > 0).map(|(n, c)| (n.clone(), c.later)).collect();
     let unresolved = |f: &&FindingRow| f.state != FindingState::Resolved;
     let counted: BTreeSet<(String, String)> =
@@ -113,6 +120,16 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
         .map(|f| (f.check_id.as_str(), f.fingerprint.as_str()))
         .collect();
     resolved_now.retain(|(c, f)| gone.contains(&(c.as_str(), f.as_str())));
+    let history = history::gather(&run, &current, &states, &authorities, settings)?;
+    let mut metrics = metrics::measure(&metrics::Input {
+        run: &run,
+        people: &people,
+        findings: &judged.findings,
+        exceptions: &judged.exceptions,
+        history: &history,
+        revoke_sla: settings.revoke_sla,
+    });
+    metrics.trend.append(&mut trend);
     Ok(Audit {
         id,
         as_of,
@@ -125,6 +142,7 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
         findings: judged.findings,
         exceptions: judged.exceptions,
         resolved_now,
+        metrics,
         later,
         crowded,
     })
@@ -234,15 +252,9 @@ fn seen(s: &System, settings: &Settings, states: &BTreeMap<String, completeness:
     }
 }
 
-/// Hands the loaded rows to the resolve stage.
-fn resolve(
-    run: &Run,
-    current: &BTreeMap<String, Current>,
-    settings: &Settings,
-    states: &BTreeMap<String, completeness::State>,
-) -> Result<Resolved, AuditError> {
-    let systems: Vec<SystemInput> = run
-        .systems
+/// The loaded rows as the resolve stage takes them.
+fn systems(run: &Run) -> Vec<SystemInput> {
+    run.systems
         .iter()
         .map(|s| SystemInput {
             system_ix: s.ix,
@@ -256,7 +268,16 @@ fn resolve(
             grants: s.grants.clone(),
             credentials: s.credentials.clone(),
         })
-        .collect();
+        .collect()
+}
+
+/// What every authority says, and said before.
+fn authorities(
+    run: &Run,
+    current: &BTreeMap<String, Current>,
+    settings: &Settings,
+    states: &BTreeMap<String, completeness::State>,
+) -> Result<Vec<AuthorityInput>, AuditError> {
     let mut authorities = Vec::new();
     for s in run.systems.iter().filter(|s| s.covers.contains(IDENTITIES.name)) {
         let all = Authority { kinds: Vec::new(), joiners: true, leavers: true };
@@ -293,7 +314,11 @@ fn resolve(
             history,
         });
     }
-    crate::resolve::resolve(&systems, &authorities, &settings.resolve).map_err(|faults| {
+    Ok(authorities)
+}
+
+fn resolve(systems: &[SystemInput], authorities: &[AuthorityInput], settings: &Settings) -> Result<Resolved, AuditError> {
+    crate::resolve::resolve(systems, authorities, &settings.resolve).map_err(|faults| {
         let help = faults.first().map(|f| f.help.clone()).unwrap_or_default();
         AuditError::Config { message: faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "), help }
     })
@@ -586,6 +611,7 @@ fn run_id(
     settings: &Settings,
     prepared: &[Prepared],
     previous: Option<&output::PreviousRun>,
+    trend: &[TrendPoint],
 ) -> String {
     let mut hash = Sha256::new();
     let mut part = |text: &str| {
@@ -611,6 +637,9 @@ fn run_id(
     if let Some(p) = previous {
         part(&p.id);
         part(&p.digest);
+    }
+    for point in trend {
+        part(&format!("{point:?}"));
     }
     let hex = data_encoding::HEXLOWER.encode(&hash.finalize());
     format!("{}-{}", as_of.compact().to_ascii_lowercase(), hex.get(..8).unwrap_or_default())

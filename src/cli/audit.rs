@@ -132,7 +132,7 @@ pub fn table(report: &Report, html: &std::path::Path, place: &str) -> String {
     report::terminal(report, &options)
 }
 
-fn width() -> usize {
+pub(super) fn width() -> usize {
     let columns = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
     columns.unwrap_or_else(|| usize::from(comfy_table::Table::new().width().unwrap_or(80))).clamp(60, 160)
 }

@@ -28,6 +28,7 @@ use crate::model::{
     IdentityKind, IdentityRow, MatchTraceRow, MembershipRow, Population, Time,
 };
 
+pub use authenticate::can_authenticate;
 pub use closure::{ANCESTORS_LISTED, Groups, PATH_NAMES, Primary};
 pub use correlate::{Crowded, MAX_SHARED};
 pub use owners::Reference;

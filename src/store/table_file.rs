@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use arrow::array::{Array, RecordBatch, UInt32Array};
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use arrow::array::{Array, RecordBatch, StringArray, UInt32Array};
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection};
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use sha2::{Digest, Sha256};
@@ -120,6 +120,70 @@ pub fn read<R: Row>(dir: &Path) -> Result<Vec<R>, StoreError> {
     let path = dir.join(format!("{}.parquet", R::TABLE.name));
     let mut rows = Vec::new();
     for batch in read_batches(&path)? {
+        rows.extend(from_batch::<R>(&batch).map_err(|e| StoreError::damaged(&path, e.to_string()))?);
+    }
+    Ok(rows)
+}
+
+/// One text column of `dir/<table>.parquet`, in the order of its rows; null stays null.
+///
+/// # Errors
+/// As [`read`], or the table has no such column of text.
+pub fn read_texts(dir: &Path, table: &str, column: &str) -> Result<Vec<Option<String>>, StoreError> {
+    let mut out = Vec::new();
+    let path = dir.join(format!("{table}.parquet"));
+    for batch in read_column(&path, column)? {
+        let values = batch.column(0).as_any().downcast_ref::<StringArray>();
+        let values = values.ok_or_else(|| StoreError::damaged(&path, format!("`{column}` is not text")))?;
+        out.extend(values.iter().map(|v| v.map(str::to_owned)));
+    }
+    Ok(out)
+}
+
+/// One column of ordinals of `dir/<table>.parquet`, in the order of its rows; null stays null.
+///
+/// # Errors
+/// As [`read`], or the table has no such column of ordinals.
+pub fn read_ordinals(dir: &Path, table: &str, column: &str) -> Result<Vec<Option<u32>>, StoreError> {
+    let mut out = Vec::new();
+    let path = dir.join(format!("{table}.parquet"));
+    for batch in read_column(&path, column)? {
+        let values = batch.column(0).as_any().downcast_ref::<UInt32Array>();
+        out.extend(values.ok_or_else(|| StoreError::damaged(&path, format!("`{column}` holds no ordinals")))?.iter());
+    }
+    Ok(out)
+}
+
+fn read_column(path: &Path, column: &str) -> Result<Vec<RecordBatch>, StoreError> {
+    let file = File::open(path).map_err(|e| StoreError::io(path, e))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| StoreError::parquet(path, e))?;
+    let mask = ProjectionMask::columns(builder.parquet_schema(), [column]);
+    let reader = builder.with_projection(mask).with_batch_size(GROUP_ROWS).build().map_err(|e| StoreError::parquet(path, e))?;
+    let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|e| StoreError::damaged(path, e.to_string()))?;
+    match batches.iter().find(|b| b.num_columns() != 1) {
+        Some(_) => Err(StoreError::damaged(path, format!("it has no column `{column}`"))),
+        None => Ok(batches),
+    }
+}
+
+/// Some rows of `dir/<table>.parquet`, by their positions: ascending, each once.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_some<R: Row>(dir: &Path, positions: &[u32]) -> Result<Vec<R>, StoreError> {
+    if positions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let path = dir.join(format!("{}.parquet", R::TABLE.name));
+    let file = File::open(&path).map_err(|e| StoreError::io(&path, e))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| StoreError::parquet(&path, e))?;
+    let total = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
+    let ranges = positions.iter().map(|p| *p as usize).filter(|p| *p < total).map(|p| p..p + 1);
+    let selection = RowSelection::from_consecutive_ranges(ranges, total);
+    let reader = builder.with_row_selection(selection).with_batch_size(GROUP_ROWS).build().map_err(|e| StoreError::parquet(&path, e))?;
+    let mut rows = Vec::new();
+    for batch in reader {
+        let batch = batch.map_err(|e| StoreError::damaged(&path, e.to_string()))?;
         rows.extend(from_batch::<R>(&batch).map_err(|e| StoreError::damaged(&path, e.to_string()))?);
     }
     Ok(rows)

@@ -7,6 +7,7 @@ mod catalog;
 mod checks;
 mod cli;
 mod determinism;
+mod metrics;
 mod rules;
 mod store;
 
