@@ -28,8 +28,7 @@ pub fn gather(
     }
     let mut past = BTreeMap::new();
     for system in run.systems.iter().filter(|s| s.covers.contains(ACCOUNTS.name)) {
-        let before = current.get(&system.name).map(|c| c.before.as_slice()).unwrap_or_default();
-        past.insert(system.ix, Past::read(before)?);
+        past.insert(system.ix, covering(current.get(&system.name)));
     }
     history.links = links(run, &wanted);
     history.links.extend(links_of_gone(run, &past, &wanted, authorities, settings)?);
@@ -42,36 +41,28 @@ pub fn gather(
     Ok(history)
 }
 
-/// The earlier snapshots of a system that cover accounts, and whom each of them lists, in the order of its ordinals.
-struct Past<'a> {
-    snapshots: Vec<(&'a Snapshot, Vec<String>)>,
+/// The earlier snapshots of a system that cover accounts, oldest first.
+fn covering(current: Option<&Current>) -> Vec<&Snapshot> {
+    let before = current.map(|c| c.before.as_slice()).unwrap_or_default();
+    before.iter().filter(|s| s.manifest.covers.iter().any(|t| t == ACCOUNTS.name)).collect()
 }
 
-impl<'a> Past<'a> {
-    fn read(before: &'a [Snapshot]) -> Result<Self, StoreError> {
-        let mut snapshots = Vec::new();
-        for snapshot in before.iter().filter(|s| s.manifest.covers.iter().any(|t| t == ACCOUNTS.name)) {
-            let ids = read_texts(&snapshot.dir, ACCOUNTS.name, "native_id")?.into_iter().map(Option::unwrap_or_default).collect();
-            snapshots.push((snapshot, ids));
-        }
-        Ok(Self { snapshots })
-    }
+/// Whom a snapshot lists, in the order of its ordinals. Read anew where it is needed: a year of snapshots would not fit into memory.
+fn native_ids(snapshot: &Snapshot) -> Result<Vec<String>, StoreError> {
+    Ok(read_texts(&snapshot.dir, ACCOUNTS.name, "native_id")?.into_iter().map(Option::unwrap_or_default).collect())
+}
 
-    /// The newest row of every account that the current snapshot no longer has, numbered anew in the order of the native ids.
-    fn gone(&self, system: &System) -> Result<Vec<AccountRow>, StoreError> {
-        let mut seen: BTreeSet<&str> = system.accounts.iter().map(|a| a.native_id.as_str()).collect();
-        let mut gone = Vec::new();
-        for (snapshot, ids) in self.snapshots.iter().rev() {
-            let positions: Vec<u32> = (0_u32..).zip(ids).filter(|(_, id)| !seen.contains(id.as_str())).map(|(ix, _)| ix).collect();
-            gone.extend(read_some::<AccountRow>(&snapshot.dir, &positions)?);
-            seen.extend(ids.iter().map(String::as_str));
-        }
-        gone.sort_by(|a, b| a.native_id.cmp(&b.native_id));
-        for (ix, account) in (0_u32..).zip(gone.iter_mut()) {
-            account.account_ix = ix;
-        }
-        Ok(gone)
+/// The newest row of every account that the current snapshot no longer has, numbered anew in the order of the native ids.
+fn gone(system: &System, past: &[&Snapshot]) -> Result<Vec<AccountRow>, StoreError> {
+    let mut gone: BTreeMap<String, AccountRow> = BTreeMap::new();
+    let here = |id: &String| system.accounts.binary_search_by(|a| a.native_id.cmp(id)).is_ok();
+    for snapshot in past.iter().rev() {
+        let ids = native_ids(snapshot)?;
+        let missing = (0_u32..).zip(&ids).filter(|(_, id)| !here(id) && !gone.contains_key(*id));
+        let positions: Vec<u32> = missing.map(|(ix, _)| ix).collect();
+        gone.extend(read_some::<AccountRow>(&snapshot.dir, &positions)?.into_iter().map(|a| (a.native_id.clone(), a)));
     }
+    Ok((0_u32..).zip(gone.into_values()).map(|(account_ix, a)| AccountRow { account_ix, ..a }).collect())
 }
 
 /// Candidates among the wanted people, of the accounts that there are.
@@ -86,7 +77,7 @@ fn links(run: &Run, wanted: &BTreeSet<u32>) -> BTreeMap<(u32, String), Vec<Link>
     out
 }
 
-/// Whether an account is a person's own: a non-human that is linked to its owner's record is none.
+/// Whether anybody can own it: what the vendor made, and devices, are nobody's.
 fn personal(run: &Run, c: &AccountIdentityRow) -> bool {
     run.state(c.system_ix, c.account_ix).is_some_and(|s| !matches!(s.kind, AccountKind::System | AccountKind::Device))
 }
@@ -98,7 +89,7 @@ fn link(c: &AccountIdentityRow) -> Link {
 /// The same for accounts that only earlier snapshots have: they are matched as they last were, by the rules of today.
 fn links_of_gone(
     run: &Run,
-    past: &BTreeMap<u32, Past<'_>>,
+    past: &BTreeMap<u32, Vec<&Snapshot>>,
     wanted: &BTreeSet<u32>,
     authorities: &[AuthorityInput],
     settings: &Settings,
@@ -106,7 +97,7 @@ fn links_of_gone(
     let mut inputs = Vec::new();
     for (ix, past) in past {
         let Some(system) = run.system(Some(*ix)) else { continue };
-        let accounts = past.gone(system)?;
+        let accounts = gone(system, past)?;
         if !accounts.is_empty() {
             inputs.push(SystemInput {
                 system_ix: *ix,
@@ -135,14 +126,15 @@ fn links_of_gone(
 fn one(
     run: &Run,
     system: &System,
-    past: &Past<'_>,
+    past: &[&Snapshot],
     state: &completeness::State,
     wanted: &BTreeSet<&str>,
 ) -> Result<SystemHistory, StoreError> {
     let mut out = SystemHistory::default();
     let mut events = BTreeSet::new();
-    for (snapshot, ids) in &past.snapshots {
-        let positions: Vec<u32> = (0_u32..).zip(ids).filter(|(_, id)| wanted.contains(id.as_str())).map(|(ix, _)| ix).collect();
+    for snapshot in past {
+        let ids = native_ids(snapshot)?;
+        let positions: Vec<u32> = (0_u32..).zip(&ids).filter(|(_, id)| wanted.contains(id.as_str())).map(|(ix, _)| ix).collect();
         out.looks.push(Look {
             at: snapshot.manifest.taken_at,
             complete: state.complete_before.contains(&snapshot.name),

@@ -139,7 +139,8 @@ pub fn fate(sightings: &[Sighting], ended: impl Fn(Time) -> bool, events: &[(Tim
     let split = sightings.partition_point(|s| !ended(s.at));
     let (before, after) = (sightings.get(..split).unwrap_or_default(), sightings.get(split..).unwrap_or_default());
     let Some(newest) = after.iter().rev().find(|s| telling(s)) else {
-        return (Fate::NotYetObservable, None);
+        let had = before.iter().rev().find(|s| telling(s)).is_none_or(|s| s.access > Access::None);
+        return (if had { Fate::NotYetObservable } else { Fate::NoCase }, None);
     };
     let now = Some(newest.access);
     // The last look with access counts: one that came back was not removed before.

@@ -1,6 +1,6 @@
 //! How long people wait for what they need.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::metric::{Metric, Quantity};
 use super::survival::{Interval, turnbull};
@@ -21,6 +21,8 @@ pub enum Wait {
     Undated,
     /// No system was looked at since.
     NotYetObservable,
+    /// Only accounts that may be somebody else's.
+    Disputed,
     /// The record does not say for whom, or for which system, in words that the run knows.
     NotMatched,
 }
@@ -59,9 +61,14 @@ pub fn joiner_facts(input: &Input<'_>) -> Waits {
     };
     let looked = systems.iter().map(|s| s.observed_at()).min();
     let joined = joiners(run);
-    let mut first: std::collections::BTreeMap<u32, (Option<Time>, Time)> = std::collections::BTreeMap::new();
+    let mut first: BTreeMap<u32, (Option<Time>, Time)> = BTreeMap::new();
+    let mut disputed = BTreeSet::new();
     for ((system_ix, account), links) in &input.history.links {
-        for link in links.iter().filter(|l| l.linked && joined.contains(&l.identity_ix)) {
+        for link in links.iter().filter(|l| joined.contains(&l.identity_ix)) {
+            if !link.linked {
+                disputed.insert(link.identity_ix);
+                continue;
+            }
             if let Some(seen) = appeared(input, *system_ix, account) {
                 let held = first.entry(link.identity_ix).or_insert(seen);
                 // The first of several: it came no later than any of them, and after the earliest instant that one may have come.
@@ -78,6 +85,7 @@ pub fn joiner_facts(input: &Input<'_>) -> Waits {
         }
         Some(match first.get(ix) {
             Some((after, by)) => wait(start, *after, Some(*by)),
+            None if disputed.contains(ix) => Wait::Disputed,
             None => wait(start, looked, None),
         })
     };
@@ -159,7 +167,7 @@ pub fn measure(joiners: &Waits, requests: &Waits) -> Vec<Metric> {
         "People whose present employment began in the 365 days up to the run's instant.",
         "An account's own creation date is exact; without one it came between the last complete look without it and the first with it. \
          Accounts that were there on the first day are a wait of nothing. Whoever has none yet has waited at least until the oldest current \
-         look. Only accounts linked to one person count.",
+         look. Only accounts linked to one person count; whoever has disputed ones alone is counted apart.",
     );
     let asked = Metric::new(
         "time-to-provision-request",
@@ -187,6 +195,7 @@ fn waited(mut m: Metric, waits: &Waits, nobody: &str, ready_counts: bool) -> Met
     m.put("cases", Quantity::count(waits.waits.len() as u64));
     if ready_counts {
         m.put("ready on the first day", Quantity::count(count(Wait::Ready)));
+        m.put("only disputed accounts, apart", Quantity::count(count(Wait::Disputed)));
         lasted.extend((0..count(Wait::Ready)).map(|_| Interval::exact(0)));
     } else {
         m.put("there before the decision, apart", Quantity::count(count(Wait::Ready)));

@@ -211,3 +211,38 @@ pub(super) fn restrict(file: &File, path: &Path) -> Result<(), StoreError> {
 pub(super) fn restrict(_file: &File, _path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AccountRow, CredentialRow};
+
+    #[test]
+    fn some_rows_are_those_at_their_positions_and_a_column_is_in_the_order_of_the_rows() {
+        let dir = tempfile::tempdir().unwrap();
+        // More than one row group, so that positions cross their border.
+        let count = u32::try_from(GROUP_ROWS).unwrap() + 5;
+        let account = |account_ix: u32| AccountRow { account_ix, native_id: format!("a{account_ix:06}"), ..AccountRow::default() };
+        let rows: Vec<AccountRow> = (0..count).map(account).collect();
+        write(dir.path(), &rows).unwrap();
+        let ids = |positions: &[u32]| -> Vec<u32> {
+            read_some::<AccountRow>(dir.path(), positions).unwrap().iter().map(|a| a.account_ix).collect()
+        };
+        let border = count - 5;
+        assert_eq!(ids(&[0, 7, border - 1, border, count - 1]), [0, 7, border - 1, border, count - 1]);
+        assert_eq!(ids(&[3, count + 9]), [3], "what is not there is not read");
+        assert!(ids(&[]).is_empty());
+        let texts = read_texts(dir.path(), "accounts", "native_id").unwrap();
+        assert_eq!((texts.len(), texts[7].as_deref(), texts.last().unwrap().as_deref()), (rows.len(), Some("a000007"), Some("a065540")));
+        assert!(read_texts(dir.path(), "accounts", "account_ix").is_err());
+        assert!(read_texts(dir.path(), "accounts", "no_such_column").is_err());
+    }
+
+    #[test]
+    fn a_column_of_ordinals_keeps_its_nulls() {
+        let dir = tempfile::tempdir().unwrap();
+        let of = |credential_ix, account_ix| CredentialRow { credential_ix, account_ix, ..CredentialRow::default() };
+        write(dir.path(), &[of(0, Some(4)), of(1, None), of(2, Some(0))]).unwrap();
+        assert_eq!(read_ordinals(dir.path(), "credentials", "account_ix").unwrap(), [Some(4), None, Some(0)]);
+    }
+}

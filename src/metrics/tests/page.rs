@@ -138,6 +138,7 @@ fn waited(row: &Row) -> Wait {
         ["held", at] => wait(start, None, Some(time(at))),
         ["none", "by", at] => wait(start, Some(time(at)), None),
         ["not", "matched"] => Wait::NotMatched,
+        ["disputed"] => Wait::Disputed,
         other => panic!("{other:?}"),
     }
 }

@@ -60,6 +60,7 @@ fn access_that_ended_before_is_no_case_and_without_a_look_after_the_end_nothing_
     assert_eq!(of(&[look(0, LIVE, true), look(2, NONE, false), look(7, NONE, true)], &[]).0, Fate::Closed { after: None, by: day(7) });
     assert_eq!(of(&[look(0, LIVE, true), look(3, LIVE, true)], &[]), (Fate::NotYetObservable, None));
     assert_eq!(of(&[look(0, LIVE, true), look(7, NONE, false)], &[]), (Fate::NotYetObservable, None));
+    assert_eq!(of(&[look(0, NONE, true)], &[]), (Fate::NoCase, None), "what had ended before needs no further look");
 }
 
 #[test]
