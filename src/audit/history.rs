@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{AuditError, Settings, completeness, resolve};
 use crate::engine::{Run, System};
-use crate::metrics::{AccountLook, History, Link, Look, PastEvent, SystemHistory, joiners, leavers};
+use crate::metrics::{AccountLook, History, Link, Look, SystemHistory, joiners, leavers};
 use crate::model::*;
 use crate::resolve::{AuthorityInput, SystemInput, can_authenticate};
 use crate::store::table_file::{read, read_ordinals, read_some, read_texts};
@@ -131,7 +131,7 @@ fn one(
     wanted: &BTreeSet<&str>,
 ) -> Result<SystemHistory, StoreError> {
     let mut out = SystemHistory::default();
-    let mut events = BTreeSet::new();
+    let mut events: BTreeSet<(String, Time)> = BTreeSet::new();
     for snapshot in past {
         let ids = native_ids(snapshot)?;
         let positions: Vec<u32> = (0_u32..).zip(&ids).filter(|(_, id)| wanted.contains(id.as_str())).map(|(ix, _)| ix).collect();
@@ -154,7 +154,9 @@ fn one(
     out.looks.push(Look { at: system.observed_at(), complete: !state.lacks_records(), accounts });
     let id = |ix: u32| system.accounts.get(ix as usize).map(|a| a.native_id.as_str());
     events.extend(system.events.iter().filter_map(|e| cut_off(e, wanted, id)));
-    out.events = events.into_iter().collect();
+    for (account, at) in events {
+        out.cut_off.entry(account).or_default().insert(at);
+    }
     Ok(out)
 }
 
@@ -182,11 +184,11 @@ fn looks(snapshot: &Snapshot, positions: &[u32]) -> Result<BTreeMap<String, Acco
 }
 
 /// An event after which one of the wanted accounts lets nobody in.
-fn cut_off<'a>(event: &'a EventRow, wanted: &BTreeSet<&str>, account: impl Fn(u32) -> Option<&'a str>) -> Option<PastEvent> {
+fn cut_off<'a>(event: &'a EventRow, wanted: &BTreeSet<&str>, account: impl Fn(u32) -> Option<&'a str>) -> Option<(String, Time)> {
     let whole = event.entitlement_ref.is_none() && CUT_OFF.contains(&event.action.as_str());
     if !whole || event.outcome.as_deref() == Some("failure") {
         return None;
     }
     let named = event.account_ix.and_then(account).or(event.principal_ref.as_deref())?;
-    wanted.contains(named).then(|| PastEvent { at: event.at, account: named.to_owned() })
+    wanted.contains(named).then(|| (named.to_owned(), event.at))
 }

@@ -28,8 +28,8 @@ pub struct Link {
 pub struct SystemHistory {
     /// Ascending; the current one is the last.
     pub looks: Vec<Look>,
-    /// What the system's own log says ended or cut off an account, ascending.
-    pub events: Vec<PastEvent>,
+    /// When the system's own log says that an account was disabled or deleted, or lost all it had: by native id, ascending.
+    pub cut_off: BTreeMap<String, BTreeSet<Time>>,
 }
 
 /// One snapshot.
@@ -47,14 +47,6 @@ pub struct Look {
 pub struct AccountLook {
     /// Whether it lets anybody in (11.9).
     pub live: Answer,
-}
-
-/// An account was disabled or deleted, or lost all it had.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PastEvent {
-    pub at: Time,
-    /// Native id.
-    pub account: String,
 }
 
 /// How long before the run's instant a start of employment still makes a joiner.

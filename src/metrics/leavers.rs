@@ -189,7 +189,8 @@ fn case(input: &Input<'_>, identity_ix: u32, system_ix: u32, accounts: &[(&str, 
     // 11.3: a dated end counts from the next instant on, an undated one from its file on.
     let ended = |t: Time| if end.exact { t > end.by } else { t >= end.by };
     let sightings = sightings(history, accounts);
-    let events: Vec<(Time, &str)> = history.events.iter().map(|e| (e.at, e.account.as_str())).collect();
+    let of = |account: &'_ str| history.cut_off.get(account).into_iter().flatten().copied();
+    let events: Vec<(Time, &str)> = accounts.iter().flat_map(|(account, _)| of(account).map(|at| (at, *account))).collect();
     let (fate, now) = fate(&sightings, ended, &events);
     Some(Case {
         leaver: person.identity.clone(),

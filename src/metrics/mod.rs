@@ -20,7 +20,7 @@ mod tests;
 mod trend;
 mod workflow;
 
-pub use history::{AccountLook, History, Link, Look, PastEvent, SystemHistory, joiners, leavers};
+pub use history::{AccountLook, History, Link, Look, SystemHistory, joiners, leavers};
 pub use metric::{Breakdown, Line, Metric, Metrics, Quantity, Value};
 pub use revocation::{Curve, CurvePoint};
 pub use trend::TrendPoint;

@@ -23,7 +23,7 @@ pub enum Wait {
     NotYetObservable,
     /// Only accounts that may be somebody else's.
     Disputed,
-    /// The record does not say for whom, or for which system, in words that the run knows.
+    /// The record does not say for whom, in which system, or which right, in words that the run knows.
     NotMatched,
 }
 
@@ -110,12 +110,44 @@ pub fn request_facts(input: &Input<'_>) -> Waits {
     let run = input.run;
     let covered = run.systems.iter().any(|s| s.covers.contains(REQUESTS.name));
     let requests = run.systems.iter().flat_map(|s| &s.requests);
-    let asked =
-        requests.filter(|r| r.action == RequestAction::Grant && r.decision == Decision::Approved && r.state != TicketState::Cancelled);
-    Waits { without: (!covered).then(|| "no source covers requests".to_owned()), waits: asked.map(|r| granted(input, r)).collect() }
+    let known = Known::of(input);
+    // 11.10: an unknown action counts as a request for access.
+    let for_access = |r: &&RequestRow| matches!(r.action, RequestAction::Grant | RequestAction::Unknown);
+    let approved = |r: &&RequestRow| r.decision == Decision::Approved && r.state != TicketState::Cancelled;
+    let asked = requests.filter(for_access).filter(approved);
+    Waits { without: (!covered).then(|| "no source covers requests".to_owned()), waits: asked.map(|r| granted(input, &known, r)).collect() }
 }
 
-fn granted(input: &Input<'_>, request: &RequestRow) -> Wait {
+/// What requests are held against, by system.
+#[derive(Default)]
+struct Known<'a> {
+    /// Accounts of the one person to whom they are linked.
+    accounts: BTreeMap<(u32, u32), Vec<&'a AccountRow>>,
+    /// Rights that an export shows, by id and by name, whoever holds them.
+    rights: BTreeMap<u32, BTreeSet<String>>,
+}
+
+impl<'a> Known<'a> {
+    fn of(input: &Input<'a>) -> Self {
+        let mut known = Self::default();
+        for c in input.run.account_identity.iter().filter(|c| c.state == MatchState::Linked) {
+            let account = input.run.system(Some(c.system_ix)).and_then(|s| s.accounts.get(c.account_ix as usize));
+            known.accounts.entry((c.system_ix, c.identity_ix)).or_default().extend(account);
+        }
+        for system in access(input) {
+            let rights = known.rights.entry(system.ix).or_default();
+            for g in &system.groups {
+                rights.extend(norm(&g.native_id).into_iter().chain(g.name_norm.clone()));
+            }
+            for e in &system.entitlements {
+                rights.extend(norm(&e.native_id).into_iter().chain(e.name_norm.clone()));
+            }
+        }
+        known
+    }
+}
+
+fn granted(input: &Input<'_>, known: &Known<'_>, request: &RequestRow) -> Wait {
     let Some(start) = request.decided_at.map(|t| request.valid_from.map_or(t, |from| from.max(t))) else { return Wait::Undated };
     let named = request.system.as_deref().and_then(norm);
     let system = access(input).into_iter().find(|s| norm(&s.name) == named && named.is_some());
@@ -125,9 +157,11 @@ fn granted(input: &Input<'_>, request: &RequestRow) -> Wait {
     if observed < start {
         return Wait::NotYetObservable;
     }
-    let own: Vec<&AccountRow> = system.accounts.iter().filter(|a| is_of(input, system.ix, a.account_ix, person)).collect();
+    let own = known.accounts.get(&(system.ix, person)).map(Vec::as_slice).unwrap_or_default();
     let came: Vec<Option<Time>> = match request.entitlement_ref.as_deref().and_then(norm) {
-        Some(right) => edges(system, &own, &right),
+        Some(right) if known.rights.get(&system.ix).is_some_and(|all| all.contains(&right)) => edges(system, own, &right),
+        // Nobody can tell whether it is there: the export does not show rights, or calls this one otherwise.
+        Some(_) => return Wait::NotMatched,
         None => own.iter().map(|a| a.created_at).collect(),
     };
     if came.is_empty() {
@@ -140,21 +174,29 @@ fn granted(input: &Input<'_>, request: &RequestRow) -> Wait {
     }
 }
 
-fn is_of(input: &Input<'_>, system_ix: u32, account_ix: u32, person: u32) -> bool {
-    input.run.candidates(system_ix, account_ix).iter().any(|c| c.identity_ix == person && c.state == MatchState::Linked)
+fn is(right: &str, id: &str, name: Option<&String>) -> bool {
+    norm(id).as_deref() == Some(right) || name.is_some_and(|n| n == right)
 }
 
 /// When the accounts got a right, by its id or name; `None` for one without a date.
 fn edges(system: &System, own: &[&AccountRow], right: &str) -> Vec<Option<Time>> {
-    let accounts: BTreeSet<u32> = own.iter().map(|a| a.account_ix).collect();
-    let is = |id: &str, name: Option<&String>| norm(id).as_deref() == Some(right) || name.is_some_and(|n| n == right);
-    let groups: BTreeSet<u32> = system.groups.iter().filter(|g| is(&g.native_id, g.name_norm.as_ref())).map(|g| g.group_ix).collect();
-    let rights: BTreeSet<u32> =
-        system.entitlements.iter().filter(|e| is(&e.native_id, e.name_norm.as_ref())).map(|e| e.entitlement_ix).collect();
-    let own = |ix: Option<u32>| ix.is_some_and(|ix| accounts.contains(&ix));
-    let memberships = system.memberships.iter().filter(|m| own(m.account_ix) && groups.contains(&m.group_ix)).map(|m| m.granted_at);
-    let grants = system.grants.iter().filter(|g| own(g.account_ix) && rights.contains(&g.entitlement_ix)).map(|g| g.granted_at);
-    memberships.chain(grants).collect()
+    let group = |ix: u32| system.groups.get(ix as usize).is_some_and(|g| is(right, &g.native_id, g.name_norm.as_ref()));
+    let entitlement = |ix: u32| system.entitlements.get(ix as usize).is_some_and(|e| is(right, &e.native_id, e.name_norm.as_ref()));
+    let mut out = Vec::new();
+    for account in own {
+        let ix = account.account_ix;
+        let memberships = of_account(&system.memberships, |m| m.account_ix, ix).filter(|m| group(m.group_ix));
+        out.extend(memberships.map(|m| m.granted_at));
+        let grants = of_account(&system.grants, |g| g.account_ix, ix).filter(|g| entitlement(g.entitlement_ix));
+        out.extend(grants.map(|g| g.granted_at));
+    }
+    out
+}
+
+/// The rows of one account, of rows that are sorted by account, those of none last.
+fn of_account<T>(rows: &[T], account: impl Fn(&T) -> Option<u32>, ix: u32) -> impl Iterator<Item = &T> {
+    let from = rows.partition_point(|r| account(r).is_some_and(|a| a < ix));
+    rows.iter().skip(from).take_while(move |r| account(r) == Some(ix))
 }
 
 /// Both ways to wait.
@@ -174,7 +216,7 @@ pub fn measure(joiners: &Waits, requests: &Waits) -> Vec<Metric> {
         "Time to provision, from the decision",
         "days",
         "How long approved requests waited for the access that they asked for: the time by which half had it.",
-        "Approved requests for access, not cancelled, whose beneficiary and system the run knows.",
+        "Approved requests for access, not cancelled. In the estimate: those whose beneficiary, system and right the run knows.",
         "From the decision, or the first valid instant if that is later, to the date of the grant, membership or account; without a date it \
          came somewhere between the decision and the look. Access that was there before the decision did not come of it and is counted \
          apart. What is not there yet has waited at least until the look.",

@@ -259,12 +259,6 @@ fn by_system(m: &mut Metric, sorted: &Sorted<'_>, sla: i64, start: fn(&Case) -> 
 }
 
 fn curve(clock: &Clock, sorted: &Sorted<'_>, estimate: &Turnbull, intervals: &[Interval], sla: i64) -> Curve {
-    let point = |at: i64| {
-        let (low, high) = estimate.survival(at);
-        CurvePoint { days: in_days(at), low, high }
-    };
-    let mut at = vec![0];
-    at.extend(estimate.bends().into_iter().filter(|t| *t > 0));
     let open = sorted.timed.iter().filter(|t| is_open(t.0)).count() as u64;
     let until = intervals.iter().map(|i| i.by.unwrap_or(i.after)).max().unwrap_or(0).max(0);
     Curve {
@@ -273,7 +267,43 @@ fn curve(clock: &Clock, sorted: &Sorted<'_>, estimate: &Turnbull, intervals: &[I
         closed: sorted.timed.len() as u64 - open,
         open,
         sla_days: in_days(sla),
-        points: at.into_iter().map(point).collect(),
+        points: points(estimate, until),
         until_days: in_days(until),
+    }
+}
+
+/// Points of a curve; of more, some are left out.
+const POINTS: usize = 400;
+
+/// The bounds at each bend. Where bends are left out, the bounds reach to the next one that is not, so they hold all the same.
+fn points(estimate: &Turnbull, until: i64) -> Vec<CurvePoint> {
+    let bends: Vec<i64> = std::iter::once(0).chain(estimate.bends().into_iter().filter(|t| *t > 0)).collect();
+    let kept: Vec<i64> = bends.iter().copied().step_by(bends.len().div_ceil(POINTS)).collect();
+    let all = kept.len() == bends.len();
+    let next = kept.iter().skip(1).copied().chain([until.saturating_add(1)]);
+    let point = |(at, next): (&i64, i64)| {
+        let (low, high) = estimate.survival(*at);
+        let low = if all { low } else { estimate.survival(next.max(at + 1) - 1).0 };
+        CurvePoint { days: in_days(*at), low, high }
+    };
+    kept.iter().zip(next).map(point).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::survival::turnbull;
+    use super::*;
+
+    #[test]
+    fn a_curve_with_bends_left_out_still_holds_the_whole_one() {
+        let seen: Vec<Interval> = (0..2_000).map(|i| Interval { after: i * 7 % 5_000, by: Some(i * 7 % 5_000 + 3 + i % 40) }).collect();
+        let estimate = turnbull(&seen);
+        let points = points(&estimate, 5_100);
+        assert!((POINTS / 2..=POINTS).contains(&points.len()) && estimate.bends().len() > POINTS, "{}", points.len());
+        for t in 0..5_100 {
+            let (low, high) = estimate.survival(t);
+            let held = points.iter().take_while(|p| p.days <= in_days(t)).last().unwrap();
+            assert!(held.low <= low + 1e-9 && held.high >= high - 1e-9, "{t}: {held:?} {low} {high}");
+        }
     }
 }

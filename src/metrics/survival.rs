@@ -88,8 +88,9 @@ pub struct Turnbull {
 /// Gap at which the iteration ends.
 pub const TOLERANCE: f64 = 1e-8;
 
-/// Rounds after which it ends in any case.
-const ROUNDS: u32 = 20_000;
+/// Rounds after which it ends in any case, and steps, of which a round takes one for each cell and each kind of observation.
+const ROUNDS: usize = 20_000;
+const STEPS: usize = 200_000_000;
 
 /// Turnbull's self-consistent estimate, by iteration from equal masses.
 pub fn turnbull(seen: &[Interval]) -> Turnbull {
@@ -122,7 +123,7 @@ fn settle(spans: &[(usize, usize, f64)], n: f64, mut p: Vec<f64>) -> (Vec<f64>, 
     let most = |gain: &[f64], p: &[f64], all: bool| {
         gain.iter().zip(p).filter(|(_, x)| all || **x > 0.0).fold(0.0_f64, |most, (g, _)| most.max(g / n - 1.0))
     };
-    for _ in 0..ROUNDS {
+    for _ in 0..ROUNDS.min(STEPS / (spans.len() + p.len()).max(1)) {
         let gain = gains(spans, &p);
         if most(&gain, &p, false) <= TOLERANCE {
             break;

@@ -27,6 +27,7 @@ fn company() -> TempDir {
         "[holdover]\nstore = \"store\"\n[metrics]\nrevoke_sla = \"36h\"\n".to_owned(),
         source("hr", "hr.csv", "population = \"all\"", "[source.options]\nmapping = \"hr\""),
         source("app", "app-*.csv", "", &parts),
+        source("desk", "requests.csv", "", "[source.options]\nmapping = \"requests\""),
         source("flow", "flow.csv", "", "[source.options]\nmapping = \"workflow\""),
     ];
     write(&dir.path().join("holdover.toml"), &config.concat());
@@ -35,12 +36,21 @@ fn company() -> TempDir {
         write(&dir.path().join(week).join("app-accounts.csv"), &accounts(week));
         write(&dir.path().join(week).join("app-keys.csv"), &keys_of(week));
         write(&dir.path().join(week).join("app-log.csv"), &log(week));
+        write(&dir.path().join(week).join("requests.csv"), REQUESTS);
         let flow =
             "id,system,action,rule,mode,outcome,retries\nw1,app,revoke,leaver,automatic,success,1\nw2,app,revoke,leaver,manual,failure,0\n";
         write(&dir.path().join(week).join("flow.csv"), flow);
     }
     dir
 }
+
+/// One is met a day after the decision; one is for a right that no export knows, one for a system that there is not.
+const REQUESTS: &str = "request,action,beneficiary,system,entitlement,decision,decided at\n\
+    R1,grant,4,App,,approved,2019-12-31T00:00:00Z\n\
+    R2,grant,5,app,admins,approved,2026-10-01T00:00:00Z\n\
+    R3,grant,5,wiki,,approved,2026-10-01T00:00:00Z\n\
+    R4,revoke,5,app,,approved,2026-10-01T00:00:00Z\n\
+    R5,grant,5,app,,rejected,2026-10-01T00:00:00Z\n";
 
 fn people() -> String {
     let mut text = "Employee Number,Name,Status,Start Date,Last Day\n".to_owned();
@@ -77,7 +87,7 @@ fn keys_of(week: &str) -> String {
 
 fn log(week: &str) -> String {
     let cut = if week == "2026-11-15" { "e2,2026-11-10T06:00:00Z,disable,u2,success\n" } else { "" };
-    format!("id,time,action,account,outcome\ne0,{week}T00:00:00Z,login,u4,success\ne1,{week}T00:00:00Z,disable,u3,failure\n{cut}")
+    format!("id,time,action,account,outcome\ne0,{week}T00:00:00Z,login,u4,success\ne1,{week}T00:00:00Z,disable,u1,failure\n{cut}")
 }
 
 fn metric<'a>(report: &'a Value, id: &str) -> &'a Value {
@@ -143,6 +153,16 @@ fn the_workflow_log_and_key_ages_are_measured() {
     assert_eq!(value(&report, "failed-workflows", "decided by a person"), "1 of 2, 50.0 %");
     assert_eq!(value(&report, "failed-workflows", "succeeded after a retry"), "1 of 1, 100.0 %");
     assert_eq!((value(&report, "key-age", "keys"), value(&report, "key-age", "oldest")), ("19".into(), "325.00 days".into()));
+}
+
+#[test]
+fn requests_are_met_by_accounts_and_judged_only_where_their_words_are_known() {
+    let dir = company();
+    let report = report(dir.path(), &["--as-of", "2026-11-22T06:00:00Z"]);
+    let of = |name: &str| value(&report, "time-to-provision-request", name);
+    assert_eq!([of("cases"), of("not matched, apart"), of("in the estimate")], ["3", "2", "1"]);
+    assert_eq!((of("median"), of("still waiting")), ("1.00 days".into(), "0".into()));
+    assert_eq!(metric(&report, "time-to-provision")["not_measurable"], "nobody joined in that time");
 }
 
 #[test]
