@@ -253,8 +253,10 @@ fn waited(mut m: Metric, waits: &Waits, nobody: &str, ready_counts: bool) -> Met
         return m;
     }
     match turnbull(&lasted).quantile(0.5) {
-        Some((low, high)) => m.put("median", Quantity::Days { low: low as f64 / DAY as f64, high: high.map(|h| h as f64 / DAY as f64) }),
-        None => m.notes.push("the median is not reached".to_owned()),
+        Some((low, high)) => {
+            m.put("estimated median", Quantity::Days { low: low as f64 / DAY as f64, high: high.map(|h| h as f64 / DAY as f64) })
+        }
+        None => m.notes.push("the median is not reached: fewer than half have ended".to_owned()),
     }
     m
 }

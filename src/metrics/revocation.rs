@@ -185,14 +185,15 @@ fn estimates(m: &mut Metric, estimate: &Turnbull, intervals: &[Interval], sla: i
         m.put("its interval of 95 %", Quantity::Estimate { low: 1.0 - high, high: 1.0 - low });
     }
     match estimate.quantile(0.5) {
-        Some((low, high)) => m.put("median", Quantity::Days { low: in_days(low), high: high.map(in_days) }),
-        None => m.notes.push("the median is not reached".to_owned()),
+        Some((low, high)) => m.put("estimated median", Quantity::Days { low: in_days(low), high: high.map(in_days) }),
+        None => m.notes.push("the median is not reached: fewer than half have ended".to_owned()),
     }
     if estimate.gap > TOLERANCE {
         m.notes.push(format!("the estimate was still {:.1e} short of its best when the iteration ended", estimate.gap));
     }
     if intervals.iter().any(|i| i.by.is_some() && !i.is_exact()) {
-        m.notes.push("durations are known between two looks only: the bounds of the estimate are not confidence limits".to_owned());
+        m.notes.push("durations are known between two looks only. The estimate supposes that when somebody looked has nothing to do with how long a \
+                 case lasted, and that all cases are alike; its bounds are not confidence limits. What was seen supposes nothing".to_owned());
     }
 }
 

@@ -282,7 +282,8 @@ fn metrics() -> Metrics {
     exceptions.by("age", &["open", "expired"], vec![age("up to 30 days", [1, 0]), age("over 365 days", [2, 1])]);
     let mut revoke = words("time-to-revoke");
     revoke.put("estimated share closed within 24 h", Quantity::Estimate { low: 0.25, high: 0.5 });
-    revoke.put("median", Quantity::Days { low: 1.0, high: None });
+    revoke.put_some("seen to close within 24 h", Quantity::share(1, 1, 4));
+    revoke.put("estimated median", Quantity::Days { low: 1.0, high: None });
     let point = |days, low, high| CurvePoint { days, low, high };
     Metrics {
         list: vec![exceptions, orphans, revoke, words("failed-workflows").without("no source covers a workflow log")],

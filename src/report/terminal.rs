@@ -557,10 +557,10 @@ mod tests {
 
         Metrics
          metric            value
-         exception-volume  open                                3
-         orphan-rate       share                               0.5 % (up to 0.7 %)
-         time-to-revoke    estimated share closed within 24 h  25.0 % to 50.0 %
-                           median                              at least 1.00 d
+         exception-volume  open                       3
+         orphan-rate       share                      0.5 % (up to 0.7 %)
+         time-to-revoke    seen to close within 24 h  25.0 % (up to 50.0 %)
+                           estimated median           at least 1.00 d
           - not measurable: failed-workflows
           `holdover metrics` prints all of them, with their definitions
 

@@ -109,7 +109,7 @@ fn time_to_revoke_reads_earlier_snapshots_deleted_accounts_and_the_log() {
     assert_eq!([of("cases"), of("closed"), of("open"), of("in the estimate")], ["3", "2", "1", "3"]);
     assert_eq!(of("seen to close within 36 h"), "1 of 3, 33.3 %");
     assert_eq!(of("estimated share closed within 36 h"), "33.3 %");
-    assert_eq!((of("median"), of("oldest open case")), ("10.00 to 12.00 days".into(), "10.00 days".into()));
+    assert_eq!((of("estimated median"), of("oldest open case")), ("10.00 to 12.00 days".into(), "10.00 days".into()));
     let points: Vec<(f64, f64, f64)> = report["metrics"]["revocation_curves"][0]["points"]
         .as_array()
         .unwrap()
@@ -161,7 +161,7 @@ fn requests_are_met_by_accounts_and_judged_only_where_their_words_are_known() {
     let report = report(dir.path(), &["--as-of", "2026-11-22T06:00:00Z"]);
     let of = |name: &str| value(&report, "time-to-provision-request", name);
     assert_eq!([of("cases"), of("not matched, apart"), of("in the estimate")], ["3", "2", "1"]);
-    assert_eq!((of("median"), of("still waiting")), ("1.00 days".into(), "0".into()));
+    assert_eq!((of("estimated median"), of("still waiting")), ("1.00 days".into(), "0".into()));
     assert_eq!(metric(&report, "time-to-provision")["not_measurable"], "nobody joined in that time");
 }
 

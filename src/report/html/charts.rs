@@ -188,8 +188,8 @@ fn survival(curve: &Curve) -> Chart {
     Chart {
         title: "Time to revoke".to_owned(),
         note: format!(
-            "Share of {} not yet closed ({} closed, {} open at the last look), by days since the end of employment. The truth lies \
-             inside the shaded band: between two looks nobody can tell.",
+            "Share of {} not yet closed ({} closed, {} open at the last look), by days since the end of employment. \
+             Estimated from all of them; inside the shaded band, between two looks, nobody can tell.",
             plural(curve.cases, "case", "cases"),
             curve.closed,
             curve.open

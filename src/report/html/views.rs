@@ -109,10 +109,8 @@ pub fn metrics(r: &Report) -> Vec<MetricView<'_>> {
 
 fn metric(m: &Metric) -> MetricView<'_> {
     let text = |q: &Option<Quantity>| q.as_ref().map(short);
-    let first = m.values.iter().find(|v| matches!(v.quantity, Quantity::Estimate { .. })).or_else(|| {
-        let share = m.values.iter().find(|v| matches!(v.quantity, Quantity::Share { .. }));
-        share.or_else(|| m.values.iter().find(|v| matches!(v.quantity, Quantity::Days { .. }))).or(m.values.first())
-    });
+    let share = m.values.iter().find(|v| matches!(v.quantity, Quantity::Share { .. }));
+    let first = share.or_else(|| m.values.iter().find(|v| matches!(v.quantity, Quantity::Days { .. }))).or(m.values.first());
     MetricView {
         id: &m.id,
         title: &m.title,
