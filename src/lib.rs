@@ -2,9 +2,9 @@
 //! with the records that say who should have what, offline, from files.
 //!
 //! ```text
-//! exports ─▶ connectors ─▶ store ─▶ resolve ─▶ checks ─▶ triage ─▶ report
-//!  files      parse one     sealed   who is      SQL       exceptions,  what people
-//!             format        Parquet  who; what             baseline     read
+//! exports ─▶ connectors ─▶ store ─▶ resolve ─▶ checks ─▶ triage ─▶ metrics ─▶ report
+//!  files      parse one     sealed   who is      SQL       exceptions,  numbers    what people
+//!             format        Parquet  who; what             baseline                read
 //! ```
 //!
 //! A stage sees only what stands to its left; `tests/integration/architecture.rs` holds the imports to it.
@@ -18,6 +18,7 @@ pub mod connectors;
 pub mod demo;
 pub mod engine;
 pub mod ingest;
+pub mod metrics;
 pub mod model;
 pub mod report;
 pub mod resolve;

@@ -5,6 +5,7 @@ pub mod completeness;
 pub mod drift;
 mod entitled;
 pub mod explain;
+mod history;
 mod leavers;
 mod needs;
 pub mod output;
@@ -20,9 +21,10 @@ pub use settings::{Authority, CheckOverride, Gate, Settings, SourcePolicy};
 
 use crate::checks::{Check, CheckError};
 use crate::engine::{Frames, Run, System, catalog, evaluate, findings, frame_of};
+use crate::metrics::{self, TrendPoint};
 use crate::model::*;
 use crate::report::AsOfFrom;
-use crate::resolve::{AuthorityInput, PastPeople, SystemInput};
+use crate::resolve::{AuthorityInput, PastPeople, Resolved, SystemInput};
 use crate::sql::{Catalog, Diagnostic, Literal, Query, compile};
 use crate::store::{Current, Store, StoreError};
 use crate::triage::{self, Closing};
@@ -73,6 +75,8 @@ pub struct Audit {
     pub exceptions: Vec<ExceptionMatchRow>,
     /// Findings (check, fingerprint) that counted in the previous run and are resolved in this one.
     pub resolved_now: BTreeSet<(String, String)>,
+    /// Numbers with their definitions; the trend ends with the run before this one.
+    pub metrics: metrics::Metrics,
     /// Snapshots later than `as_of`, by system.
     pub later: BTreeMap<String, u32>,
     /// Values that too many identities share to tie an account to any.
@@ -97,7 +101,7 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
     let drift = drift::drift(&run, &current, &states)?;
     (run.changes, run.edge_history) = (drift.changes, drift.edge_history);
     let world = World { systems: systems(&run), authorities: authorities(&run, &current, settings, &states)? };
-    let resolved = crate::resolve::resolve(&world.systems, &world.authorities, &settings.resolve).map_err(|f| unusable(&f))?;
+    let resolved = resolve(&world.systems, &world.authorities, settings)?;
     let crowded = resolved.crowded.len();
     asked::judge(&mut run, &world, &resolved, settings);
     entitled::judge(&mut run, &world, &resolved, &current, settings)?;
@@ -107,10 +111,12 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
     run.account_identity = resolved.account_identity;
     run.match_trace = resolved.match_trace;
     run.group_reach = resolved.group_reach;
+    let people = resolved.people;
 
     let previous = output::previous_run(store, as_of)?;
     let past = previous.as_ref().map(|p| output::past(store, &p.id)).transpose()?.unwrap_or_default();
-    let id = run_id(as_of, &current, settings, &prepared, previous.as_ref());
+    let mut trend = output::trend(store, previous.as_ref())?;
+    let id = run_id(as_of, &current, settings, &prepared, previous.as_ref(), &trend);
     let later = current.iter().filter(|(_, c)| c.later > 0).map(|(n, c)| (n.clone(), c.later)).collect();
     let unresolved = |f: &&FindingRow| f.state != FindingState::Resolved;
     let counted: BTreeSet<(String, String)> =
@@ -124,6 +130,16 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
         .map(|f| (f.check_id.as_str(), f.fingerprint.as_str()))
         .collect();
     resolved_now.retain(|(c, f)| gone.contains(&(c.as_str(), f.as_str())));
+    let history = history::gather(&run, &current, &states, &world.authorities, settings)?;
+    let mut metrics = metrics::measure(&metrics::Input {
+        run: &run,
+        people: &people,
+        findings: &judged.findings,
+        exceptions: &judged.exceptions,
+        history: &history,
+        revoke_sla: settings.revoke_sla,
+    });
+    metrics.trend.append(&mut trend);
     Ok(Audit {
         id,
         as_of,
@@ -136,6 +152,7 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
         findings: judged.findings,
         exceptions: judged.exceptions,
         resolved_now,
+        metrics,
         later,
         crowded,
     })
@@ -276,6 +293,7 @@ pub(super) fn unusable(faults: &[crate::resolve::SettingsError]) -> AuditError {
     AuditError::Config { message: faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "), help }
 }
 
+/// What every authority says, and said before.
 fn authorities(
     run: &Run,
     current: &BTreeMap<String, Current>,
@@ -323,6 +341,10 @@ fn authorities(
         });
     }
     Ok(authorities)
+}
+
+fn resolve(systems: &[SystemInput], authorities: &[AuthorityInput], settings: &Settings) -> Result<Resolved, AuditError> {
+    crate::resolve::resolve(systems, authorities, &settings.resolve).map_err(|f| unusable(&f))
 }
 
 /// An authority's records without the events that it does not speak for.
@@ -588,6 +610,7 @@ fn run_id(
     settings: &Settings,
     prepared: &[Prepared],
     previous: Option<&output::PreviousRun>,
+    trend: &[TrendPoint],
 ) -> String {
     let mut hash = Sha256::new();
     let mut part = |text: &str| {
@@ -613,6 +636,9 @@ fn run_id(
     if let Some(p) = previous {
         part(&p.id);
         part(&p.digest);
+    }
+    for point in trend {
+        part(&format!("{point:?}"));
     }
     let hex = data_encoding::HEXLOWER.encode(&hash.finalize());
     format!("{}-{}", as_of.compact().to_ascii_lowercase(), hex.get(..8).unwrap_or_default())

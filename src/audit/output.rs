@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Audit, AuditError};
+use crate::metrics::TrendPoint;
 use crate::model::*;
 use crate::report::{self, Report};
 use crate::store::table_file::{TableEntry, digest, read, write};
@@ -103,6 +104,25 @@ pub fn past(store: &Store, run: &str) -> Result<Past, StoreError> {
     Ok(Past { findings: read(&dir)?, first_seen: matches.into_iter().map(|m| (m.exception, m.first_seen)).collect() })
 }
 
+/// The counts of earlier runs, oldest first: the previous one, the one before that, as far as they are still stored.
+///
+/// # Errors
+/// A stored summary cannot be read.
+pub fn trend(store: &Store, previous: Option<&PreviousRun>) -> Result<Vec<TrendPoint>, StoreError> {
+    let mut out = Vec::new();
+    let mut next = previous.map(|p| p.id.clone());
+    while let Some(run) = next.filter(|run| store.run_dir(run).is_dir()) {
+        let manifest = manifest(store, &run)?;
+        let path = store.run_dir(&run).join("summary.json");
+        let bytes = fs::read(&path).map_err(|e| StoreError::io(&path, e))?;
+        let totals = report::json::summary_totals(&bytes).map_err(|e| StoreError::damaged(&path, e.to_string()))?;
+        out.push(report::trend_point(&run, manifest.as_of, &totals));
+        next = manifest.previous;
+    }
+    out.reverse();
+    Ok(out)
+}
+
 /// Where a run lies and whether it was written now.
 #[derive(Debug)]
 pub struct Committed {
@@ -189,6 +209,7 @@ fn texts(dir: &Path, audit: &Audit, report: &Report) -> Result<Vec<TableEntry>, 
     put("rules.json", &serde_json::to_string_pretty(&stored).map_err(AuditError::internal)?)?;
     put("views.sql", crate::engine::VIEWS_SQL)?;
     put("report.json", &report::json::report_v1(report).map_err(AuditError::internal)?)?;
+    put("metrics.json", &report::json::metrics_v1(report).map_err(AuditError::internal)?)?;
     put("report.html", &report::html(report).map_err(AuditError::internal)?)?;
     put("findings.csv", &report::canonical_csv(report))?;
     put("findings.spreadsheet.csv", &report::spreadsheet_csv(report).text)?;

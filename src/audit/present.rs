@@ -8,7 +8,7 @@ use crate::model::time::DAY;
 use crate::model::*;
 use crate::report::{
     AsOfFrom, Asked, CheckEntry, CheckOutcome, ExceptionEntry, ExceptionStatus, FindingEntry, IdentityCounts, MissingSource, OverrideEntry,
-    RejectEntry, Report, Source, SourceFile, Totals, Verdict, VerdictWord,
+    RejectEntry, Report, Source, SourceFile, Totals, Verdict, VerdictWord, trend_point,
 };
 use crate::triage::is_live;
 
@@ -56,8 +56,11 @@ pub fn report(audit: &Audit, settings: &Settings) -> Result<Report, AuditError> 
         findings,
         exceptions: audit.exceptions.iter().map(exception).collect(),
         overrides: audit.prepared.iter().filter_map(overridden).collect(),
+        metrics: audit.metrics.clone(),
     };
-    Ok(report.seal())
+    let mut report = report.seal();
+    report.metrics.trend.push(trend_point(&report.run, report.as_of, &report.totals));
+    Ok(report)
 }
 
 fn headline(audit: &Audit) -> Vec<String> {

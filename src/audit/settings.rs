@@ -78,6 +78,8 @@ pub struct Settings {
     pub max_skew: i64,
     /// Share of rows that a table may lose between complete snapshots.
     pub max_drop: f64,
+    /// Microseconds within which access should end once the right to it has: what the metrics measure against.
+    pub revoke_sla: i64,
     pub resolve: crate::resolve::Settings,
     pub gate: Gate,
 }
@@ -96,6 +98,7 @@ impl Settings {
             authorities: None,
             max_skew: 7 * DAY,
             max_drop: 0.10,
+            revoke_sla: DAY,
             resolve: crate::resolve::Settings::default(),
             gate: Gate::default(),
         }
@@ -110,7 +113,7 @@ impl Settings {
     /// A text that differs wherever the result could. The checks themselves are hashed apart.
     pub fn digest_text(&self) -> String {
         format!(
-            "{:?}|{:?}|{:?}|{}|{:?}|{:?}|{:?}|{}|{}|{:?}|{:?}",
+            "{:?}|{:?}|{:?}|{}|{:?}|{:?}|{:?}|{}|{}|{}|{:?}|{:?}",
             self.as_of.is_some(),
             self.overrides,
             self.sources,
@@ -120,6 +123,7 @@ impl Settings {
             self.authorities,
             self.max_skew,
             self.max_drop,
+            self.revoke_sla,
             self.resolve,
             self.gate
         )

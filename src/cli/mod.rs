@@ -8,6 +8,7 @@ mod fail;
 mod import;
 mod init;
 mod internal;
+mod metrics;
 mod progress;
 mod query;
 mod setup;
@@ -45,6 +46,8 @@ enum Command {
     Diff(diff::DiffArgs),
     /// Show everything behind one finding
     Explain(audit::ExplainArgs),
+    /// Print the metrics of a run with their definitions
+    Metrics(metrics::MetricsArgs),
     /// Ask a question in SQL over a run or a snapshot
     Query(query::QueryArgs),
     /// List the checks, or show one
@@ -114,6 +117,7 @@ pub fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Audit(args) => audit::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Explain(args) => audit::explain(&args),
+        Command::Metrics(args) => metrics::run(&args),
         Command::Query(args) => query::run(&args),
         Command::Checks(command) => catalogue::checks(&command),
         Command::Connectors(command) => catalogue::connectors(&command),

@@ -96,6 +96,7 @@ impl Configured {
         settings.as_of = c.as_of;
         settings.max_skew = c.max_skew;
         settings.max_drop = c.max_drop;
+        settings.revoke_sla = c.revoke_sla;
         for import in &expanded.imports {
             settings.sources.insert(import.system.clone(), policy(import.source));
         }

@@ -60,6 +60,7 @@ pub static SECTIONS: &[Section] = &[
     section("correlation", "[correlation]", "When an account belongs to an identity."),
     section("correlation.rule", "[[correlation.rule]]", "One rule. The first one given replaces all built-in rules."),
     section("checks", "[checks.<id>]", "An override of one check. It is applied after detection and listed in every report."),
+    section("metrics", "[metrics]", "What the metrics measure against."),
     section("gate", "[gate]", "Defaults of the options that decide the exit code."),
     section(
         "sidecar",
@@ -79,6 +80,7 @@ pub(super) const TOP: &[(&str, bool)] = &[
     ("entitlement_alias", true),
     ("correlation", false),
     ("checks", false),
+    ("metrics", false),
     ("gate", false),
 ];
 
@@ -251,6 +253,13 @@ pub static KEYS: &[Key] = &[
     key("checks", "enabled", "boolean", "`true`", "whether the check counts"),
     key("checks", "severity", "one of `info`, `low`, `medium`, `high`, `critical`", "the check's own", "severity of its findings"),
     key("checks", "parameters", "table", "the check's own", "values of its parameters (`holdover checks show ID`)"),
+    key(
+        "metrics",
+        "revoke_sla",
+        "duration",
+        "`24h`",
+        "time within which a leaver's access should be gone: the metrics tell the share of cases closed by then",
+    ),
     key(
         "gate",
         "fail_on",

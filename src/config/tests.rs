@@ -113,6 +113,7 @@ fn every_key_arrives() {
     assert_eq!((dormant.enabled, dormant.severity, dormant.at.line), (true, Some(Severity::Low), 95));
     assert_eq!(dormant.parameters["stale_after"], (toml::Value::String("180d".into()), Position { line: 98, column: 30 }));
     assert_eq!((dormant.parameters["least"].0.as_integer(), dormant.parameters["strict"].0.as_bool()), (Some(3), Some(true)));
+    assert_eq!(config.revoke_sla, 4 * HOUR);
     assert_eq!(config.gate, Gate { fail_on: Some(Threshold::High), fail_on_new: Some(Threshold::Medium), fail_on_possible: Some(true) });
 }
 
@@ -123,6 +124,7 @@ fn an_empty_file_has_the_documented_defaults() {
         (config.store.to_str(), config.as_of, config.max_skew, config.max_drop, config.authority_lag),
         (Some("store"), None, 7 * DAY, 0.10, DAY)
     );
+    assert_eq!(config.revoke_sla, DAY);
     assert_eq!((config.rules, config.gate), (Rules::default(), Gate::default()));
     let config = parse(&source("")).unwrap();
     assert_eq!((config.sources[0].expected, config.sources[0].max_rejects, config.sources[0].end_is_last_day), (true, 0, true));

@@ -27,6 +27,8 @@ pub struct Config {
     pub as_of: Option<Time>,
     /// Microseconds.
     pub max_skew: i64,
+    /// Microseconds within which access should end once the right to it has.
+    pub revoke_sla: i64,
     /// From 0 to 1.
     pub max_drop: f64,
     /// Microseconds.
@@ -194,6 +196,7 @@ pub(super) fn read(text: &str, name: &str, sha256: [u8; 32], known: &Known<'_>, 
         store: PathBuf::from("store"),
         as_of: None,
         max_skew: 7 * DAY,
+        revoke_sla: DAY,
         max_drop: 0.10,
         authority_lag: DAY,
         fingerprint_key_file: None,
@@ -213,6 +216,9 @@ pub(super) fn read(text: &str, name: &str, sha256: [u8; 32], known: &Known<'_>, 
     };
     if let Some(section) = top.one("holdover", "[holdover]", out) {
         whole_run(&section, &mut config, out);
+    }
+    if let Some(section) = top.one("metrics", "[metrics]", out) {
+        config.revoke_sla = section.duration("revoke_sla", out).unwrap_or(config.revoke_sla);
     }
     if !broken.is_empty() {
         only_certain(&broken, out);

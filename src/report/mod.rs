@@ -11,6 +11,7 @@ mod finding;
 mod format;
 mod html;
 pub mod json;
+mod metrics;
 mod model;
 #[cfg(test)]
 mod sample;
@@ -23,5 +24,6 @@ pub use explain::explain;
 pub use finding::HalfMade;
 pub use format::{plural, wrap};
 pub use html::{HtmlError, html};
+pub use metrics::metrics_terminal;
 pub use model::*;
 pub use terminal::{TerminalOptions, terminal};

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::metrics::{Metrics, TrendPoint};
 use crate::model::{Answer, Certainty, FindingState, MatchState, OutcomeKind, RecordUnit, Severity, Standing, SubjectKind, Time};
 
 /// Everything that one run has to tell. Made by the caller, then put in order by [`Report::seal`].
@@ -47,6 +48,8 @@ pub struct Report {
     pub exceptions: Vec<ExceptionEntry>,
     /// What the configuration changed of the checks.
     pub overrides: Vec<OverrideEntry>,
+    /// Numbers with their definitions, and the series that charts are drawn from.
+    pub metrics: Metrics,
 }
 
 /// Where `as_of` came from.
@@ -100,7 +103,7 @@ pub struct Totals {
 }
 
 /// Findings by state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct StateCounts {
     pub new: u64,
     pub open: u64,
@@ -108,6 +111,23 @@ pub struct StateCounts {
     pub unverified: u64,
     pub excepted: u64,
     pub resolved: u64,
+}
+
+/// A run's counts as a point of the trend.
+pub fn trend_point(run: &str, as_of: Time, totals: &Totals) -> TrendPoint {
+    let s = totals.states;
+    TrendPoint {
+        run: run.to_owned(),
+        as_of,
+        certain: totals.certain,
+        possible: totals.possible,
+        new: s.new,
+        open: s.open,
+        reopened: s.reopened,
+        unverified: s.unverified,
+        excepted: s.excepted,
+        resolved: s.resolved,
+    }
 }
 
 impl Report {
@@ -123,7 +143,7 @@ impl Report {
 }
 
 /// Findings by severity.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct SeverityCounts {
     pub critical: u64,
     pub high: u64,

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::model::*;
+use crate::metrics::{Curve, CurvePoint, Line, Metric, Metrics, Quantity, TrendPoint};
 use crate::model::{Answer, Certainty, FindingState, MatchState, OutcomeKind, RecordUnit, Severity, Standing, SubjectKind, Time};
 
 pub const SCRIPT: &str = "<script>alert('x')</script>";
@@ -262,6 +263,63 @@ fn exceptions() -> Vec<ExceptionEntry> {
     ]
 }
 
+fn metrics() -> Metrics {
+    let words = |m: &str| Metric::new(m, "A number with its definition", "accounts", "What it says.", "Of whom.", "How.");
+    let mut orphans = words("orphan-rate");
+    orphans.put("orphans", Quantity::Count { certain: 11, possible: 6 });
+    orphans.put_some("share", Quantity::share(11, 6, 2267));
+    let cells = |q: &[Quantity]| q.iter().copied().map(Some).collect::<Vec<_>>();
+    let line = Line { key: SCRIPT.into(), cells: cells(&[Quantity::count(4), Quantity::count(1)]) };
+    orphans.by(
+        "system",
+        &["share", "accounts judged"],
+        vec![line, Line { key: OVERRIDE.into(), cells: vec![None, Some(Quantity::count(2))] }],
+    );
+    orphans.notes.push("`crm` is missing".into());
+    let mut exceptions = words("exception-volume");
+    exceptions.put("open", Quantity::count(3));
+    let age = |key: &str, n: [u64; 2]| Line { key: key.into(), cells: cells(&n.map(Quantity::count)) };
+    exceptions.by("age", &["open", "expired"], vec![age("up to 30 days", [1, 0]), age("over 365 days", [2, 1])]);
+    let mut revoke = words("time-to-revoke");
+    revoke.put("estimated share closed within 24 h", Quantity::Estimate { low: 0.25, high: 0.5 });
+    revoke.put_some("seen to close within 24 h", Quantity::share(1, 1, 4));
+    revoke.put("estimated median", Quantity::Days { low: 1.0, high: None });
+    let point = |days, low, high| CurvePoint { days, low, high };
+    Metrics {
+        list: vec![exceptions, orphans, revoke, words("failed-workflows").without("no source covers a workflow log")],
+        curves: vec![Curve {
+            clock: "effective".into(),
+            cases: 4,
+            closed: 3,
+            open: 1,
+            sla_days: 1.0,
+            points: vec![point(0.0, 1.0, 1.0), point(0.5, 0.5, 1.0), point(7.0, 0.25, 0.5)],
+            until_days: 30.0,
+        }],
+        trend: vec![
+            TrendPoint {
+                run: "20261115T000000Z-99887766".into(),
+                as_of: at("2026-11-15T00:00:00Z"),
+                new: 20,
+                certain: 20,
+                ..TrendPoint::default()
+            },
+            TrendPoint {
+                run: "20261122T000000Z-1a2b3c4d".into(),
+                as_of: at("2026-11-22T00:00:00Z"),
+                certain: 33,
+                possible: 4,
+                new: 12,
+                open: 13,
+                reopened: 6,
+                unverified: 6,
+                excepted: 1,
+                resolved: 1,
+            },
+        ],
+    }
+}
+
 pub fn report() -> Report {
     Report {
         tool_version: "0.1.0".into(),
@@ -310,6 +368,7 @@ pub fn report() -> Report {
             what: "severity high -> medium".into(),
             reason: "rotation is automated from January".into(),
         }],
+        metrics: metrics(),
     }
     .seal()
 }

@@ -10,6 +10,7 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, Tab
 
 use super::escape::{shorten, visible, width as columns};
 use super::format::{days, plural, up_to, wrap};
+use super::metrics::short_rows;
 use super::model::{CheckEntry, ExceptionStatus, FindingEntry, Report, Source, VerdictWord};
 use crate::model::{Answer, Certainty, FindingState, OutcomeKind, Severity, Word};
 
@@ -49,8 +50,7 @@ impl Default for TerminalOptions {
 
 /// The whole report: what must be said first, completeness, verdict, checks, findings, exceptions.
 pub fn terminal(report: &Report, options: &TerminalOptions) -> String {
-    let width = options.width.max(80);
-    let mut screen = Screen { out: String::new(), width, options };
+    let mut screen = Screen::new(options);
     screen.head(report);
     screen.completeness(report);
     screen.verdict(report);
@@ -58,8 +58,9 @@ pub fn terminal(report: &Report, options: &TerminalOptions) -> String {
     screen.not_evaluated(report);
     screen.findings(report);
     screen.exceptions(report);
+    screen.metrics(report);
     screen.foot();
-    screen.out
+    screen.finish()
 }
 
 /// One rule below the header, nothing else: rows stay close and numbers aligned.
@@ -100,14 +101,25 @@ impl Paint {
 /// Rejected records that are shown: one of each kind, and no more kinds than these.
 const REJECTS_SHOWN: usize = 8;
 
-struct Screen<'a> {
+/// Lines of a terminal, none wider than asked.
+pub(super) struct Screen<'a> {
     out: String,
     width: usize,
     options: &'a TerminalOptions,
 }
 
+impl<'a> Screen<'a> {
+    pub(super) fn new(options: &'a TerminalOptions) -> Self {
+        Self { out: String::new(), width: options.width.max(80), options }
+    }
+
+    pub(super) fn finish(self) -> String {
+        self.out
+    }
+}
+
 impl Screen<'_> {
-    fn line(&mut self, text: &str) {
+    pub(super) fn line(&mut self, text: &str) {
         self.out.push_str(text.trim_end());
         self.out.push('\n');
     }
@@ -116,20 +128,20 @@ impl Screen<'_> {
         if self.options.coloured { format!("\u{1b}[{}m{text}\u{1b}[0m", paint.code()) } else { text.to_owned() }
     }
 
-    fn heading(&mut self, text: &str) {
+    pub(super) fn heading(&mut self, text: &str) {
         self.line("");
         let text = self.paint(Paint::Bold, text);
         self.line(&text);
     }
 
-    fn prose(&mut self, text: &str, first: &str, rest: &str) {
+    pub(super) fn prose(&mut self, text: &str, first: &str, rest: &str) {
         for line in wrap(text, self.width, first, rest) {
             self.line(&line);
         }
     }
 
     /// A table: `right` are the columns that hold numbers, `wide` the one that gives way when there is too little room.
-    fn table(&mut self, header: &[&str], rows: Vec<Vec<String>>, right: &[usize], wide: usize) {
+    pub(super) fn table(&mut self, header: &[&str], rows: Vec<Vec<String>>, right: &[usize], wide: usize) {
         let mut table = Table::new();
         table.load_style(if self.options.drawn { DRAWN } else { NOTHING });
         table.force_no_tty().set_content_arrangement(ContentArrangement::Disabled);
@@ -355,6 +367,23 @@ impl Screen<'_> {
         }
     }
 
+    fn metrics(&mut self, report: &Report) {
+        let (rows, rest): (Vec<_>, Vec<_>) =
+            short_rows(&report.metrics.list).into_iter().partition(|r| r.get(1).is_some_and(|v| !v.is_empty()));
+        if !rows.is_empty() {
+            self.heading("Metrics");
+            self.table(&["metric", "value", ""], rows, &[], 1);
+        }
+        let without: Vec<&str> = rest.iter().filter_map(|r| r.first()).map(String::as_str).collect();
+        if !without.is_empty() {
+            self.prose(&format!("not measurable: {}", without.join(", ")), "  - ", "    ");
+        }
+        if !report.metrics.list.is_empty() {
+            let more = format!("`holdover metrics{}` prints all of them, with their definitions", self.options.place);
+            self.prose(&more, "  ", "  ");
+        }
+    }
+
     fn foot(&mut self) {
         self.line("");
         let explain = format!("`holdover explain{} FINGERPRINT` tells why, and from which line of which file", self.options.place);
@@ -525,6 +554,15 @@ mod tests {
         Exceptions that need attention
           - EX-11 unmatched: no finding of `stale-key` names `deployer-99`
           - EX-9 void: `approver` is missing
+
+        Metrics
+         metric            value
+         exception-volume  open                       3
+         orphan-rate       share                      0.5 % (up to 0.7 %)
+         time-to-revoke    seen to close within 24 h  25.0 % (up to 50.0 %)
+                           estimated median           at least 1.00 d
+          - not measurable: failed-workflows
+          `holdover metrics` prints all of them, with their definitions
 
         `holdover explain FINGERPRINT` tells why, and from which line of which file
         report: runs/x/report.html

@@ -6,7 +6,7 @@ use crate::model::{AccountKind, AccountRow, AccountStatus, Answer, CredentialRow
 ///
 /// `credentials`: its own, or `None` where the system's export does not cover credentials. An assumable role has none of its own: it is
 /// as live as its status.
-pub(super) fn can_authenticate(account: &AccountRow, credentials: Option<&[&CredentialRow]>, t: Time) -> (Answer, String) {
+pub fn can_authenticate(account: &AccountRow, credentials: Option<&[&CredentialRow]>, t: Time) -> (Answer, String) {
     let status = account.status;
     let answer = |a: Answer, why: &str| (a, why.to_owned());
     match status {

@@ -44,6 +44,7 @@ use crate::model::{
 };
 
 pub use approvals::{ApprovalInput, approvals};
+pub use authenticate::can_authenticate;
 pub use changes::{changes, incomparable, number};
 pub use closure::{ANCESTORS_LISTED, Groups, PATH_NAMES, Primary};
 pub use correlate::{Crowded, MAX_SHARED};

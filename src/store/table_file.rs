@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use arrow::array::{Array, RecordBatch, UInt32Array};
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use arrow::array::{Array, RecordBatch, StringArray, UInt32Array};
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection};
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use sha2::{Digest, Sha256};
@@ -125,6 +125,70 @@ pub fn read<R: Row>(dir: &Path) -> Result<Vec<R>, StoreError> {
     Ok(rows)
 }
 
+/// One text column of `dir/<table>.parquet`, in the order of its rows; null stays null.
+///
+/// # Errors
+/// As [`read`], or the table has no such column of text.
+pub fn read_texts(dir: &Path, table: &str, column: &str) -> Result<Vec<Option<String>>, StoreError> {
+    let mut out = Vec::new();
+    let path = dir.join(format!("{table}.parquet"));
+    for batch in read_column(&path, column)? {
+        let values = batch.column(0).as_any().downcast_ref::<StringArray>();
+        let values = values.ok_or_else(|| StoreError::damaged(&path, format!("`{column}` is not text")))?;
+        out.extend(values.iter().map(|v| v.map(str::to_owned)));
+    }
+    Ok(out)
+}
+
+/// One column of ordinals of `dir/<table>.parquet`, in the order of its rows; null stays null.
+///
+/// # Errors
+/// As [`read`], or the table has no such column of ordinals.
+pub fn read_ordinals(dir: &Path, table: &str, column: &str) -> Result<Vec<Option<u32>>, StoreError> {
+    let mut out = Vec::new();
+    let path = dir.join(format!("{table}.parquet"));
+    for batch in read_column(&path, column)? {
+        let values = batch.column(0).as_any().downcast_ref::<UInt32Array>();
+        out.extend(values.ok_or_else(|| StoreError::damaged(&path, format!("`{column}` holds no ordinals")))?.iter());
+    }
+    Ok(out)
+}
+
+fn read_column(path: &Path, column: &str) -> Result<Vec<RecordBatch>, StoreError> {
+    let file = File::open(path).map_err(|e| StoreError::io(path, e))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| StoreError::parquet(path, e))?;
+    let mask = ProjectionMask::columns(builder.parquet_schema(), [column]);
+    let reader = builder.with_projection(mask).with_batch_size(GROUP_ROWS).build().map_err(|e| StoreError::parquet(path, e))?;
+    let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|e| StoreError::damaged(path, e.to_string()))?;
+    match batches.iter().find(|b| b.num_columns() != 1) {
+        Some(_) => Err(StoreError::damaged(path, format!("it has no column `{column}`"))),
+        None => Ok(batches),
+    }
+}
+
+/// Some rows of `dir/<table>.parquet`, by their positions: ascending, each once.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_some<R: Row>(dir: &Path, positions: &[u32]) -> Result<Vec<R>, StoreError> {
+    if positions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let path = dir.join(format!("{}.parquet", R::TABLE.name));
+    let file = File::open(&path).map_err(|e| StoreError::io(&path, e))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| StoreError::parquet(&path, e))?;
+    let total = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
+    let ranges = positions.iter().map(|p| *p as usize).filter(|p| *p < total).map(|p| p..p + 1);
+    let selection = RowSelection::from_consecutive_ranges(ranges, total);
+    let reader = builder.with_row_selection(selection).with_batch_size(GROUP_ROWS).build().map_err(|e| StoreError::parquet(&path, e))?;
+    let mut rows = Vec::new();
+    for batch in reader {
+        let batch = batch.map_err(|e| StoreError::damaged(&path, e.to_string()))?;
+        rows.extend(from_batch::<R>(&batch).map_err(|e| StoreError::damaged(&path, e.to_string()))?);
+    }
+    Ok(rows)
+}
+
 /// Row groups and rows that the footer of a Parquet file promises.
 ///
 /// # Errors
@@ -146,4 +210,39 @@ pub(super) fn restrict(file: &File, path: &Path) -> Result<(), StoreError> {
 #[cfg(not(unix))]
 pub(super) fn restrict(_file: &File, _path: &Path) -> Result<(), StoreError> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AccountRow, CredentialRow};
+
+    #[test]
+    fn some_rows_are_those_at_their_positions_and_a_column_is_in_the_order_of_the_rows() {
+        let dir = tempfile::tempdir().unwrap();
+        // More than one row group, so that positions cross their border.
+        let count = u32::try_from(GROUP_ROWS).unwrap() + 5;
+        let account = |account_ix: u32| AccountRow { account_ix, native_id: format!("a{account_ix:06}"), ..AccountRow::default() };
+        let rows: Vec<AccountRow> = (0..count).map(account).collect();
+        write(dir.path(), &rows).unwrap();
+        let ids = |positions: &[u32]| -> Vec<u32> {
+            read_some::<AccountRow>(dir.path(), positions).unwrap().iter().map(|a| a.account_ix).collect()
+        };
+        let border = count - 5;
+        assert_eq!(ids(&[0, 7, border - 1, border, count - 1]), [0, 7, border - 1, border, count - 1]);
+        assert_eq!(ids(&[3, count + 9]), [3], "what is not there is not read");
+        assert!(ids(&[]).is_empty());
+        let texts = read_texts(dir.path(), "accounts", "native_id").unwrap();
+        assert_eq!((texts.len(), texts[7].as_deref(), texts.last().unwrap().as_deref()), (rows.len(), Some("a000007"), Some("a065540")));
+        assert!(read_texts(dir.path(), "accounts", "account_ix").is_err());
+        assert!(read_texts(dir.path(), "accounts", "no_such_column").is_err());
+    }
+
+    #[test]
+    fn a_column_of_ordinals_keeps_its_nulls() {
+        let dir = tempfile::tempdir().unwrap();
+        let of = |credential_ix, account_ix| CredentialRow { credential_ix, account_ix, ..CredentialRow::default() };
+        write(dir.path(), &[of(0, Some(4)), of(1, None), of(2, Some(0))]).unwrap();
+        assert_eq!(read_ordinals(dir.path(), "credentials", "account_ix").unwrap(), [Some(4), None, Some(0)]);
+    }
 }

@@ -17,8 +17,9 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("checks", &["model", "sql"]),
     ("engine", &["model", "sql", "store", "checks"]),
     ("triage", &["model", "checks"]),
-    ("report", &["model"]),
-    ("audit", &["model", "sql", "store", "resolve", "checks", "engine", "triage", "report"]),
+    ("metrics", &["model", "resolve", "engine"]),
+    ("report", &["model", "metrics"]),
+    ("audit", &["model", "sql", "store", "resolve", "checks", "engine", "triage", "metrics", "report"]),
     ("config", &["model", "resolve"]),
     ("demo", &["model"]),
 ];

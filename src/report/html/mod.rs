@@ -1,6 +1,9 @@
 //! The report as one page that needs nothing else: no script, no request, one style that its policy names by digest.
 
+mod charts;
 mod page;
+mod svg;
+mod views;
 mod words;
 
 use data_encoding::BASE64;
@@ -44,7 +47,12 @@ pub fn html(report: &Report) -> Result<String, HtmlError> {
             Ok(merged(value(serde_json::to_value(&group.head)?), [("findings", Value::from(findings))]))
         })
         .collect::<Result<Vec<_>, HtmlError>>()?;
+    let charts = charts::charts(report).into_iter().map(|chart| {
+        let svg = Value::from_safe_string(chart.svg.clone());
+        Ok(merged(value(serde_json::to_value(&chart)?), [("svg", svg)]))
+    });
     let extra = [
+        ("charts", Value::from(charts.collect::<Result<Vec<_>, HtmlError>>()?)),
         ("groups", Value::from(groups)),
         ("style", Value::from_safe_string(STYLE.to_owned())),
         ("style_hash", Value::from(BASE64.encode(&Sha256::digest(STYLE)))),

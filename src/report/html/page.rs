@@ -11,11 +11,15 @@ use super::super::model::{
     CheckEntry, ExceptionEntry, FindingEntry, IdentityCounts, MissingSource, Origin, OverrideEntry, RejectEntry, Report, Source, Totals,
     Verdict,
 };
+use super::views::{self, MetricView, View};
 use super::words::WORDS;
 use crate::model::{Answer, Severity, Time};
 
 /// Up to this many findings, the groups stand open.
 const OPEN: usize = 60;
+
+/// Findings of a group that paper shows; the style hides the others.
+const PRINTED: usize = 30;
 
 /// Everything but the findings themselves.
 #[derive(Serialize)]
@@ -42,6 +46,9 @@ pub struct Page<'a> {
     exceptions: &'a [ExceptionEntry],
     overrides: &'a [OverrideEntry],
     words: &'static [(&'static str, &'static str)],
+    by_system: Vec<View<'a>>,
+    by_owner: Vec<View<'a>>,
+    metrics: Vec<MetricView<'a>>,
 }
 
 /// One severity's part of the bar, in thousandths of its length.
@@ -102,6 +109,8 @@ pub struct GroupHead<'a> {
     severity: Severity,
     tally: String,
     open: bool,
+    /// Findings that are not printed on paper.
+    unprinted: usize,
 }
 
 /// One finding and what is said around it.
@@ -152,6 +161,9 @@ impl<'a> Page<'a> {
             exceptions: &r.exceptions,
             overrides: &r.overrides,
             words: WORDS,
+            by_system: views::by_system(r),
+            by_owner: views::by_owner(r),
+            metrics: views::metrics(r),
         }
     }
 }
@@ -229,6 +241,7 @@ fn group<'a>(r: &'a Report, findings: Vec<&'a FindingEntry>, open: bool) -> Opti
         severity: check.map_or(first.severity, |c| c.severity),
         tally: parts.join(", "),
         open: open && counts.certain + counts.possible > 0,
+        unprinted: findings.len().saturating_sub(PRINTED),
     };
     Some(Group { head, findings })
 }

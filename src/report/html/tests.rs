@@ -116,3 +116,60 @@ fn thousands_of_findings_still_render() {
     assert_eq!(page.matches("<details class=\"f").count(), 3_000);
     assert!(page.len() < 3_000 * 4_000, "{} bytes", page.len());
 }
+
+#[test]
+fn charts_are_drawn_and_told_in_words() {
+    let page = page();
+    let charts: Vec<&str> = page.split("<svg class=\"chart\"").skip(1).map(|c| c.split("</svg>").next().unwrap()).collect();
+    assert_eq!(charts.len(), 4);
+    for chart in charts {
+        let id = chart.split("aria-labelledby=\"").nth(1).unwrap().split("-title").next().unwrap();
+        assert!(chart.contains(" role=\"img\""));
+        assert!(chart.contains(&format!("<title id=\"{id}-title\">")) && chart.contains(&format!("<desc id=\"{id}-desc\">")), "{id}");
+        // A span inside a drawing would end it.
+        assert!(!chart.contains("<span") && !chart.contains("NaN") && !chart.contains("inf"), "{chart}");
+    }
+    let desc = page.split("id=\"chart-revoke-desc\">").nth(1).unwrap().split('<').next().unwrap();
+    assert_eq!(
+        desc,
+        "Of 4 cases, 3 closed and 1 open. After 0.00 days 100.0 % not yet closed; After 0.50 days 50.0 % to 100.0 % not yet closed; \
+         After 7.00 days 25.0 % to 50.0 % not yet closed"
+    );
+    let desc = page.split("id=\"chart-trend-desc\">").nth(1).unwrap().split('<').next().unwrap();
+    assert_eq!(desc, "2026-11-15: 20 new, 0 reopened, 0 open, 0 resolved; 2026-11-22: 12 new, 6 reopened, 19 open, 1 resolved");
+    let desc = page.split("id=\"chart-exceptions-desc\">").nth(1).unwrap().split('<').next().unwrap();
+    assert_eq!(desc, "up to 30 days: 1 open, 0 not; over 365 days: 2 open, 1 not");
+}
+
+#[test]
+fn hostile_systems_are_text_in_charts_and_views() {
+    let mut report = sample::report();
+    for (f, name) in report.findings.iter_mut().zip([sample::SCRIPT, sample::OVERRIDE].into_iter().cycle()) {
+        f.system = name.into();
+    }
+    let page = html(&report.seal()).unwrap();
+    assert!(!page.to_lowercase().contains("<script"));
+    assert!(page.contains("chart-systems-desc\">&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;: "));
+    assert_eq!(page.chars().filter(|c| is_hidden(*c) && *c != '\n').count(), 0);
+    let chart = page.split("<svg class=\"chart\"").nth(1).unwrap().split("</svg>").next().unwrap();
+    assert!(chart.contains(r"invoice\u{202e}gpj.exe:") && !chart.contains("<span"), "{chart}");
+}
+
+#[test]
+fn metrics_are_shown_with_definition_or_with_the_reason_for_none() {
+    let page = page();
+    let metric = |id: &str| page.split(&format!("id=\"m-{id}\"")).nth(1).unwrap().split("</details>").next().unwrap().to_owned();
+    let orphans = metric("orphan-rate");
+    assert!(orphans.contains("<dd>11 of 2267, 0.5 % (up to 17, 0.7 %)</dd>") && orphans.contains("<dt>over</dt><dd>Of whom.</dd>"));
+    assert!(orphans.contains("&lt;script&gt;"), "a key of a breakdown");
+    assert!(metric("failed-workflows").contains("<b>Not measurable:</b> no source covers a workflow log."));
+}
+
+#[test]
+fn views_by_system_and_owner_add_up_to_the_totals() {
+    let report = sample::report();
+    for views in [views::by_system(&report), views::by_owner(&report)] {
+        let sum: u64 = views.iter().map(|v| v.totals().certain + v.totals().possible).sum();
+        assert_eq!(sum, report.totals.certain + report.totals.possible);
+    }
+}

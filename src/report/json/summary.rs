@@ -1,11 +1,11 @@
 //! `summary.json`: the answer of a run in a page, for schedulers and dashboards.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::pretty;
 use super::v1::{CountsV1, StatesV1};
 use crate::model::{Answer, Severity, Time};
-use crate::report::model::{CheckEntry, Report, Source};
+use crate::report::model::{CheckEntry, Report, SeverityCounts, Source, StateCounts, Totals};
 
 /// A file that the run wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -75,6 +75,27 @@ pub fn summary(report: &Report, files: &[WrittenFile]) -> Result<String, serde_j
         rejects: report.rejects_total,
         files,
     })
+}
+
+/// The counts that a summary holds.
+///
+/// # Errors
+/// It is no summary.
+pub fn summary_totals(bytes: &[u8]) -> Result<Totals, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Stored {
+        totals: StoredTotals,
+    }
+    #[derive(Deserialize)]
+    struct StoredTotals {
+        certain: u64,
+        possible: u64,
+        also: u64,
+        states: StateCounts,
+        severities: SeverityCounts,
+    }
+    let Stored { totals: t } = serde_json::from_slice(bytes)?;
+    Ok(Totals { certain: t.certain, possible: t.possible, also: t.also, states: t.states, severities: t.severities })
 }
 
 fn check(entry: &CheckEntry) -> Check<'_> {

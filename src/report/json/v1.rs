@@ -4,6 +4,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::metrics::MetricsV1;
 use crate::model::{Answer, Certainty, FindingState, OutcomeKind, RecordUnit, Severity, SubjectKind, Time};
 use crate::report::model::{
     Asked, CheckEntry, CheckOutcome, ExceptionEntry, FindingEntry, IdentityCounts, Origin, RejectEntry, Report, SeverityCounts, Source,
@@ -29,6 +30,7 @@ pub struct ReportV1<'a> {
     findings: Vec<FindingV1<'a>>,
     exceptions: Vec<ExceptionV1<'a>>,
     overrides: Vec<OverrideV1<'a>>,
+    metrics: MetricsV1,
 }
 
 #[derive(Serialize)]
@@ -278,6 +280,7 @@ impl<'a> From<&'a Report> for ReportV1<'a> {
             findings: r.findings.iter().map(Into::into).collect(),
             exceptions: r.exceptions.iter().map(Into::into).collect(),
             overrides: r.overrides.iter().map(|o| OverrideV1 { check: &o.check, what: &o.what, reason: &o.reason }).collect(),
+            metrics: (&r.metrics).into(),
         }
     }
 }
