@@ -19,6 +19,7 @@ pub mod demo;
 pub mod engine;
 pub mod ingest;
 pub mod model;
+pub mod policy;
 pub mod report;
 pub mod resolve;
 pub mod sql;

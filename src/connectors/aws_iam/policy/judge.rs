@@ -1,11 +1,14 @@
 //! How much a policy lets its holder do: a level and named risks, with Deny, NotAction, NotResource and conditions heard.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
-use super::risks::{CREDENTIALS, ESCALATION, EXFILTRATION, EXPOSURE, IAM_WRITING, READING, READING_TOO, RESOURCE_KINDS, Risk};
-use super::{Document, Statement, Which, glob};
+use super::{Document, Statement, Which};
 use crate::model::{Effect, Level};
+use crate::policy::actions::ActionSet;
+use crate::policy::glob;
+use crate::policy::methods::METHODS;
+use crate::policy::resources::covers_all;
+use crate::policy::risks::{CREDENTIALS, EXFILTRATION, EXPOSURE, IAM_WRITING, READING, READING_TOO, Risk};
 
 /// What is said of one entitlement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,12 +26,6 @@ impl Judgement {
         Some(words).filter(|w| !w.is_empty())
     }
 }
-
-/// Every action that a risk or the level asks about, sorted.
-static PROBES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    let lists = [IAM_WRITING, EXPOSURE, EXFILTRATION, CREDENTIALS].into_iter().chain(ESCALATION.iter().copied());
-    lists.flatten().copied().collect::<BTreeSet<_>>().into_iter().collect()
-});
 
 /// AWS's own policies whose purpose is declared by AWS. The level holds with and without their document (`ReadOnlyAccess` has a few
 /// actions that no name shows to be reading); the risks are those of their documents of 2026, for exports without them.
@@ -86,28 +83,23 @@ pub(super) fn alone(statement: &Statement) -> Judgement {
 fn weigh(allows: &[&Statement], denies: &[&Statement]) -> Judgement {
     // A Deny takes something away for certain only where it covers every resource.
     let denies: Vec<&Statement> = denies.iter().copied().filter(|d| denies_everywhere(d)).collect();
-    let mut denied = vec![false; PROBES.len()];
-    for deny in &denies {
-        mark(&mut denied, deny);
-    }
     let wide: Vec<&Statement> = allows.iter().copied().filter(|s| unconstrained(s)).collect();
-    let mut can = vec![false; PROBES.len()];
+    let mut can = ActionSet::default();
     let mut admin = false;
     for allow in &wide {
-        let mut own = vec![false; PROBES.len()];
-        mark(&mut own, allow);
-        admin |= IAM_WRITING.iter().all(|a| held(&own, a));
-        can.iter_mut().zip(&own).for_each(|(can, own)| *can |= own);
+        let own = actions(allow);
+        admin |= IAM_WRITING.iter().all(|a| own.has(a));
+        can.add(&own);
     }
-    can.iter_mut().zip(&denied).for_each(|(can, denied)| *can &= !denied);
-    admin &= IAM_WRITING.iter().any(|a| held(&can, a));
+    denies.iter().for_each(|deny| can.remove(&actions(deny)));
+    admin &= IAM_WRITING.iter().any(|a| can.has(a));
     let level = if admin { Level::Admin } else { allows.iter().map(|s| reach(s, &denies)).max().unwrap_or(Level::None) };
     Judgement { level, risks: risks(&can, &wide, &denies), conditional: false }
 }
 
-fn risks(can: &[bool], wide: &[&Statement], denies: &[&Statement]) -> BTreeSet<Risk> {
-    let any = |list: &[&str]| list.iter().any(|a| held(can, a));
-    let escalates = any(IAM_WRITING) || ESCALATION.iter().any(|road| road.iter().all(|a| held(can, a)));
+fn risks(can: &ActionSet, wide: &[&Statement], denies: &[&Statement]) -> BTreeSet<Risk> {
+    let any = |list: &[&str]| list.iter().any(|a| can.has(a));
+    let escalates = METHODS.iter().any(|m| m.steps.iter().all(|s| can.has(&s.action)));
     let wildcard = wide.iter().any(|s| whole_service(s, denies));
     [
         (any(CREDENTIALS), Risk::CredentialAccess),
@@ -121,31 +113,12 @@ fn risks(can: &[bool], wide: &[&Statement], denies: &[&Statement]) -> BTreeSet<R
     .collect()
 }
 
-fn held(set: &[bool], action: &str) -> bool {
-    PROBES.binary_search(&action).is_ok_and(|at| set.get(at) == Some(&true))
-}
-
-/// Sets the probes that a statement speaks about.
-fn mark(set: &mut [bool], statement: &Statement) {
+/// The actions that a statement speaks about.
+fn actions(statement: &Statement) -> ActionSet {
+    let listed = ActionSet::of(statement.folded.patterns().iter().map(String::as_str));
     match &statement.folded {
-        Which::Only(patterns) => mark_patterns(set, patterns),
-        Which::Except(patterns) => {
-            let mut excepted = vec![false; set.len()];
-            mark_patterns(&mut excepted, patterns);
-            set.iter_mut().zip(excepted).for_each(|(set, excepted)| *set |= !excepted);
-        }
-    }
-}
-
-fn mark_patterns(set: &mut [bool], patterns: &[String]) {
-    for pattern in patterns {
-        // Probes are sorted: those with the pattern's literal beginning stand together.
-        let prefix = glob::literal_prefix(pattern);
-        let from = PROBES.partition_point(|p| *p < prefix);
-        let probes = PROBES.get(from..).unwrap_or_default().iter();
-        for (probe, set) in probes.zip(set.get_mut(from..).unwrap_or_default()).take_while(|(p, _)| p.starts_with(prefix)) {
-            *set |= glob::covers(pattern, probe);
-        }
+        Which::Only(_) => listed,
+        Which::Except(_) => listed.others(),
     }
 }
 
@@ -212,31 +185,12 @@ fn denies_everywhere(statement: &Statement) -> bool {
     }
 }
 
-fn covers_all(resource: &str) -> bool {
-    if glob::is_everything(resource) {
-        return true;
-    }
-    let mut parts = resource.splitn(6, ':');
-    let (first, _partition, service) = (parts.next(), parts.next(), parts.next());
-    let last = parts.nth(2);
-    match (first, service, last) {
-        (Some("arn"), _, Some(last)) if glob::is_everything(last) || last == "*/*" => true,
-        // `arn:*`, `arn:aws:s3*`: a wildcard that swallows the rest.
-        (Some("arn"), _, None) => resource.ends_with('*'),
-        // A bucket's name stands where other services have a kind.
-        (Some("arn"), Some("s3"), _) => false,
-        (Some("arn"), _, Some(last)) => {
-            let kind = last.strip_suffix('*').and_then(|l| l.strip_suffix(['/', ':']));
-            kind.is_some_and(|k| RESOURCE_KINDS.contains(&k.to_ascii_lowercase().as_str()))
-        }
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::Kind;
     use super::*;
+    use crate::policy::actions::KNOWN;
+    use crate::policy::risks::RESOURCE_KINDS;
 
     /// `(level, risks, conditional)` of statements in JSON.
     fn of(statements: &str) -> (Level, String, bool) {
@@ -385,7 +339,8 @@ mod tests {
 
     #[test]
     fn every_road_is_seen_and_no_shorter_one() {
-        for road in ESCALATION {
+        let roads: Vec<Vec<&str>> = METHODS.iter().map(|m| m.steps.iter().map(|s| s.action.as_str()).collect()).collect();
+        for road in &roads {
             let list = |skip: usize| {
                 let kept: Vec<_> = road.iter().enumerate().filter(|(i, _)| *i != skip).map(|(_, a)| *a).collect();
                 serde_json::Value::from(kept).to_string()
@@ -393,7 +348,7 @@ mod tests {
             assert!(of(&allow(&list(usize::MAX), "\"*\"")).1.contains('p'), "{road:?}");
             assert!(!of(&allow(&list(usize::MAX), r#""arn:aws:ec2:eu-west-1:123456789012:instance/i-1""#)).1.contains('p'), "{road:?}");
             let shorter = |skip: usize| {
-                ESCALATION.iter().any(|other| other.len() < road.len() && other.iter().all(|a| a != &road[skip] && road.contains(a)))
+                roads.iter().any(|other| other.len() < road.len() && other.iter().all(|a| a != &road[skip] && road.contains(a)))
             };
             for skip in (0..road.len()).filter(|skip| road.len() > 1 && !shorter(*skip)) {
                 assert!(!of(&allow(&list(skip), "\"*\"")).1.contains('p'), "{road:?} without {}", road[skip]);
@@ -403,7 +358,7 @@ mod tests {
 
     #[test]
     fn the_lists_are_sorted_lower_case_actions() {
-        for action in PROBES.iter() {
+        for action in KNOWN.iter() {
             assert!(action.contains(':') && *action == action.to_lowercase() && !action.contains('*'), "{action}");
         }
         assert!(READING.is_sorted() && READING_TOO.is_sorted() && RESOURCE_KINDS.is_sorted());
@@ -419,35 +374,5 @@ mod tests {
             rows[0].risks.as_deref(),
             Some("credential-access,data-exfiltration,privilege-escalation,resource-exposure,service-wildcard")
         );
-    }
-
-    #[test]
-    fn wildcards_that_cover_all_of_a_kind_constrain_nothing() {
-        for all in [
-            "*",
-            "**",
-            "arn:*",
-            "arn:aws:iam::*:*",
-            "arn:aws:iam::123456789012:role/*",
-            "arn:aws:s3:::*",
-            "arn:aws:s3:::*/*",
-            "arn:aws:lambda:*:*:function:*",
-            "arn:aws:sqs:eu-west-1:123456789012:*",
-        ] {
-            assert!(covers_all(all), "{all}");
-        }
-        for some in [
-            "arn:aws:s3:::bucket/*",
-            "arn:aws:iam::*:role/app-*",
-            "arn:aws:iam::*:role/app/*",
-            "",
-            "role/*",
-            "arn:aws:s3:::a*",
-            "arn:aws:iam::*:user/${aws:username}",
-            "arn:aws:execute-api:eu-west-1:123456789012:abc/*",
-            "arn:aws:iam",
-        ] {
-            assert!(!covers_all(some), "{some}");
-        }
     }
 }
