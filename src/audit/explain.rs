@@ -48,6 +48,7 @@ pub fn open(store: &Store, run: &str) -> Result<Stored, AuditError> {
             account_identity: read(&dir)?,
             match_trace: read(&dir)?,
             group_reach: read(&dir)?,
+            principal_risk: read(&dir)?,
         },
         findings: read(&dir)?,
         outcomes: read(&dir)?,

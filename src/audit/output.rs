@@ -153,6 +153,7 @@ fn tables(dir: &Path, audit: &Audit) -> Result<Vec<TableEntry>, StoreError> {
         write(dir, &run.account_identity)?,
         write(dir, &run.match_trace)?,
         write(dir, &run.group_reach)?,
+        write(dir, &run.principal_risk)?,
         write(dir, &run.sources)?,
         write(dir, &audit.exceptions)?,
         write(dir, &audit.findings)?,

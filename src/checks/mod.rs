@@ -22,6 +22,7 @@ pub static BUILTIN: &[(&str, &str)] = &[
     ("leaver_access_unremoved.sql", include_str!("leaver_access_unremoved.sql")),
     ("leaver_live_credential.sql", include_str!("leaver_live_credential.sql")),
     ("orphan_account.sql", include_str!("orphan_account.sql")),
+    ("privilege_escalation.sql", include_str!("privilege_escalation.sql")),
     ("source_incomplete.sql", include_str!("source_incomplete.sql")),
     ("stale_key.sql", include_str!("stale_key.sql")),
     ("unused_key.sql", include_str!("unused_key.sql")),

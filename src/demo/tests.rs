@@ -58,6 +58,7 @@ fn every_check_has_answers_and_near_misses() {
         "leaver-access-unremoved",
         "leaver-live-credential",
         "orphan-account",
+        "privilege-escalation",
         "source-incomplete",
         "stale-key",
         "unused-key",

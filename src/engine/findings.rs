@@ -336,7 +336,18 @@ mod tests {
         write(dir.path(), &[AccountRow { native_id: "guid-1".into(), login: Some("ann".into()), ..AccountRow::default() }]).unwrap();
         write(dir.path(), origins).unwrap();
         macro_rules! empty { ($($row:ty),*) => { $(write::<$row>(dir.path(), &[]).unwrap();)* } }
-        empty!(GroupRow, MembershipRow, EntitlementRow, ResourceRow, GrantRow, CredentialRow, IdentityRow, EmploymentRow, ExceptionRow);
+        empty!(
+            GroupRow,
+            MembershipRow,
+            EntitlementRow,
+            StatementRow,
+            ResourceRow,
+            GrantRow,
+            CredentialRow,
+            IdentityRow,
+            EmploymentRow,
+            ExceptionRow
+        );
         empty!(SystemRow, RejectRow);
         let ledger = crate::connectors::FileLedger::default();
         let file = crate::store::FileEntry::new("ad/users.ldif", 1, &[0xAB; 32], &ledger, crate::store::Provenance::default());

@@ -36,6 +36,7 @@ pub struct Run {
     pub account_identity: Vec<AccountIdentityRow>,
     pub match_trace: Vec<MatchTraceRow>,
     pub group_reach: Vec<GroupReachRow>,
+    pub principal_risk: Vec<PrincipalRiskRow>,
 }
 
 impl Run {
@@ -66,6 +67,7 @@ impl Run {
             states: slice(&self.account_state, |r| r.system_ix, system.ix),
             candidates: slice(&self.account_identity, |r| r.system_ix, system.ix),
             reach: slice(&self.group_reach, |r| r.system_ix, system.ix),
+            risks: slice(&self.principal_risk, |r| r.system_ix, system.ix),
             identities: &self.identities,
         })
     }
@@ -118,6 +120,7 @@ impl Frames {
     pub fn build(run: &Run) -> Result<Self, FrameError> {
         let mut out = Self::default();
         let (mut accounts, mut candidates, mut access) = (Vec::new(), Vec::new(), Vec::new());
+        let mut escalations = Vec::new();
         let (mut grants, mut memberships, mut credentials) = (Vec::new(), Vec::new(), Vec::new());
         for system in &run.systems {
             let Some(context) = run.context(system) else { continue };
@@ -125,15 +128,18 @@ impl Frames {
             for from in (0..count).step_by(PARTITION as usize) {
                 let to = from.saturating_add(PARTITION).min(count);
                 let part = (build::accounts(&context, from, to), build::candidates(&context, from, to), build::access(&context, from, to));
+                let risks = build::escalations(&context, from, to);
                 let frames = BTreeMap::from([
                     (views::V_ACCOUNTS.name, frame_of(&part.0)?),
                     (views::V_CANDIDATES.name, frame_of(&part.1)?),
                     (views::V_ACCESS.name, frame_of(&part.2)?),
+                    (views::V_ESCALATIONS.name, frame_of(&risks)?),
                 ]);
                 out.partitions.push(Partition { system_ix: system.ix, frames });
                 accounts.extend(part.0);
                 candidates.extend(part.1);
                 access.extend(part.2);
+                escalations.extend(risks);
             }
             grants.extend(build::grants(&context));
             memberships.extend(build::memberships(&context));
@@ -143,6 +149,7 @@ impl Frames {
             (views::V_ACCOUNTS.name, frame_of(&accounts)?),
             (views::V_CANDIDATES.name, frame_of(&candidates)?),
             (views::V_ACCESS.name, frame_of(&access)?),
+            (views::V_ESCALATIONS.name, frame_of(&escalations)?),
             (views::V_GRANTS.name, frame_of(&grants)?),
             (views::V_MEMBERSHIPS.name, frame_of(&memberships)?),
             (views::V_CREDENTIALS.name, frame_of(&credentials)?),
@@ -153,6 +160,7 @@ impl Frames {
             (ACCOUNT_IDENTITY.name, frame_of(&run.account_identity)?),
             (MATCH_TRACE.name, frame_of(&run.match_trace)?),
             (GROUP_REACH.name, frame_of(&run.group_reach)?),
+            (PRINCIPAL_RISK.name, frame_of(&run.principal_risk)?),
         ]);
         Ok(out)
     }
@@ -173,6 +181,7 @@ pub fn catalog() -> Catalog {
         &ACCOUNT_IDENTITY,
         &MATCH_TRACE,
         &GROUP_REACH,
+        &PRINCIPAL_RISK,
         &EXCEPTION_MATCHES,
     ]) {
         catalog.views.insert(table.name.to_owned(), view(table));

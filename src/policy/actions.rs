@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use super::glob;
 use super::methods::METHODS;
+use super::resources::covers_all_of;
 use super::risks::{CREDENTIALS, EXFILTRATION, EXPOSURE, IAM_WRITING};
 
 /// Every action that a risk, a level or a method asks about, in lower case and sorted.
@@ -38,6 +39,12 @@ impl ActionSet {
             }
         }
         set
+    }
+
+    /// Those of its actions on all of whose resources some pattern is: what a statement gives without naming a resource.
+    pub fn on_all<'a>(&self, resources: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let open = |action: &str| resources.clone().any(|r| covers_all_of(r, action));
+        Self(self.0.iter().zip(KNOWN.iter()).map(|(held, action)| *held && open(action)).collect())
     }
 
     /// All other actions.

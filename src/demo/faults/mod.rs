@@ -1,6 +1,7 @@
 //! The planted faults and near misses, check by check, each with the answer that is due for it.
 
 mod access;
+mod escalation;
 mod people;
 
 use std::io;
@@ -40,6 +41,7 @@ pub fn plant(estate: &mut Estate) -> io::Result<Answers> {
     planting.unused_keys()?;
     planting.locked_keys()?;
     planting.wildcards()?;
+    planting.escalations()?;
     planting.dangling()?;
     planting.sources();
     Ok(planting.answers)

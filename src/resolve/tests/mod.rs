@@ -1,6 +1,7 @@
 //! One small estate per rule of docs/architecture.md.
 
 mod accounts;
+mod escalation;
 mod groups;
 mod people;
 

@@ -87,7 +87,7 @@ fn weigh(allows: &[&Statement], denies: &[&Statement]) -> Judgement {
     let mut can = ActionSet::default();
     let mut admin = false;
     for allow in &wide {
-        let own = actions(allow);
+        let own = wide_actions(allow);
         admin |= IAM_WRITING.iter().all(|a| own.has(a));
         can.add(&own);
     }
@@ -119,6 +119,18 @@ fn actions(statement: &Statement) -> ActionSet {
     match &statement.folded {
         Which::Only(_) => listed,
         Which::Except(_) => listed.others(),
+    }
+}
+
+/// The actions that an Allow gives without naming a resource.
+fn wide_actions(statement: &Statement) -> ActionSet {
+    let all = actions(statement);
+    match &statement.resources {
+        Which::Only(list) => {
+            let wide: Vec<&str> = list.iter().map(String::as_str).filter(|r| covers_all(r).is_some()).collect();
+            if wide.contains(&"*") { all } else { all.on_all(wide.into_iter()) }
+        }
+        Which::Except(_) => all,
     }
 }
 
@@ -172,7 +184,7 @@ fn whole_service(statement: &Statement, denies: &[&Statement]) -> bool {
 /// which leaves nearly everything.
 fn unconstrained(statement: &Statement) -> bool {
     match &statement.resources {
-        Which::Only(list) => list.iter().any(|r| covers_all(r)),
+        Which::Only(list) => list.iter().any(|r| covers_all(r).is_some()),
         Which::Except(list) => !list.iter().any(|r| glob::is_everything(r)),
     }
 }
@@ -214,6 +226,8 @@ mod tests {
             (r#"{"effect": "Allow", "action": "IAM:*", "resource": "arn:aws:iam::*:*"}"#, Level::Admin, "cprs", false),
             (r#"{"Effect": "Allow", "Action": "iam:*", "Resource": "arn:aws:iam::123456789012:user/x"}"#, Level::Write, "", false),
             (r#"{"Effect": "Allow", "Action": "*", "Resource": "arn:aws:s3:::bucket/*"}"#, Level::Write, "", false),
+            // Every bucket is no user.
+            (r#"{"Effect": "Allow", "Action": "*", "Resource": "arn:aws:s3:::*"}"#, Level::Write, "drs", false),
             // The complements.
             (r#"{"Effect": "Allow", "NotAction": ["iam:*", "organizations:*"], "Resource": "*"}"#, Level::Write, "cdprs", false),
             (r#"{"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}"#, Level::Admin, "cdprs", false),
