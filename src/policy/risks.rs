@@ -6,6 +6,7 @@
 pub enum Risk {
     CredentialAccess,
     DataExfiltration,
+    InfrastructureModification,
     PrivilegeEscalation,
     ResourceExposure,
     ServiceWildcard,
@@ -16,6 +17,7 @@ impl Risk {
         match self {
             Self::CredentialAccess => "credential-access",
             Self::DataExfiltration => "data-exfiltration",
+            Self::InfrastructureModification => "infrastructure-modification",
             Self::PrivilegeEscalation => "privilege-escalation",
             Self::ResourceExposure => "resource-exposure",
             Self::ServiceWildcard => "service-wildcard",

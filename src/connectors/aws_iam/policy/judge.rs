@@ -20,6 +20,14 @@ pub(in super::super) struct Judgement {
 }
 
 impl Judgement {
+    /// The same for a policy that is declared to be of a level: one that reads modifies nothing, whatever its actions are called.
+    pub(in super::super) fn of_a_reader(mut self, declared: Level) -> Self {
+        if declared == Level::Read {
+            self.risks.remove(&Risk::InfrastructureModification);
+        }
+        self
+    }
+
     /// The risks as stored: sorted, joined by `,`; `None` where there are none.
     pub(in super::super) fn risks_text(&self) -> Option<String> {
         let words = self.risks.iter().map(|r| r.as_str()).collect::<Vec<_>>().join(",");
@@ -27,21 +35,33 @@ impl Judgement {
     }
 }
 
+/// Every risk.
+const FULL: &[Risk] = &[
+    Risk::CredentialAccess,
+    Risk::DataExfiltration,
+    Risk::InfrastructureModification,
+    Risk::PrivilegeEscalation,
+    Risk::ResourceExposure,
+    Risk::ServiceWildcard,
+];
+
 /// AWS's own policies whose purpose is declared by AWS. The level holds with and without their document (`ReadOnlyAccess` has a few
 /// actions that no name shows to be reading); the risks are those of their documents of 2026, for exports without them.
 const KNOWN: &[(&str, Level, &[Risk])] = &[
+    ("AdministratorAccess", Level::Admin, FULL),
     (
-        "AdministratorAccess",
+        "IAMFullAccess",
         Level::Admin,
-        &[Risk::CredentialAccess, Risk::DataExfiltration, Risk::PrivilegeEscalation, Risk::ResourceExposure, Risk::ServiceWildcard],
+        &[
+            Risk::CredentialAccess,
+            Risk::InfrastructureModification,
+            Risk::PrivilegeEscalation,
+            Risk::ResourceExposure,
+            Risk::ServiceWildcard,
+        ],
     ),
-    ("IAMFullAccess", Level::Admin, &[Risk::CredentialAccess, Risk::PrivilegeEscalation, Risk::ResourceExposure, Risk::ServiceWildcard]),
     ("IAMReadOnlyAccess", Level::Read, &[]),
-    (
-        "PowerUserAccess",
-        Level::Write,
-        &[Risk::CredentialAccess, Risk::DataExfiltration, Risk::PrivilegeEscalation, Risk::ResourceExposure, Risk::ServiceWildcard],
-    ),
+    ("PowerUserAccess", Level::Write, FULL),
     ("ReadOnlyAccess", Level::Read, &[Risk::CredentialAccess, Risk::DataExfiltration]),
     ("SecurityAudit", Level::Read, &[]),
     ("ViewOnlyAccess", Level::Read, &[]),
@@ -100,10 +120,12 @@ fn weigh(allows: &[&Statement], denies: &[&Statement]) -> Judgement {
 fn risks(can: &ActionSet, wide: &[&Statement], denies: &[&Statement]) -> BTreeSet<Risk> {
     let any = |list: &[&str]| list.iter().any(|a| can.has(a));
     let escalates = METHODS.iter().any(|m| m.steps.iter().all(|s| can.has(&s.action)));
+    let modifies = wide.iter().any(|s| reach(s, denies) == Level::Write);
     let wildcard = wide.iter().any(|s| whole_service(s, denies));
     [
         (any(CREDENTIALS), Risk::CredentialAccess),
         (any(EXFILTRATION), Risk::DataExfiltration),
+        (modifies, Risk::InfrastructureModification),
         (escalates, Risk::PrivilegeEscalation),
         (any(EXPOSURE), Risk::ResourceExposure),
         (wildcard, Risk::ServiceWildcard),
@@ -216,30 +238,30 @@ mod tests {
         format!(r#"{{"Effect": "Allow", "Action": {actions}, "Resource": {resources}}}"#)
     }
 
-    /// Letters: c credential-access, d data-exfiltration, p privilege-escalation, r resource-exposure, s service-wildcard.
+    /// Letters: c credential-access, d data-exfiltration, i infrastructure-modification, p privilege-escalation, r resource-exposure, s service-wildcard.
     #[test]
     fn documents_and_their_judgement() {
         let table: &[(&str, Level, &str, bool)] = &[
             // Everything, in its spellings.
-            (r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}"#, Level::Admin, "cdprs", false),
-            (r#"{"Effect": "Allow", "Action": ["*:*"], "Resource": ["arn:aws:s3:::x", "*"]}"#, Level::Admin, "cdprs", false),
-            (r#"{"effect": "Allow", "action": "IAM:*", "resource": "arn:aws:iam::*:*"}"#, Level::Admin, "cprs", false),
+            (r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}"#, Level::Admin, "cdiprs", false),
+            (r#"{"Effect": "Allow", "Action": ["*:*"], "Resource": ["arn:aws:s3:::x", "*"]}"#, Level::Admin, "cdiprs", false),
+            (r#"{"effect": "Allow", "action": "IAM:*", "resource": "arn:aws:iam::*:*"}"#, Level::Admin, "ciprs", false),
             (r#"{"Effect": "Allow", "Action": "iam:*", "Resource": "arn:aws:iam::123456789012:user/x"}"#, Level::Write, "", false),
             (r#"{"Effect": "Allow", "Action": "*", "Resource": "arn:aws:s3:::bucket/*"}"#, Level::Write, "", false),
             // Every bucket is no user.
-            (r#"{"Effect": "Allow", "Action": "*", "Resource": "arn:aws:s3:::*"}"#, Level::Write, "drs", false),
+            (r#"{"Effect": "Allow", "Action": "*", "Resource": "arn:aws:s3:::*"}"#, Level::Write, "dirs", false),
             // The complements.
-            (r#"{"Effect": "Allow", "NotAction": ["iam:*", "organizations:*"], "Resource": "*"}"#, Level::Write, "cdprs", false),
-            (r#"{"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}"#, Level::Admin, "cdprs", false),
-            (r#"{"Effect": "Allow", "NotAction": "iam:Delete*", "Resource": "*"}"#, Level::Admin, "cdprs", false),
+            (r#"{"Effect": "Allow", "NotAction": ["iam:*", "organizations:*"], "Resource": "*"}"#, Level::Write, "cdiprs", false),
+            (r#"{"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}"#, Level::Admin, "cdiprs", false),
+            (r#"{"Effect": "Allow", "NotAction": "iam:Delete*", "Resource": "*"}"#, Level::Admin, "cdiprs", false),
             (r#"{"Effect": "Allow", "NotAction": "*", "Resource": "*"}"#, Level::None, "", false),
-            (r#"{"Effect": "Allow", "Action": "*", "NotResource": "arn:aws:iam::*:role/break-glass"}"#, Level::Admin, "cdprs", false),
+            (r#"{"Effect": "Allow", "Action": "*", "NotResource": "arn:aws:iam::*:role/break-glass"}"#, Level::Admin, "cdiprs", false),
             (r#"{"Effect": "Allow", "Action": "*", "NotResource": "*"}"#, Level::None, "", false),
             // Wildcards in the middle and without case.
             (r#"{"Effect": "Allow", "Action": "s3:Get*Acl", "Resource": "*"}"#, Level::Read, "", false),
-            (r#"{"Effect": "Allow", "Action": "iam:*Role*", "Resource": "*"}"#, Level::Write, "pr", false),
-            (r#"{"Effect": "Allow", "Action": "S3:PUTBUCKET*", "Resource": "*"}"#, Level::Write, "r", false),
-            (r#"{"Effect": "Allow", "Action": "s3:G?tObject", "Resource": "arn:aws:s3:::*/*"}"#, Level::Write, "d", false),
+            (r#"{"Effect": "Allow", "Action": "iam:*Role*", "Resource": "*"}"#, Level::Write, "ipr", false),
+            (r#"{"Effect": "Allow", "Action": "S3:PUTBUCKET*", "Resource": "*"}"#, Level::Write, "ir", false),
+            (r#"{"Effect": "Allow", "Action": "s3:G?tObject", "Resource": "arn:aws:s3:::*/*"}"#, Level::Write, "di", false),
             // Reading.
             (r#"{"Effect": "Allow", "Action": ["ec2:Describe*", "iam:List*"], "Resource": "*"}"#, Level::Read, "", false),
             (r#"{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::app-*/*"}"#, Level::Read, "", false),
@@ -261,23 +283,23 @@ mod tests {
                 "",
                 false,
             ),
-            (r#"{"Effect": "Allow", "Action": "kms:Generate*", "Resource": "*"}"#, Level::Write, "", false),
+            (r#"{"Effect": "Allow", "Action": "kms:Generate*", "Resource": "*"}"#, Level::Write, "i", false),
             // Escalation: one action, several, and one of them missing.
             (
                 r#"{"Effect": "Allow", "Action": "iam:PutUserPolicy", "Resource": "arn:aws:iam::123456789012:user/*"}"#,
                 Level::Write,
-                "pr",
+                "ipr",
                 false,
             ),
-            (r#"{"Effect": "Allow", "Action": ["iam:PassRole", "ec2:RunInstances"], "Resource": "*"}"#, Level::Write, "pr", false),
-            (r#"{"Effect": "Allow", "Action": ["iam:PassRole", "ecs:RunTask"], "Resource": "*"}"#, Level::Write, "r", false),
+            (r#"{"Effect": "Allow", "Action": ["iam:PassRole", "ec2:RunInstances"], "Resource": "*"}"#, Level::Write, "ipr", false),
+            (r#"{"Effect": "Allow", "Action": ["iam:PassRole", "ecs:RunTask"], "Resource": "*"}"#, Level::Write, "ir", false),
             (
                 r#"{"Effect": "Allow", "Action": "ec2:RunInstances", "Resource": "*"}, {"Effect": "Allow", "Action": "iam:PassRole", "Resource": "arn:aws:iam::123456789012:role/app"}"#,
                 Level::Write,
-                "",
+                "i",
                 false,
             ),
-            (r#"{"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"}"#, Level::Write, "drs", false),
+            (r#"{"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"}"#, Level::Write, "dirs", false),
             // Deny: whole, in part, on one resource.
             (
                 r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "*", "Resource": "*"}"#,
@@ -288,19 +310,19 @@ mod tests {
             (
                 r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "iam:*", "Resource": "*"}"#,
                 Level::Write,
-                "cdprs",
+                "cdiprs",
                 false,
             ),
             (
                 r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "iam:DeleteUser", "Resource": "*"}"#,
                 Level::Admin,
-                "cdprs",
+                "cdiprs",
                 false,
             ),
             (
                 r#"{"Effect": "Allow", "Action": "iam:*", "Resource": "*"}, {"Effect": "Deny", "NotAction": "iam:Get*", "Resource": "*"}"#,
                 Level::Write,
-                "s",
+                "is",
                 false,
             ),
             (
@@ -312,7 +334,7 @@ mod tests {
             (
                 r#"{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}, {"Effect": "Deny", "Action": "s3:*", "Resource": "arn:aws:s3:::pay/*"}"#,
                 Level::Write,
-                "drs",
+                "dirs",
                 false,
             ),
             (r#"{"Effect": "Deny", "Action": "*", "Resource": "*"}"#, Level::None, "", false),
@@ -320,19 +342,19 @@ mod tests {
             (
                 r#"{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}}"#,
                 Level::Admin,
-                "cdprs",
+                "cdiprs",
                 true,
             ),
             (
                 r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "iam:*", "Resource": "*", "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "false"}}}"#,
                 Level::Admin,
-                "cdprs",
+                "cdiprs",
                 true,
             ),
             (
                 r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Condition": {"Bool": {"a": "b"}}}"#,
                 Level::Admin,
-                "cdprs",
+                "cdiprs",
                 false,
             ),
             (r#"{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*", "Condition": {}}"#, Level::Read, "", false),
@@ -343,7 +365,7 @@ mod tests {
                 "",
                 false,
             ),
-            (r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}, 5"#, Level::Admin, "cdprs", false),
+            (r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}, 5"#, Level::Admin, "cdiprs", false),
             ("", Level::None, "", false),
         ];
         for (statements, level, risks, conditional) in table {
@@ -386,7 +408,7 @@ mod tests {
         assert_eq!(rows.iter().map(|r| r.level).collect::<Vec<_>>(), [Level::Admin, Level::None]);
         assert_eq!(
             rows[0].risks.as_deref(),
-            Some("credential-access,data-exfiltration,privilege-escalation,resource-exposure,service-wildcard")
+            Some("credential-access,data-exfiltration,infrastructure-modification,privilege-escalation,resource-exposure,service-wildcard")
         );
     }
 }
