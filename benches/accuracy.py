@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures how well escalation in AWS policies is seen, and writes `docs/accuracy.md`.
+"""Measures how well escalation in AWS policies is seen (11.8), and writes `docs/accuracy.md`.
 
     python3 benches/accuracy.py --holdover BIN --data DIR --work DIR [--check]
 

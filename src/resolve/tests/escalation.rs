@@ -212,7 +212,7 @@ fn possible(method: &str) -> Vec<(String, Verdict)> {
 }
 
 #[test]
-fn a_method_spread_over_several_policies_is_found() {
+fn rule_11_8_a_method_spread_over_several_policies_is_found() {
     let world = base()
         .group("group/devs", &["user/ida"])
         .policy("user/ida", "pass", allow(&["iam:PassRole"], "*"))
