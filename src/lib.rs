@@ -20,6 +20,7 @@ pub mod engine;
 pub mod ingest;
 pub mod metrics;
 pub mod model;
+pub mod policy;
 pub mod report;
 pub mod resolve;
 pub mod sql;

@@ -58,6 +58,7 @@ pub fn open(store: &Store, run: &str) -> Result<Stored, AuditError> {
             movers: read(&dir)?,
             mover_access: read(&dir)?,
             leaver_reach: read(&dir)?,
+            principal_risk: read(&dir)?,
             ..Run::default()
         },
         findings: read(&dir)?,

@@ -111,6 +111,7 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
     run.account_identity = resolved.account_identity;
     run.match_trace = resolved.match_trace;
     run.group_reach = resolved.group_reach;
+    run.principal_risk = resolved.principal_risk;
     let people = resolved.people;
 
     let previous = output::previous_run(store, as_of)?;
@@ -276,12 +277,14 @@ pub(super) fn system_input(s: &System) -> SystemInput {
     SystemInput {
         system_ix: s.ix,
         system: s.name.clone(),
+        connector: s.manifest.connector.clone(),
         observed_at: s.observed_at(),
         covers: s.covers.clone(),
         accounts: s.accounts.clone(),
         groups: s.groups.clone(),
         memberships: s.memberships.clone(),
         entitlements: s.entitlements.clone(),
+        statements: s.statements.clone(),
         grants: s.grants.clone(),
         credentials: s.credentials.clone(),
         resources: s.resources.clone(),

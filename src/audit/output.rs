@@ -183,6 +183,7 @@ fn tables(dir: &Path, audit: &Audit) -> Result<Vec<TableEntry>, StoreError> {
         write(dir, &run.movers)?,
         write(dir, &run.mover_access)?,
         write(dir, &run.leaver_reach)?,
+        write(dir, &run.principal_risk)?,
         write(dir, &run.sources)?,
         write(dir, &audit.exceptions)?,
         write(dir, &audit.findings)?,

@@ -33,6 +33,7 @@ pub static BUILTIN: &[(&str, &str)] = &[
     ("retired_workload_live.sql", include_str!("retired_workload_live.sql")),
     ("revoke_ticket_closed_access_live.sql", include_str!("revoke_ticket_closed_access_live.sql")),
     ("outside_role_model.sql", include_str!("outside_role_model.sql")),
+    ("privilege_escalation.sql", include_str!("privilege_escalation.sql")),
     ("source_incomplete.sql", include_str!("source_incomplete.sql")),
     ("stale_key.sql", include_str!("stale_key.sql")),
     ("system_without_source.sql", include_str!("system_without_source.sql")),

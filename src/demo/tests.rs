@@ -64,6 +64,7 @@ fn every_check_has_answers_and_near_misses() {
         "leaver-live-credential",
         "orphan-account",
         "out-of-band-grant",
+        "privilege-escalation",
         "privileged-unapproved",
         "regrant",
         "retired-workload-live",

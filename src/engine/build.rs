@@ -17,6 +17,8 @@ pub struct Context<'a> {
     pub reach: &'a [GroupReachRow],
     /// Sorted by (`account_ix`, `edge`, `edge_ix`, `rank`).
     pub fit: &'a [RoleFitRow],
+    /// Sorted by (`account_ix`, `method`).
+    pub risks: &'a [PrincipalRiskRow],
     /// All identities of the run, in the order of `identity_ix`.
     pub identities: &'a [RunIdentityRow],
 }
@@ -234,6 +236,28 @@ pub fn moved_access(c: &Context<'_>, rows: &[MoverAccessRow]) -> Vec<MovedAccess
         })
     };
     rows.iter().filter_map(row).collect()
+}
+
+/// `escalations` of the accounts `from..to`.
+pub fn escalations(c: &Context<'_>, from: u32, to: u32) -> Vec<EscalationView> {
+    let first = c.risks.partition_point(|r| r.account_ix < from);
+    let row = |r: &PrincipalRiskRow| EscalationView {
+        system_ix: r.system_ix,
+        account_ix: r.account_ix,
+        method: r.method.clone(),
+        risk: r.risk,
+        verdict: r.verdict,
+        rank: r.rank,
+        actions: r.actions.clone(),
+        target: r.target.clone(),
+        target_name: r.target_name.clone(),
+        path: r.path.clone(),
+        limits: r.limits.clone(),
+        condition: r.condition.clone(),
+        attachments: r.attachments.clone(),
+        observed_at: c.seen.observed_at,
+    };
+    c.risks.iter().skip(first).take_while(|r| r.account_ix < to).map(row).collect()
 }
 
 fn resource(c: &Context<'_>, g: &GrantRow) -> Option<String> {

@@ -57,6 +57,7 @@ pub struct Run {
     pub readable_secrets: BTreeSet<u32>,
     /// Earlier snapshots on which rows of `leaver_reach` stand.
     pub past: Vec<System>,
+    pub principal_risk: Vec<PrincipalRiskRow>,
 }
 
 impl Run {
@@ -115,6 +116,7 @@ impl Run {
             candidates: slice(&self.account_identity, |r| r.system_ix, system.ix),
             reach: slice(&self.group_reach, |r| r.system_ix, system.ix),
             fit: slice(&self.role_fit, |r| r.system_ix, system.ix),
+            risks: slice(&self.principal_risk, |r| r.system_ix, system.ix),
             identities: &self.identities,
         })
     }
@@ -173,7 +175,7 @@ impl Frames {
         let mut out = Self::default();
         let (mut accounts, mut candidates, mut access, mut fit) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut grants, mut memberships, mut credentials, mut moved) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (mut register, mut reviews) = (Vec::new(), Vec::new());
+        let (mut register, mut reviews, mut escalations) = (Vec::new(), Vec::new(), Vec::new());
         let present = run.systems.iter().map(|s| s.name.as_str()).collect();
         for system in &run.systems {
             let Some(context) = run.context(system) else { continue };
@@ -187,18 +189,21 @@ impl Frames {
                     build::access(&context, from, to),
                     build::access_fit(&context, from, to),
                 );
+                let risks = build::escalations(&context, from, to);
                 let frames = BTreeMap::from([
                     (views::V_ACCOUNTS.name, frame_of(&part.0)?),
                     (views::V_CANDIDATES.name, frame_of(&part.1)?),
                     (views::V_ACCESS.name, frame_of(&part.2)?),
                     (APPROVALS.name, frame_of(within(approvals, from, to))?),
                     (views::V_ACCESS_FIT.name, frame_of(&part.3)?),
+                    (views::V_ESCALATIONS.name, frame_of(&risks)?),
                 ]);
                 out.partitions.push(Partition { system_ix: system.ix, frames });
                 accounts.extend(part.0);
                 candidates.extend(part.1);
                 access.extend(part.2);
                 fit.extend(part.3);
+                escalations.extend(risks);
             }
             grants.extend(build::grants(&context));
             memberships.extend(build::memberships(&context));
@@ -213,6 +218,7 @@ impl Frames {
             (views::V_ACCESS.name, frame_of(&access)?),
             (views::V_ACCESS_FIT.name, frame_of(&fit)?),
             (views::V_MOVED_ACCESS.name, frame_of(&moved)?),
+            (views::V_ESCALATIONS.name, frame_of(&escalations)?),
             (views::V_GRANTS.name, frame_of(&grants)?),
             (views::V_MEMBERSHIPS.name, frame_of(&memberships)?),
             (views::V_CREDENTIALS.name, frame_of(&credentials)?),
@@ -233,6 +239,7 @@ impl Frames {
             (ROLES_SEEN.name, frame_of(&run.roles_seen)?),
             (MOVERS.name, frame_of(&run.movers)?),
             (LEAVER_REACH.name, frame_of(&run.leaver_reach)?),
+            (PRINCIPAL_RISK.name, frame_of(&run.principal_risk)?),
         ]);
         Ok(out)
     }
@@ -260,6 +267,7 @@ pub fn catalog() -> Catalog {
         &ROLES_SEEN,
         &MOVERS,
         &LEAVER_REACH,
+        &PRINCIPAL_RISK,
         &EXCEPTION_MATCHES,
     ]) {
         catalog.views.insert(table.name.to_owned(), view(table));

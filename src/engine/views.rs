@@ -5,7 +5,7 @@ use arrow::array::ArrayRef;
 use crate::model::cell::{Builder, Cell, CellError};
 use crate::model::{
     AccountKind, AccountStatus, Answer, Began, CredentialKind, CredentialStatus, Effect, Fit, IdentityKind, Level, MatchState, MfaState,
-    PrincipalKind, ReviewDecision, Row, Standing, Table, Time, UseState,
+    PrincipalKind, PrincipalRisk, ReviewDecision, Row, Standing, Table, Time, UseState, Verdict,
 };
 use crate::model::{Column, table};
 
@@ -137,6 +137,24 @@ table!(V_MOVED_ACCESS, MovedAccessView, "moved_access", key ["system_ix", "accou
     observed_at: Time, "the snapshot's `taken_at`";
 });
 
+table!(V_ESCALATIONS, EscalationView, "escalations", key ["system_ix", "account_ix", "method"],
+    "What the policies of an AWS user or role, taken together, let it become: `principal_risk` with the time at which it was seen.", {
+    system_ix: u32, "system";
+    account_ix: u32, "account";
+    method: String, "as in `principal_risk`";
+    risk: PrincipalRisk, "what it puts at risk";
+    verdict: Verdict, "`certain`, `possible`, `latent` or `unknown`";
+    rank: u32, "0 is the one that matters most of its account";
+    actions: String, "actions that it takes";
+    target: Option<String>, "native id of what it leads through";
+    target_name: Option<String>, "its name";
+    path: Option<String>, "names from the account to the last of those that it leads over";
+    limits: Option<String>, "why it is not certain, in words";
+    condition: Option<String>, "conditions that decide, JSON";
+    attachments: Option<String>, "what to take away";
+    observed_at: Time, "the snapshot's `taken_at`";
+});
+
 table!(V_GRANTS, GrantView, "grants", key ["system_ix", "grant_ix"], "Every grant, whoever holds it.", {
     system_ix: u32, "system";
     grant_ix: u32, "grant";
@@ -230,7 +248,7 @@ table!(V_REVIEWS, ReviewView, "reviews", key ["source_ix", "review"], "Every dec
 });
 
 /// Views that are cut into partitions of whole accounts.
-pub static PARTITIONED: &[&Table] = &[&V_ACCOUNTS, &V_CANDIDATES, &V_ACCESS, &V_ACCESS_FIT];
+pub static PARTITIONED: &[&Table] = &[&V_ACCOUNTS, &V_CANDIDATES, &V_ACCESS, &V_ACCESS_FIT, &V_ESCALATIONS];
 
 /// Views over all accounts, groups and other principals of a run.
 pub static WHOLE: &[&Table] = &[&V_GRANTS, &V_MEMBERSHIPS, &V_CREDENTIALS, &V_MOVED_ACCESS, &V_REGISTER, &V_REVIEWS];

@@ -83,6 +83,13 @@ LEFT JOIN snapshot_grants x ON x.system_ix = f.system_ix AND x.grant_ix = f.edge
 LEFT JOIN snapshot_entitlements e ON e.system_ix = f.system_ix AND e.entitlement_ix = x.entitlement_ix
 LEFT JOIN snapshot_resources o ON o.system_ix = f.system_ix AND o.resource_ix = x.resource_ix;
 
+-- view escalations
+SELECT r.system_ix AS system_ix, r.account_ix AS account_ix, r.method AS method, r.risk AS risk, r.verdict AS verdict,
+    r.rank AS rank, r.actions AS actions, r.target AS target, r.target_name AS target_name, r.path AS path,
+    r.limits AS limits, r.condition AS condition, r.attachments AS attachments, s.observed_at AS observed_at
+FROM principal_risk r
+JOIN systems_seen s ON s.system_ix = r.system_ix;
+
 -- view grants
 SELECT x.system_ix AS system_ix, x.grant_ix AS grant_ix, s.system AS system, x.account_ix AS account_ix,
     x.group_ix AS group_ix, x.principal_kind AS principal_kind,

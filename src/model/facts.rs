@@ -148,6 +148,17 @@ words!(
     Standing { Unknown = "unknown", Active = "active", Suspended = "suspended", Left = "left", NotStarted = "not_started" }
 );
 words!(
+    /// What the policies of one principal, taken together, put at risk.
+    PrincipalRisk {
+        Unknown = "unknown", Admin = "admin", PrivilegeEscalation = "privilege-escalation", CredentialAccess = "credential-access",
+        DataExfiltration = "data-exfiltration", ResourceExposure = "resource-exposure",
+    }
+);
+words!(
+    /// How sure the judgement of a principal's policies is. `latent`: open, and nothing in the export gains by it.
+    Verdict { Unknown = "unknown", Certain = "certain", Possible = "possible", Latent = "latent" }
+);
+words!(
     /// Answers of fact.
     Answer { Unknown = "unknown", Yes = "yes", No = "no" }
 );

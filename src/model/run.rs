@@ -242,6 +242,25 @@ table!(LEAVER_REACH, LeaverReachRow, "leaver_reach", key ["system_ix", "account"
     left_exact: bool, "`left_by` is the authority's own date";
 });
 
+table!(PRINCIPAL_RISK, PrincipalRiskRow, "principal_risk", key ["system_ix", "account_ix", "method"],
+    "What all policies of an AWS user or role, its groups' included, let it become, less Deny and permissions boundary.", {
+    system_ix: u32, "system";
+    account_ix: u32, "user or role";
+    method: String, "`admin`; an escalation method: its actions joined by `+`; another risk's name; `unread-policy`: a policy is not in the export";
+    risk: PrincipalRisk, "what it puts at risk. An administrator has the row `admin` and no others that it implies";
+    verdict: Verdict, "`possible`: `limits` or `condition` says on what it hangs; `latent`: open, and no role, user or group of the export that it reaches leads further; `unknown` for `unread-policy` only";
+    rank: u32, "0 is the one that matters most of its principal";
+    actions: String, "actions that it takes, joined by `,`; `*` for `admin`; empty for `unread-policy`";
+    target: Option<String>, "native id of the user, role, group or policy through which it leads; null: none is known, or none is needed";
+    target_name: Option<String>, "its name";
+    path: Option<String>, "names from the principal over those that it leads over, ending in `admin` or in the last one's method, joined by ` > `; null: over nobody else";
+    limits: Option<String>, "why it is only possible, in words, joined by `; `; null: nothing but `condition`, or certain";
+    condition: Option<String>, "conditions that decide, JSON verbatim, a list where there are several, `{\"unless\":…}` for a Deny; null: none";
+    grants: Option<String>, "ordinals of the grants whose removal, with `memberships`, ends it, ascending, joined by `,`; null: none";
+    memberships: Option<String>, "ordinals of the memberships (trusts, for a role chain) whose removal, with `grants`, ends it; null: none";
+    attachments: Option<String>, "the same in words, joined by `; `; null: none";
+});
+
 table!(FINDINGS, FindingRow, "findings", key ["check_id", "fingerprint"], "Every finding ever seen by this store's runs, with its state in this run.", {
     fingerprint: String, "32 hex digits over (check, subject kind, native ids); stable across runs";
     check_id: String, "check";
@@ -336,6 +355,7 @@ pub static RUN_TABLES: &[&Table] = &[
     &MOVERS,
     &MOVER_ACCESS,
     &LEAVER_REACH,
+    &PRINCIPAL_RISK,
     &SOURCES,
     &EXCEPTION_MATCHES,
     &FINDINGS,

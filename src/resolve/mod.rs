@@ -13,6 +13,7 @@ mod closure;
 mod correlate;
 mod coverage;
 mod edges;
+mod escalation;
 mod forms;
 mod graph;
 mod history;
@@ -40,7 +41,7 @@ use std::collections::BTreeSet;
 
 use crate::model::{
     AccountIdentityRow, AccountRow, AccountStateRow, CredentialRow, EmploymentRow, EntitlementRow, GrantRow, GroupReachRow, GroupRow,
-    IdentityKind, IdentityRow, MatchTraceRow, MembershipRow, Population, ResourceRow, Time,
+    IdentityKind, IdentityRow, MatchTraceRow, MembershipRow, Population, PrincipalRiskRow, ResourceRow, StatementRow, Time,
 };
 
 pub use approvals::{ApprovalInput, approvals};
@@ -69,6 +70,8 @@ pub struct SystemInput {
     pub system_ix: u32,
     /// Name in the configuration, which the patterns of [`Settings`] match.
     pub system: String,
+    /// Connector that read it; only AWS policies are put together.
+    pub connector: String,
     /// The snapshot's `taken_at`.
     pub observed_at: Time,
     /// Tables that the snapshot covers.
@@ -77,6 +80,7 @@ pub struct SystemInput {
     pub groups: Vec<GroupRow>,
     pub memberships: Vec<MembershipRow>,
     pub entitlements: Vec<EntitlementRow>,
+    pub statements: Vec<StatementRow>,
     pub grants: Vec<GrantRow>,
     pub credentials: Vec<CredentialRow>,
     pub resources: Vec<ResourceRow>,
@@ -120,6 +124,8 @@ pub struct Resolved {
     pub match_trace: Vec<MatchTraceRow>,
     /// Table `group_reach`: one row per group.
     pub group_reach: Vec<GroupReachRow>,
+    /// Table `principal_risk`: what the policies of a principal let it become.
+    pub principal_risk: Vec<PrincipalRiskRow>,
     /// Table `identities_seen` ([`People::rows`]), and standings and references at any instant.
     pub people: People,
     /// Values that so many identities share that they tie an account to none of them.
@@ -156,6 +162,7 @@ pub fn resolve(systems: &[SystemInput], authorities: &[AuthorityInput], settings
         resolved.match_trace.extend(found.trace);
         crowded.extend(found.crowded);
         resolved.group_reach.extend(Groups::new(system).reach(system, &compiled.group_levels(&system.system)));
+        resolved.principal_risk.extend(escalation::principal_risk(system));
     }
     resolved.people.count_accounts(&resolved.account_identity);
     resolved.crowded = crowded.into_iter().collect();

@@ -10,10 +10,11 @@ use super::{files, root};
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("sql", &[]),
-    ("connectors", &["model"]),
+    ("policy", &[]),
+    ("connectors", &["model", "policy"]),
     ("store", &["model", "connectors"]),
     ("ingest", &["model", "connectors", "store"]),
-    ("resolve", &["model"]),
+    ("resolve", &["model", "policy"]),
     ("checks", &["model", "sql"]),
     ("engine", &["model", "sql", "store", "checks"]),
     ("triage", &["model", "checks"]),

@@ -91,6 +91,9 @@ READ = {
     "revocations", "log_coverage",
 }  # fmt: skip
 
+# Checks about formats that no world has: AWS's policies are in the demo, which recalculate.py compares.
+ELSEWHERE = {"privilege-escalation"}
+
 
 class World:
     """Draws one world. `ids` are few, so that they meet."""
@@ -419,7 +422,7 @@ def main():
             by_check.update(common.recalculate(args.holdover, store, args.work, run))
         met.look(store)
     met.check()
-    common.equal("checks without a row in any world", sorted(c for c, n in by_check.items() if n == 0), [])
+    common.equal("checks without a row in any world", sorted(c for c, n in by_check.items() if n == 0), sorted(ELSEWHERE))
     common.check(f"{args.worlds} worlds: {by_check.total()} rows of {len(by_check)} checks compared, {findings} findings", findings > 100)
 
 

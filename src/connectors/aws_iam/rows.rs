@@ -172,10 +172,9 @@ impl Rows<'_> {
         for statement in read.and_then(Result::ok).map(|d| d.rows()).unwrap_or_default() {
             self.draft.statements.push(DraftChild { row: statement, parent: row.native_id.clone(), origin });
         }
-        judge_into(&mut row, &judged);
-        if let Some(known) = known(&row) {
-            row.level = known.level;
-        }
+        let known = known(&row);
+        let declared = known.map_or(judged.level, |k| k.level);
+        judge_into(&mut row, &Judgement { level: declared, ..judged.of_a_reader(declared) });
         row.attributes = attributes.with("document", trouble).json();
         self.entitlements.insert(row.native_id.clone(), Drafted { row, origin });
     }

@@ -192,7 +192,7 @@ fn policies_become_entitlements_and_grants() {
     let deploy = entitlement(&draft, &format!("{A}policy/team/deploy"));
     assert_eq!(
         (deploy.level, deploy.risks.as_deref(), deploy.conditional),
-        (Level::Write, Some("privilege-escalation,resource-exposure"), false)
+        (Level::Write, Some("infrastructure-modification,privilege-escalation,resource-exposure"), false)
     );
     assert_eq!(draft.statements.iter().filter(|s| s.parent == deploy.native_id).count(), 2, "the default version's, not the first's");
     let glass = entitlement(&draft, &format!("{A}policy/break-glass"));

@@ -21,6 +21,17 @@ pub fn allow(actions: &[&str], resource: &str) -> Value {
     document(json!([{ "Effect": "Allow", "Action": actions, "Resource": resource }]))
 }
 
+/// One statement that allows `actions` on everything to whoever signed in with a second factor.
+pub fn allow_with_mfa(actions: &[&str]) -> Value {
+    let condition = json!({ "Bool": { "aws:MultiFactorAuthPresent": "true" } });
+    document(json!([{ "Effect": "Allow", "Action": actions, "Resource": "*", "Condition": condition }]))
+}
+
+/// One statement that denies `actions` on `resource`.
+pub fn deny(actions: &[&str], resource: &str) -> Value {
+    document(json!([{ "Effect": "Deny", "Action": actions, "Resource": resource }]))
+}
+
 /// Everything.
 pub fn everything() -> Value {
     document(json!([{ "Effect": "Allow", "Action": "*", "Resource": "*" }]))

@@ -11,7 +11,7 @@ use crate::model::Time;
 use crate::model::time::DAY;
 
 pub use background::machine;
-pub use documents::{Policy, allow, everything, everything_with_mfa};
+pub use documents::{Policy, allow, allow_with_mfa, deny, everything, everything_with_mfa};
 
 /// Letters and digits of IAM's unique ids.
 const IDS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";

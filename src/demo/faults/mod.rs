@@ -2,6 +2,7 @@
 
 mod access;
 mod drift;
+mod escalation;
 mod people;
 mod records;
 
@@ -43,6 +44,7 @@ pub fn plant(estate: &mut Estate) -> io::Result<Answers> {
     planting.unused_keys()?;
     planting.locked_keys()?;
     planting.wildcards()?;
+    planting.escalations()?;
     planting.dangling()?;
     planting.sources();
     planting.identity_provider()?;

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod changes;
+mod escalation;
 mod groups;
 mod leavers;
 mod movers;

@@ -1,11 +1,14 @@
 //! How much a policy lets its holder do: a level and named risks, with Deny, NotAction, NotResource and conditions heard.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
-use super::risks::{CREDENTIALS, ESCALATION, EXFILTRATION, EXPOSURE, IAM_WRITING, READING, READING_TOO, RESOURCE_KINDS, Risk};
-use super::{Document, Statement, Which, glob};
+use super::{Document, Statement, Which};
 use crate::model::{Effect, Level};
+use crate::policy::actions::ActionSet;
+use crate::policy::glob;
+use crate::policy::methods::METHODS;
+use crate::policy::resources::covers_all;
+use crate::policy::risks::{CREDENTIALS, EXFILTRATION, EXPOSURE, IAM_WRITING, READING, READING_TOO, Risk};
 
 /// What is said of one entitlement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +20,14 @@ pub(in super::super) struct Judgement {
 }
 
 impl Judgement {
+    /// The same for a policy that is declared to be of a level: one that reads modifies nothing, whatever its actions are called.
+    pub(in super::super) fn of_a_reader(mut self, declared: Level) -> Self {
+        if declared == Level::Read {
+            self.risks.remove(&Risk::InfrastructureModification);
+        }
+        self
+    }
+
     /// The risks as stored: sorted, joined by `,`; `None` where there are none.
     pub(in super::super) fn risks_text(&self) -> Option<String> {
         let words = self.risks.iter().map(|r| r.as_str()).collect::<Vec<_>>().join(",");
@@ -24,27 +35,33 @@ impl Judgement {
     }
 }
 
-/// Every action that a risk or the level asks about, sorted.
-static PROBES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    let lists = [IAM_WRITING, EXPOSURE, EXFILTRATION, CREDENTIALS].into_iter().chain(ESCALATION.iter().copied());
-    lists.flatten().copied().collect::<BTreeSet<_>>().into_iter().collect()
-});
+/// Every risk.
+const FULL: &[Risk] = &[
+    Risk::CredentialAccess,
+    Risk::DataExfiltration,
+    Risk::InfrastructureModification,
+    Risk::PrivilegeEscalation,
+    Risk::ResourceExposure,
+    Risk::ServiceWildcard,
+];
 
 /// AWS's own policies whose purpose is declared by AWS. The level holds with and without their document (`ReadOnlyAccess` has a few
 /// actions that no name shows to be reading); the risks are those of their documents of 2026, for exports without them.
 const KNOWN: &[(&str, Level, &[Risk])] = &[
+    ("AdministratorAccess", Level::Admin, FULL),
     (
-        "AdministratorAccess",
+        "IAMFullAccess",
         Level::Admin,
-        &[Risk::CredentialAccess, Risk::DataExfiltration, Risk::PrivilegeEscalation, Risk::ResourceExposure, Risk::ServiceWildcard],
+        &[
+            Risk::CredentialAccess,
+            Risk::InfrastructureModification,
+            Risk::PrivilegeEscalation,
+            Risk::ResourceExposure,
+            Risk::ServiceWildcard,
+        ],
     ),
-    ("IAMFullAccess", Level::Admin, &[Risk::CredentialAccess, Risk::PrivilegeEscalation, Risk::ResourceExposure, Risk::ServiceWildcard]),
     ("IAMReadOnlyAccess", Level::Read, &[]),
-    (
-        "PowerUserAccess",
-        Level::Write,
-        &[Risk::CredentialAccess, Risk::DataExfiltration, Risk::PrivilegeEscalation, Risk::ResourceExposure, Risk::ServiceWildcard],
-    ),
+    ("PowerUserAccess", Level::Write, FULL),
     ("ReadOnlyAccess", Level::Read, &[Risk::CredentialAccess, Risk::DataExfiltration]),
     ("SecurityAudit", Level::Read, &[]),
     ("ViewOnlyAccess", Level::Read, &[]),
@@ -86,32 +103,29 @@ pub(super) fn alone(statement: &Statement) -> Judgement {
 fn weigh(allows: &[&Statement], denies: &[&Statement]) -> Judgement {
     // A Deny takes something away for certain only where it covers every resource.
     let denies: Vec<&Statement> = denies.iter().copied().filter(|d| denies_everywhere(d)).collect();
-    let mut denied = vec![false; PROBES.len()];
-    for deny in &denies {
-        mark(&mut denied, deny);
-    }
     let wide: Vec<&Statement> = allows.iter().copied().filter(|s| unconstrained(s)).collect();
-    let mut can = vec![false; PROBES.len()];
+    let mut can = ActionSet::default();
     let mut admin = false;
     for allow in &wide {
-        let mut own = vec![false; PROBES.len()];
-        mark(&mut own, allow);
-        admin |= IAM_WRITING.iter().all(|a| held(&own, a));
-        can.iter_mut().zip(&own).for_each(|(can, own)| *can |= own);
+        let own = wide_actions(allow);
+        admin |= IAM_WRITING.iter().all(|a| own.has(a));
+        can.add(&own);
     }
-    can.iter_mut().zip(&denied).for_each(|(can, denied)| *can &= !denied);
-    admin &= IAM_WRITING.iter().any(|a| held(&can, a));
+    denies.iter().for_each(|deny| can.remove(&actions(deny)));
+    admin &= IAM_WRITING.iter().any(|a| can.has(a));
     let level = if admin { Level::Admin } else { allows.iter().map(|s| reach(s, &denies)).max().unwrap_or(Level::None) };
     Judgement { level, risks: risks(&can, &wide, &denies), conditional: false }
 }
 
-fn risks(can: &[bool], wide: &[&Statement], denies: &[&Statement]) -> BTreeSet<Risk> {
-    let any = |list: &[&str]| list.iter().any(|a| held(can, a));
-    let escalates = any(IAM_WRITING) || ESCALATION.iter().any(|road| road.iter().all(|a| held(can, a)));
+fn risks(can: &ActionSet, wide: &[&Statement], denies: &[&Statement]) -> BTreeSet<Risk> {
+    let any = |list: &[&str]| list.iter().any(|a| can.has(a));
+    let escalates = METHODS.iter().any(|m| m.steps.iter().all(|s| can.has(&s.action)));
+    let modifies = wide.iter().any(|s| reach(s, denies) == Level::Write);
     let wildcard = wide.iter().any(|s| whole_service(s, denies));
     [
         (any(CREDENTIALS), Risk::CredentialAccess),
         (any(EXFILTRATION), Risk::DataExfiltration),
+        (modifies, Risk::InfrastructureModification),
         (escalates, Risk::PrivilegeEscalation),
         (any(EXPOSURE), Risk::ResourceExposure),
         (wildcard, Risk::ServiceWildcard),
@@ -121,31 +135,24 @@ fn risks(can: &[bool], wide: &[&Statement], denies: &[&Statement]) -> BTreeSet<R
     .collect()
 }
 
-fn held(set: &[bool], action: &str) -> bool {
-    PROBES.binary_search(&action).is_ok_and(|at| set.get(at) == Some(&true))
-}
-
-/// Sets the probes that a statement speaks about.
-fn mark(set: &mut [bool], statement: &Statement) {
+/// The actions that a statement speaks about.
+fn actions(statement: &Statement) -> ActionSet {
+    let listed = ActionSet::of(statement.folded.patterns().iter().map(String::as_str));
     match &statement.folded {
-        Which::Only(patterns) => mark_patterns(set, patterns),
-        Which::Except(patterns) => {
-            let mut excepted = vec![false; set.len()];
-            mark_patterns(&mut excepted, patterns);
-            set.iter_mut().zip(excepted).for_each(|(set, excepted)| *set |= !excepted);
-        }
+        Which::Only(_) => listed,
+        Which::Except(_) => listed.others(),
     }
 }
 
-fn mark_patterns(set: &mut [bool], patterns: &[String]) {
-    for pattern in patterns {
-        // Probes are sorted: those with the pattern's literal beginning stand together.
-        let prefix = glob::literal_prefix(pattern);
-        let from = PROBES.partition_point(|p| *p < prefix);
-        let probes = PROBES.get(from..).unwrap_or_default().iter();
-        for (probe, set) in probes.zip(set.get_mut(from..).unwrap_or_default()).take_while(|(p, _)| p.starts_with(prefix)) {
-            *set |= glob::covers(pattern, probe);
+/// The actions that an Allow gives without naming a resource.
+fn wide_actions(statement: &Statement) -> ActionSet {
+    let all = actions(statement);
+    match &statement.resources {
+        Which::Only(list) => {
+            let wide: Vec<&str> = list.iter().map(String::as_str).filter(|r| covers_all(r).is_some()).collect();
+            if wide.contains(&"*") { all } else { all.on_all(wide.into_iter()) }
         }
+        Which::Except(_) => all,
     }
 }
 
@@ -199,7 +206,7 @@ fn whole_service(statement: &Statement, denies: &[&Statement]) -> bool {
 /// which leaves nearly everything.
 fn unconstrained(statement: &Statement) -> bool {
     match &statement.resources {
-        Which::Only(list) => list.iter().any(|r| covers_all(r)),
+        Which::Only(list) => list.iter().any(|r| covers_all(r).is_some()),
         Which::Except(list) => !list.iter().any(|r| glob::is_everything(r)),
     }
 }
@@ -212,31 +219,12 @@ fn denies_everywhere(statement: &Statement) -> bool {
     }
 }
 
-fn covers_all(resource: &str) -> bool {
-    if glob::is_everything(resource) {
-        return true;
-    }
-    let mut parts = resource.splitn(6, ':');
-    let (first, _partition, service) = (parts.next(), parts.next(), parts.next());
-    let last = parts.nth(2);
-    match (first, service, last) {
-        (Some("arn"), _, Some(last)) if glob::is_everything(last) || last == "*/*" => true,
-        // `arn:*`, `arn:aws:s3*`: a wildcard that swallows the rest.
-        (Some("arn"), _, None) => resource.ends_with('*'),
-        // A bucket's name stands where other services have a kind.
-        (Some("arn"), Some("s3"), _) => false,
-        (Some("arn"), _, Some(last)) => {
-            let kind = last.strip_suffix('*').and_then(|l| l.strip_suffix(['/', ':']));
-            kind.is_some_and(|k| RESOURCE_KINDS.contains(&k.to_ascii_lowercase().as_str()))
-        }
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::Kind;
     use super::*;
+    use crate::policy::actions::KNOWN;
+    use crate::policy::risks::RESOURCE_KINDS;
 
     /// `(level, risks, conditional)` of statements in JSON.
     fn of(statements: &str) -> (Level, String, bool) {
@@ -250,28 +238,30 @@ mod tests {
         format!(r#"{{"Effect": "Allow", "Action": {actions}, "Resource": {resources}}}"#)
     }
 
-    /// Letters: c credential-access, d data-exfiltration, p privilege-escalation, r resource-exposure, s service-wildcard.
+    /// Letters: c credential-access, d data-exfiltration, i infrastructure-modification, p privilege-escalation, r resource-exposure, s service-wildcard.
     #[test]
     fn documents_and_their_judgement() {
         let table: &[(&str, Level, &str, bool)] = &[
             // Everything, in its spellings.
-            (r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}"#, Level::Admin, "cdprs", false),
-            (r#"{"Effect": "Allow", "Action": ["*:*"], "Resource": ["arn:aws:s3:::x", "*"]}"#, Level::Admin, "cdprs", false),
-            (r#"{"effect": "Allow", "action": "IAM:*", "resource": "arn:aws:iam::*:*"}"#, Level::Admin, "cprs", false),
+            (r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}"#, Level::Admin, "cdiprs", false),
+            (r#"{"Effect": "Allow", "Action": ["*:*"], "Resource": ["arn:aws:s3:::x", "*"]}"#, Level::Admin, "cdiprs", false),
+            (r#"{"effect": "Allow", "action": "IAM:*", "resource": "arn:aws:iam::*:*"}"#, Level::Admin, "ciprs", false),
             (r#"{"Effect": "Allow", "Action": "iam:*", "Resource": "arn:aws:iam::123456789012:user/x"}"#, Level::Write, "", false),
             (r#"{"Effect": "Allow", "Action": "*", "Resource": "arn:aws:s3:::bucket/*"}"#, Level::Write, "", false),
+            // Every bucket is no user.
+            (r#"{"Effect": "Allow", "Action": "*", "Resource": "arn:aws:s3:::*"}"#, Level::Write, "dirs", false),
             // The complements.
-            (r#"{"Effect": "Allow", "NotAction": ["iam:*", "organizations:*"], "Resource": "*"}"#, Level::Write, "cdprs", false),
-            (r#"{"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}"#, Level::Admin, "cdprs", false),
-            (r#"{"Effect": "Allow", "NotAction": "iam:Delete*", "Resource": "*"}"#, Level::Admin, "cdprs", false),
+            (r#"{"Effect": "Allow", "NotAction": ["iam:*", "organizations:*"], "Resource": "*"}"#, Level::Write, "cdiprs", false),
+            (r#"{"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}"#, Level::Admin, "cdiprs", false),
+            (r#"{"Effect": "Allow", "NotAction": "iam:Delete*", "Resource": "*"}"#, Level::Admin, "cdiprs", false),
             (r#"{"Effect": "Allow", "NotAction": "*", "Resource": "*"}"#, Level::None, "", false),
-            (r#"{"Effect": "Allow", "Action": "*", "NotResource": "arn:aws:iam::*:role/break-glass"}"#, Level::Admin, "cdprs", false),
+            (r#"{"Effect": "Allow", "Action": "*", "NotResource": "arn:aws:iam::*:role/break-glass"}"#, Level::Admin, "cdiprs", false),
             (r#"{"Effect": "Allow", "Action": "*", "NotResource": "*"}"#, Level::None, "", false),
             // Wildcards in the middle and without case.
             (r#"{"Effect": "Allow", "Action": "s3:Get*Acl", "Resource": "*"}"#, Level::Read, "", false),
-            (r#"{"Effect": "Allow", "Action": "iam:*Role*", "Resource": "*"}"#, Level::Write, "pr", false),
-            (r#"{"Effect": "Allow", "Action": "S3:PUTBUCKET*", "Resource": "*"}"#, Level::Write, "r", false),
-            (r#"{"Effect": "Allow", "Action": "s3:G?tObject", "Resource": "arn:aws:s3:::*/*"}"#, Level::Write, "d", false),
+            (r#"{"Effect": "Allow", "Action": "iam:*Role*", "Resource": "*"}"#, Level::Write, "ipr", false),
+            (r#"{"Effect": "Allow", "Action": "S3:PUTBUCKET*", "Resource": "*"}"#, Level::Write, "ir", false),
+            (r#"{"Effect": "Allow", "Action": "s3:G?tObject", "Resource": "arn:aws:s3:::*/*"}"#, Level::Write, "di", false),
             // Reading.
             (r#"{"Effect": "Allow", "Action": ["ec2:Describe*", "iam:List*"], "Resource": "*"}"#, Level::Read, "", false),
             (r#"{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::app-*/*"}"#, Level::Read, "", false),
@@ -293,23 +283,23 @@ mod tests {
                 "",
                 false,
             ),
-            (r#"{"Effect": "Allow", "Action": "kms:Generate*", "Resource": "*"}"#, Level::Write, "", false),
+            (r#"{"Effect": "Allow", "Action": "kms:Generate*", "Resource": "*"}"#, Level::Write, "i", false),
             // Escalation: one action, several, and one of them missing.
             (
                 r#"{"Effect": "Allow", "Action": "iam:PutUserPolicy", "Resource": "arn:aws:iam::123456789012:user/*"}"#,
                 Level::Write,
-                "pr",
+                "ipr",
                 false,
             ),
-            (r#"{"Effect": "Allow", "Action": ["iam:PassRole", "ec2:RunInstances"], "Resource": "*"}"#, Level::Write, "pr", false),
-            (r#"{"Effect": "Allow", "Action": ["iam:PassRole", "ecs:RunTask"], "Resource": "*"}"#, Level::Write, "r", false),
+            (r#"{"Effect": "Allow", "Action": ["iam:PassRole", "ec2:RunInstances"], "Resource": "*"}"#, Level::Write, "ipr", false),
+            (r#"{"Effect": "Allow", "Action": ["iam:PassRole", "ecs:RunTask"], "Resource": "*"}"#, Level::Write, "ir", false),
             (
                 r#"{"Effect": "Allow", "Action": "ec2:RunInstances", "Resource": "*"}, {"Effect": "Allow", "Action": "iam:PassRole", "Resource": "arn:aws:iam::123456789012:role/app"}"#,
                 Level::Write,
-                "",
+                "i",
                 false,
             ),
-            (r#"{"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"}"#, Level::Write, "drs", false),
+            (r#"{"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"}"#, Level::Write, "dirs", false),
             // Deny: whole, in part, on one resource.
             (
                 r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "*", "Resource": "*"}"#,
@@ -320,19 +310,19 @@ mod tests {
             (
                 r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "iam:*", "Resource": "*"}"#,
                 Level::Write,
-                "cdprs",
+                "cdiprs",
                 false,
             ),
             (
                 r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "iam:DeleteUser", "Resource": "*"}"#,
                 Level::Admin,
-                "cdprs",
+                "cdiprs",
                 false,
             ),
             (
                 r#"{"Effect": "Allow", "Action": "iam:*", "Resource": "*"}, {"Effect": "Deny", "NotAction": "iam:Get*", "Resource": "*"}"#,
                 Level::Write,
-                "s",
+                "is",
                 false,
             ),
             (
@@ -344,7 +334,7 @@ mod tests {
             (
                 r#"{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}, {"Effect": "Deny", "Action": "s3:*", "Resource": "arn:aws:s3:::pay/*"}"#,
                 Level::Write,
-                "drs",
+                "dirs",
                 false,
             ),
             (r#"{"Effect": "Deny", "Action": "*", "Resource": "*"}"#, Level::None, "", false),
@@ -352,19 +342,19 @@ mod tests {
             (
                 r#"{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}}"#,
                 Level::Admin,
-                "cdprs",
+                "cdiprs",
                 true,
             ),
             (
                 r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "iam:*", "Resource": "*", "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "false"}}}"#,
                 Level::Admin,
-                "cdprs",
+                "cdiprs",
                 true,
             ),
             (
                 r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Condition": {"Bool": {"a": "b"}}}"#,
                 Level::Admin,
-                "cdprs",
+                "cdiprs",
                 false,
             ),
             (r#"{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*", "Condition": {}}"#, Level::Read, "", false),
@@ -375,7 +365,7 @@ mod tests {
                 "",
                 false,
             ),
-            (r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}, 5"#, Level::Admin, "cdprs", false),
+            (r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}, 5"#, Level::Admin, "cdiprs", false),
             ("", Level::None, "", false),
         ];
         for (statements, level, risks, conditional) in table {
@@ -385,7 +375,8 @@ mod tests {
 
     #[test]
     fn every_road_is_seen_and_no_shorter_one() {
-        for road in ESCALATION {
+        let roads: Vec<Vec<&str>> = METHODS.iter().map(|m| m.steps.iter().map(|s| s.action.as_str()).collect()).collect();
+        for road in &roads {
             let list = |skip: usize| {
                 let kept: Vec<_> = road.iter().enumerate().filter(|(i, _)| *i != skip).map(|(_, a)| *a).collect();
                 serde_json::Value::from(kept).to_string()
@@ -393,7 +384,7 @@ mod tests {
             assert!(of(&allow(&list(usize::MAX), "\"*\"")).1.contains('p'), "{road:?}");
             assert!(!of(&allow(&list(usize::MAX), r#""arn:aws:ec2:eu-west-1:123456789012:instance/i-1""#)).1.contains('p'), "{road:?}");
             let shorter = |skip: usize| {
-                ESCALATION.iter().any(|other| other.len() < road.len() && other.iter().all(|a| a != &road[skip] && road.contains(a)))
+                roads.iter().any(|other| other.len() < road.len() && other.iter().all(|a| a != &road[skip] && road.contains(a)))
             };
             for skip in (0..road.len()).filter(|skip| road.len() > 1 && !shorter(*skip)) {
                 assert!(!of(&allow(&list(skip), "\"*\"")).1.contains('p'), "{road:?} without {}", road[skip]);
@@ -403,7 +394,7 @@ mod tests {
 
     #[test]
     fn the_lists_are_sorted_lower_case_actions() {
-        for action in PROBES.iter() {
+        for action in KNOWN.iter() {
             assert!(action.contains(':') && *action == action.to_lowercase() && !action.contains('*'), "{action}");
         }
         assert!(READING.is_sorted() && READING_TOO.is_sorted() && RESOURCE_KINDS.is_sorted());
@@ -417,37 +408,7 @@ mod tests {
         assert_eq!(rows.iter().map(|r| r.level).collect::<Vec<_>>(), [Level::Admin, Level::None]);
         assert_eq!(
             rows[0].risks.as_deref(),
-            Some("credential-access,data-exfiltration,privilege-escalation,resource-exposure,service-wildcard")
+            Some("credential-access,data-exfiltration,infrastructure-modification,privilege-escalation,resource-exposure,service-wildcard")
         );
-    }
-
-    #[test]
-    fn wildcards_that_cover_all_of_a_kind_constrain_nothing() {
-        for all in [
-            "*",
-            "**",
-            "arn:*",
-            "arn:aws:iam::*:*",
-            "arn:aws:iam::123456789012:role/*",
-            "arn:aws:s3:::*",
-            "arn:aws:s3:::*/*",
-            "arn:aws:lambda:*:*:function:*",
-            "arn:aws:sqs:eu-west-1:123456789012:*",
-        ] {
-            assert!(covers_all(all), "{all}");
-        }
-        for some in [
-            "arn:aws:s3:::bucket/*",
-            "arn:aws:iam::*:role/app-*",
-            "arn:aws:iam::*:role/app/*",
-            "",
-            "role/*",
-            "arn:aws:s3:::a*",
-            "arn:aws:iam::*:user/${aws:username}",
-            "arn:aws:execute-api:eu-west-1:123456789012:abc/*",
-            "arn:aws:iam",
-        ] {
-            assert!(!covers_all(some), "{some}");
-        }
     }
 }

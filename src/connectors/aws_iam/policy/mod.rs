@@ -2,9 +2,7 @@
 //!
 //! The level, the risks and their limits are described on the connector's page.
 
-mod glob;
 mod judge;
-mod risks;
 
 use std::borrow::Cow;
 
@@ -15,6 +13,7 @@ pub(super) use judge::{Judgement, judge, known};
 use super::fields::{Fault, Fields};
 use crate::model::mask;
 use crate::model::{Effect, Level, StatementRow};
+use crate::policy::glob;
 
 /// A list and its complement: `Action` and `NotAction`, `Resource` and `NotResource`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,12 @@
 
 /// Whether `pattern` matches `text`. A `*` inside `text` is an ordinary character that only `*` matches, so for two patterns
 /// `true` means that the first covers everything that the second does.
-pub(super) fn covers(pattern: &str, text: &str) -> bool {
+pub fn covers(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    // Nothing shorter than its literals can match: what is made of wildcards to be slow ends here.
+    if pattern.iter().filter(|b| **b != b'*').count() > text.len() {
+        return false;
+    }
     let (mut p, mut t) = (0, 0);
     let mut resume: Option<(usize, usize)> = None;
     while let Some(c) = text.get(t) {
@@ -37,7 +41,7 @@ pub(super) fn covers(pattern: &str, text: &str) -> bool {
 const LONGEST: usize = 64;
 
 /// Whether some text matches both patterns.
-pub(super) fn meet(a: &str, b: &str) -> bool {
+pub fn meet(a: &str, b: &str) -> bool {
     let wildless = |p: &str| !p.contains(['*', '?']);
     if wildless(b) {
         return covers(a, b);
@@ -78,12 +82,12 @@ pub(super) fn meet(a: &str, b: &str) -> bool {
 }
 
 /// Only `*`, at least one.
-pub(super) fn is_everything(pattern: &str) -> bool {
+pub fn is_everything(pattern: &str) -> bool {
     !pattern.is_empty() && pattern.bytes().all(|b| b == b'*')
 }
 
 /// What stands in front of the first wildcard.
-pub(super) fn literal_prefix(pattern: &str) -> &str {
+pub fn literal_prefix(pattern: &str) -> &str {
     pattern.split(['*', '?']).next().unwrap_or_default()
 }
 

@@ -1,21 +1,23 @@
-//! The lists behind the named risks. Action names are AWS's; which of them open which road is public knowledge, gathered from
-//! pathfinding.cloud, from the AWS service authorization reference and from long-known write-ups.
+//! The lists behind the named risks. Action names are AWS's, gathered from the AWS service authorization reference and from long-known
+//! write-ups.
 
 /// A named risk of an entitlement. Its order is the order of the stored text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in super::super) enum Risk {
+pub enum Risk {
     CredentialAccess,
     DataExfiltration,
+    InfrastructureModification,
     PrivilegeEscalation,
     ResourceExposure,
     ServiceWildcard,
 }
 
 impl Risk {
-    pub(super) const fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::CredentialAccess => "credential-access",
             Self::DataExfiltration => "data-exfiltration",
+            Self::InfrastructureModification => "infrastructure-modification",
             Self::PrivilegeEscalation => "privilege-escalation",
             Self::ResourceExposure => "resource-exposure",
             Self::ServiceWildcard => "service-wildcard",
@@ -24,7 +26,7 @@ impl Risk {
 }
 
 /// IAM actions of which each alone lets its holder write itself new rights. All of them together are `admin`.
-pub(super) const IAM_WRITING: &[&str] = &[
+pub const IAM_WRITING: &[&str] = &[
     "iam:addusertogroup",
     "iam:attachgrouppolicy",
     "iam:attachrolepolicy",
@@ -40,62 +42,8 @@ pub(super) const IAM_WRITING: &[&str] = &[
     "iam:updateloginprofile",
 ];
 
-/// Further roads to more rights: all actions of one line are needed.
-pub(super) const ESCALATION: &[&[&str]] = &[
-    &["apprunner:updateservice"],
-    &["bedrock-agentcore:startcodeinterpretersession", "bedrock-agentcore:invokecodeinterpreter"],
-    &["cloudformation:createchangeset", "cloudformation:executechangeset"],
-    &["cloudformation:updatestack"],
-    &["codebuild:startbuild"],
-    &["codebuild:startbuildbatch"],
-    &["ec2-instance-connect:sendsshpublickey"],
-    &["ec2:createlaunchtemplateversion", "ec2:modifylaunchtemplate"],
-    &["ec2:modifyinstanceattribute", "ec2:stopinstances", "ec2:startinstances"],
-    &["glue:updatedevendpoint"],
-    &["iam:passrole", "apprunner:createservice"],
-    &[
-        "iam:passrole",
-        "bedrock-agentcore:createcodeinterpreter",
-        "bedrock-agentcore:startcodeinterpretersession",
-        "bedrock-agentcore:invokecodeinterpreter",
-    ],
-    &["iam:passrole", "cloudformation:createstack"],
-    &["iam:passrole", "cloudformation:createstackset", "cloudformation:createstackinstances"],
-    &["iam:passrole", "cloudformation:updatestackset"],
-    &["iam:passrole", "codebuild:createproject", "codebuild:startbuild"],
-    &["iam:passrole", "codebuild:createproject", "codebuild:startbuildbatch"],
-    &["iam:passrole", "datapipeline:createpipeline", "datapipeline:putpipelinedefinition", "datapipeline:activatepipeline"],
-    &["iam:passrole", "ec2:requestspotinstances"],
-    &["iam:passrole", "ec2:runinstances"],
-    &["iam:passrole", "ecs:registertaskdefinition", "ecs:createservice"],
-    &["iam:passrole", "ecs:registertaskdefinition", "ecs:runtask"],
-    &["iam:passrole", "ecs:registertaskdefinition", "ecs:starttask"],
-    &["iam:passrole", "glue:createdevendpoint"],
-    &["iam:passrole", "glue:createjob", "glue:createtrigger"],
-    &["iam:passrole", "glue:createjob", "glue:startjobrun"],
-    &["iam:passrole", "glue:updatejob", "glue:createtrigger"],
-    &["iam:passrole", "glue:updatejob", "glue:startjobrun"],
-    &["iam:passrole", "lambda:createfunction", "lambda:addpermission"],
-    &["iam:passrole", "lambda:createfunction", "lambda:createeventsourcemapping"],
-    &["iam:passrole", "lambda:createfunction", "lambda:invokefunction"],
-    &["iam:passrole", "sagemaker:createnotebookinstance"],
-    &["iam:passrole", "sagemaker:createprocessingjob"],
-    &["iam:passrole", "sagemaker:createtrainingjob"],
-    &["lambda:updatefunctioncode"],
-    &[
-        "sagemaker:createnotebookinstancelifecycleconfig",
-        "sagemaker:stopnotebookinstance",
-        "sagemaker:updatenotebookinstance",
-        "sagemaker:startnotebookinstance",
-    ],
-    &["sagemaker:createpresignednotebookinstanceurl"],
-    &["ssm:sendcommand"],
-    &["ssm:startsession"],
-    &["sts:assumerole"],
-];
-
 /// Actions that change who may reach a resource.
-pub(super) const EXPOSURE: &[&str] = &[
+pub const EXPOSURE: &[&str] = &[
     "acm-pca:createpermission",
     "acm-pca:putpolicy",
     "apigateway:updaterestapipolicy",
@@ -215,7 +163,7 @@ pub(super) const EXPOSURE: &[&str] = &[
 ];
 
 /// Actions that read or copy out what a resource holds.
-pub(super) const EXFILTRATION: &[&str] = &[
+pub const EXFILTRATION: &[&str] = &[
     "athena:getqueryresults",
     "codecommit:getfile",
     "codecommit:gitpull",
@@ -253,7 +201,7 @@ pub(super) const EXFILTRATION: &[&str] = &[
 ];
 
 /// Actions that hand out or set something to sign in with.
-pub(super) const CREDENTIALS: &[&str] = &[
+pub const CREDENTIALS: &[&str] = &[
     "chime:createapikey",
     "codeartifact:getauthorizationtoken",
     "codepipeline:pollforjobs",
@@ -298,7 +246,7 @@ pub(super) const CREDENTIALS: &[&str] = &[
 ];
 
 /// Words with which the names of reading actions begin. Everything else writes.
-pub(super) const READING: &[&str] = &[
+pub const READING: &[&str] = &[
     "batchcheck",
     "batchdescribe",
     "batchdetect",
@@ -335,7 +283,7 @@ pub(super) const READING: &[&str] = &[
 ];
 
 /// Reading actions whose names begin with another word, as patterns.
-pub(super) const READING_TOO: &[&str] = &[
+pub const READING_TOO: &[&str] = &[
     "athena:batch*",
     "cloudwatch:generatequery*",
     "codecommit:gitpull",
@@ -368,7 +316,7 @@ pub(super) const READING_TOO: &[&str] = &[
 ];
 
 /// Kinds of resource that stand first in an ARN's last part: `role/*` is every role.
-pub(super) const RESOURCE_KINDS: &[&str] = &[
+pub const RESOURCE_KINDS: &[&str] = &[
     "access-point",
     "accesspoint",
     "alias",
