@@ -63,7 +63,7 @@ fn imported() -> TempDir {
 }
 
 #[test]
-fn a_line_for_each_change_and_a_summary() {
+fn rule_11_7_a_line_for_each_change_and_a_summary() {
     let dir = imported();
     let text = stdout(&exits(dir.path(), &["diff", "app"], 0));
     insta::assert_snapshot!(text, @r#"
