@@ -281,7 +281,7 @@ fn records(run: &mut Run, inputs: &[SystemInput], resolved: &Resolved, settings:
         .collect();
     let log_coverage = crate::resolve::log_coverage(&logs, &names);
     let requests: Vec<(u32, &RequestRow)> = run.systems.iter().flat_map(|s| s.requests.iter().map(|r| (s.ix, r))).collect();
-    let (approvals, revocations) = crate::resolve::approvals(&ApprovalInput {
+    let input = ApprovalInput {
         systems: inputs,
         requests: &requests,
         names: &names,
@@ -290,8 +290,14 @@ fn records(run: &mut Run, inputs: &[SystemInput], resolved: &Resolved, settings:
         coverage: &log_coverage,
         aliases: &settings.resolve.entitlement_aliases,
         first_seen: &|system_ix, grant, edge_ix| run.history(system_ix, grant, edge_ix).map(|h| (h.last_absent, h.since_by)),
-    });
+    };
+    let (approvals, revocations) = crate::resolve::approvals(&input);
+    let asked: Vec<(u32, RequestRow)> =
+        run.systems.iter().flat_map(|s| s.reviews.iter().filter_map(drift::as_request).map(|r| (s.ix, r))).collect();
+    let reviewed: Vec<(u32, &RequestRow)> = asked.iter().map(|(ix, r)| (*ix, r)).collect();
+    let ended = if reviewed.is_empty() { Vec::new() } else { crate::resolve::approvals(&ApprovalInput { requests: &reviewed, ..input }).1 };
     (run.log_coverage, run.approvals, run.revocations) = (log_coverage, approvals, revocations);
+    drift::note_reviews(&mut run.edge_history, &ended);
 }
 
 /// Hands the loaded rows to the resolve stage.
