@@ -142,7 +142,7 @@ impl Server {
             }],
             "creation_time": made, "direct_group_ids": groups, "disabled": entity.life.is_disabled(at), "group_ids": groups, "id": id,
             "inherited_group_ids": [], "last_update_time": made, "merged_entity_ids": Value::Null,
-            "metadata": { "employee_number": entity.number }, "name": entity.login, "namespace_id": "root", "policies": ["default"],
+            "metadata": { "employee_number": entity.number }, "name": entity.login, "namespace_id": "root", "policies": [],
         })
     }
 }

@@ -123,8 +123,8 @@ fn help_is_there_for_every_command() {
 #[test]
 fn the_catalogue_is_printed() {
     let list: Value = serde_json::from_slice(&exits(root(), &["checks", "list", "--format", "json"], 0).stdout).unwrap();
-    assert_eq!(list["checks"].as_array().unwrap().len(), 25);
-    assert_eq!(stdout(&exits(root(), &["checks", "list"], 0)).lines().count(), 25);
+    assert_eq!(list["checks"].as_array().unwrap().len(), 27);
+    assert_eq!(stdout(&exits(root(), &["checks", "list"], 0)).lines().count(), 27);
     let accounts = stdout(&exits(root(), &["schema", "accounts"], 0));
     assert!(accounts.contains("native_id") && accounts.contains("key: account_ix"), "{accounts}");
     assert!(stdout(&exits(root(), &["schema"], 0)).contains("memberships"));

@@ -1,6 +1,7 @@
 //! The planted faults and near misses, check by check, each with the answer that is due for it.
 
 mod access;
+mod drift;
 mod people;
 mod records;
 
@@ -45,6 +46,7 @@ pub fn plant(estate: &mut Estate) -> io::Result<Answers> {
     planting.dangling()?;
     planting.sources();
     planting.identity_provider()?;
+    planting.drift()?;
     planting.registers()?;
     Ok(planting.answers)
 }
