@@ -1,6 +1,6 @@
 //! What the records of others say of this run: from when to when the logs speak, approvals, revocations.
 
-use super::{Settings, SourcePolicy, World};
+use super::{Settings, SourcePolicy, World, drift};
 use crate::engine::Run;
 use crate::model::RequestRow;
 use crate::resolve::{ApprovalInput, LogInput, Resolved, SystemNames};
@@ -30,7 +30,7 @@ pub(super) fn judge(run: &mut Run, world: &World, resolved: &Resolved, settings:
         .collect();
     let log_coverage = crate::resolve::log_coverage(&logs, &names);
     let requests: Vec<(u32, &RequestRow)> = run.systems.iter().flat_map(|s| s.requests.iter().map(|r| (s.ix, r))).collect();
-    let (approvals, revocations) = crate::resolve::approvals(&ApprovalInput {
+    let input = ApprovalInput {
         systems: &world.systems,
         requests: &requests,
         names: &names,
@@ -39,6 +39,12 @@ pub(super) fn judge(run: &mut Run, world: &World, resolved: &Resolved, settings:
         coverage: &log_coverage,
         aliases: &settings.resolve.entitlement_aliases,
         first_seen: &|system_ix, grant, edge_ix| run.history(system_ix, grant, edge_ix).map(|h| (h.last_absent, h.since_by)),
-    });
+    };
+    let (approvals, revocations) = crate::resolve::approvals(&input);
+    let asked: Vec<(u32, RequestRow)> =
+        run.systems.iter().flat_map(|s| s.reviews.iter().filter_map(drift::as_request).map(|r| (s.ix, r))).collect();
+    let reviewed: Vec<(u32, &RequestRow)> = asked.iter().map(|(ix, r)| (*ix, r)).collect();
+    let ended = if reviewed.is_empty() { Vec::new() } else { crate::resolve::approvals(&ApprovalInput { requests: &reviewed, ..input }).1 };
     (run.log_coverage, run.approvals, run.revocations) = (log_coverage, approvals, revocations);
+    drift::note_reviews(&mut run.edge_history, &ended);
 }

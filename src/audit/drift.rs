@@ -143,3 +143,33 @@ pub fn same_ids(a: &Manifest, b: &Manifest) -> bool {
 pub fn other_ids(old: &Manifest) -> String {
     format!("the snapshot of {} was read by connector `{}`, which names things otherwise", old.taken_at, old.connector)
 }
+
+/// A review's decision to take access away, in the words of a request for its end: both name access alike.
+pub fn as_request(review: &ReviewRow) -> Option<RequestRow> {
+    let revokes = review.decision == ReviewDecision::Revoke && review.entitlement_ref.is_some();
+    revokes.then(|| RequestRow {
+        request: review.review.clone(),
+        action: RequestAction::Revoke,
+        beneficiary_ref: review.subject_ref.clone(),
+        system: review.system.clone(),
+        entitlement_ref: review.entitlement_ref.clone(),
+        state: TicketState::Closed,
+        decision: Decision::Approved,
+        decided_at: review.decided_at,
+        closed_at: review.decided_at,
+        ..RequestRow::default()
+    })
+}
+
+/// Notes for each edge the newest review that took it away before what is there now began.
+pub fn note_reviews(history: &mut [EdgeHistoryRow], ended: &[RevocationRow]) {
+    for r in ended.iter().filter(|r| r.regranted) {
+        let (Some(edge), Some(edge_ix)) = (&r.edge, r.edge_ix) else { continue };
+        let at = history.binary_search_by(|h| (h.system_ix, &h.edge, h.edge_ix).cmp(&(r.system_ix, edge, edge_ix)));
+        if let Some(row) = at.ok().and_then(|at| history.get_mut(at))
+            && row.revoked_at < r.closed_at
+        {
+            (row.revoked_at, row.revoked_by) = (r.closed_at, Some(r.request.clone()));
+        }
+    }
+}

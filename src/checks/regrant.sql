@@ -10,7 +10,7 @@
 -- message = "`{holder}` holds `{target_name}` again, which was taken away by {gone_at}"
 -- description = """
 -- A grant or membership that an earlier snapshot holds, that a complete snapshot after it does not hold, and that is
--- there now; or one that was given after a ticket for its end was closed. Who took it away had a reason, and no
+-- there now; or one that was given after a ticket for its end was closed, or a review had decided on its end. Who took it away had a reason, and no
 -- request since then approves that it is back. Only stored snapshots can show it: what was held since the first of
 -- them, and is still held, is fine; where none but the current one speaks of it, nothing can be said, and it is
 -- counted as before coverage. Primary and dynamic memberships, and what the vendor manages, are left out."""
@@ -48,22 +48,24 @@ revoked AS (
 )
 SELECT e.system_ix AS system_ix, e.account_ix AS account_ix, e.edge AS edge, e.edge_ix AS edge_ix,
     CASE
-        WHEN NOT h.regranted AND v.request IS NULL AND h.last_absent IS NULL AND h.first_seen_by = e.observed_at THEN 'before_coverage'
-        WHEN NOT h.regranted AND v.request IS NULL THEN 'ok'
+        WHEN NOT h.regranted AND v.request IS NULL AND h.revoked_at IS NULL THEN
+            CASE WHEN h.last_absent IS NULL AND h.first_seen_by = e.observed_at THEN 'before_coverage' ELSE 'ok' END
         WHEN p.approval IN ('approved', 'account_level', 'late') AND (h.held_until IS NULL OR p.decided_at > h.held_until)
-            AND (v.closed_at IS NULL OR p.decided_at > v.closed_at) THEN 'ok'
+            AND (v.closed_at IS NULL OR p.decided_at > v.closed_at)
+            AND (h.revoked_at IS NULL OR p.decided_at > h.revoked_at) THEN 'ok'
         ELSE 'finding'
     END AS outcome,
     CASE
         WHEN e.expires_at IS NOT NULL THEN 'possible'
-        WHEN v.request IS NULL AND e.granted_at <= h.last_absent THEN 'possible'
+        WHEN v.request IS NULL AND h.revoked_at IS NULL AND e.granted_at <= h.last_absent THEN 'possible'
         WHEN p.approval IN ('approved', 'account_level', 'late') AND p.decided_at IS NULL THEN 'possible'
         ELSE 'certain'
     END AS certainty,
     COALESCE(a.login, e.principal) AS holder, e.target_name AS target_name, e.level AS level,
-    CASE WHEN h.regranted THEN h.last_absent ELSE v.closed_at END AS gone_at, h.first_seen_by AS first_seen_by,
+    CASE WHEN h.regranted THEN h.last_absent ELSE COALESCE(v.closed_at, h.revoked_at) END AS gone_at, h.first_seen_by AS first_seen_by,
     h.held_until AS held_until, h.last_absent AS last_absent, h.since_by AS back_by, e.granted_at AS granted_at,
-    e.expires_at AS expires_at, v.request AS revoke_request, v.closed_at AS revoke_closed_at, p.approval AS approval,
+    e.expires_at AS expires_at, v.request AS revoke_request, v.closed_at AS revoke_closed_at,
+    h.revoked_by AS revoke_review, h.revoked_at AS reviewed_at, p.approval AS approval,
     p.request AS request, p.decided_at AS decided_at,
     CASE WHEN e.granted_at > h.last_absent THEN e.granted_at WHEN h.regranted THEN h.since_by ELSE e.granted_at END AS since
 FROM edges e

@@ -42,4 +42,6 @@ table!(EDGE_HISTORY, EdgeHistoryRow, "edge_history", key ["system_ix", "edge", "
     since_by: Time, "the first snapshot after `last_absent` that holds it: what is there now began at or before it";
     held_until: Option<Time>, "the last snapshot before `last_absent` that holds it; null unless `regranted`";
     regranted: bool, "held, then absent from a complete snapshot, now held again";
+    revoked_at: Option<Time>, "the newest decision of a review to take it away, where what is there now began after it; null: none";
+    revoked_by: Option<String>, "that review's id; null: none";
 });

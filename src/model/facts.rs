@@ -253,7 +253,7 @@ words!(
     ApprovalState {
         // No request log speaks of the system.
         NotCovered = "not_covered",
-        // It began, for all that is known, outside the time that the log covers, and no request is for it.
+        // It may have begun outside the time that the log covers, and no request approves it.
         BeforeCoverage = "before_coverage",
         // No request is for it.
         Nothing = "none",

@@ -47,6 +47,8 @@ impl Life {
             since_by: self.since_by?,
             held_until: self.held_until.filter(|_| regranted),
             regranted,
+            revoked_at: None,
+            revoked_by: None,
         })
     }
 }

@@ -151,11 +151,12 @@ fn rule_11_4_a_short_snapshot_neither_takes_away_nor_gives() {
     insta::assert_snapshot!(after, @r"
     app: 2026-11-08T00:00:00Z to 2026-11-15T00:00:00Z
     not_comparable  membership  the snapshot of 2026-11-08T00:00:00Z is short: 2 of the newer one are not in it, and may have been there before
+    changed         membership  ann (a-ann) -> Root (g-root): granted_at 2026-02-01T00:00:00Z → 2026-11-10T00:00:00Z
     removed         membership  bob (a-bob) -> Operators (g-ops)
     removed         membership  cid (a-cid) -> Elevated (g-jit) (dynamic)
     removed         membership  cid (a-cid) -> Domain Users (g-own) (primary)
     removed         membership  gil (a-gil) -> Operators (g-ops)
     removed         membership  sys (a-sys) -> Operators (g-ops)
-    6 differences: 5 removed, 1 not comparable
+    7 differences: 5 removed, 1 changed, 1 not comparable
     ");
 }

@@ -279,23 +279,31 @@ fn judge<'a>(
     let named = asked.iter().filter_map(|a| a.entitlement.as_deref().and_then(|e| edge.named_by(e)).map(|how| (*a, how)));
     let fitting: Vec<(&Asked<'a>, &'static str)> = referred.chain(named).filter(|(a, _)| asks_for_access(a.row)).collect();
     let best = best(&fitting, began);
-    if let Some((state @ (ApprovalState::Approved | ApprovalState::Rejected), found)) = best {
-        return row(state, Some(found));
+    if let Some((ApprovalState::Approved, found)) = best {
+        return row(ApprovalState::Approved, Some(found));
     }
     let nameless = asked.iter().filter(|a| a.entitlement.is_none() && a.system_ix.is_some() && asks_for_access(a.row));
     let nameless: Vec<(&Asked<'a>, &'static str)> = nameless.map(|a| (*a, "account")).collect();
-    if let Some((ApprovalState::Approved, found)) = self::best(&nameless, began) {
+    if let Some((ApprovalState::Approved, found)) = self::best(&nameless, began)
+        && !best.is_some_and(|(state, _)| state == ApprovalState::Rejected)
+    {
         return row(ApprovalState::AccountLevel, Some(found));
     }
-    if let Some((state, found)) = best {
-        return row(state, Some(found));
+    // Access from before the log may rest on an approval from before the log, whatever a later request says.
+    let Some(covered) = covered else { return row(ApprovalState::NotCovered, best.map(|b| b.1)) };
+    if !inside(began, covered) {
+        return row(ApprovalState::BeforeCoverage, best.map(|b| b.1));
     }
-    let Some(covered) = covered else { return row(ApprovalState::NotCovered, None) };
-    let inside = began.by.is_some_and(|by| {
-        let earliest = if began.exact { Some(by) } else { began.after };
-        earliest.is_some_and(|e| e >= covered.covers_from) && by < covered.covers_to.plus(1)
-    });
-    row(if inside { ApprovalState::Nothing } else { ApprovalState::BeforeCoverage }, None)
+    match best {
+        Some((state, found)) => row(state, Some(found)),
+        None => row(ApprovalState::Nothing, None),
+    }
+}
+
+/// Whether the access began, for all that is known, while the requests are kept.
+fn inside(began: Began, covered: &LogCoverageRow) -> bool {
+    let earliest = if began.exact { began.by } else { began.after };
+    earliest.is_some_and(|e| e >= covered.covers_from) && began.by.is_some_and(|by| by <= covered.covers_to)
 }
 
 /// A request that the system names counts only if it is for this account, where the ticket says for whom it is.

@@ -95,6 +95,10 @@ fn rule_11_10_what_no_request_names_is_judged_inside_the_coverage_only() {
     assert_eq!(said(0, none).0, ApprovalState::Nothing, "the first instant that is covered");
     assert_eq!(said(-1, none).0, ApprovalState::BeforeCoverage);
     assert_eq!(said(901, none).0, ApprovalState::BeforeCoverage, "the log ends before it");
+    let rejected = RequestRow { decision: Decision::Rejected, decided_at: Some(at(500)), ..request("R-1") };
+    let (state, named) = said(-1, std::slice::from_ref(&rejected));
+    assert_eq!((state, named.as_deref()), (ApprovalState::BeforeCoverage, Some("R-1")), "it may rest on an approval from before the log");
+    assert_eq!(said(0, &[rejected]).0, ApprovalState::Rejected);
     let rows = |system, first_seen, covered| ask(system, &Asking { requests: none, first_seen, covered }).0;
     let covered = Some((at(10), at(900)));
     assert_eq!(rows(system(None, None), None, covered)[0].approval, ApprovalState::BeforeCoverage, "nobody knows when it began");

@@ -546,7 +546,7 @@ proptest! {
                 since_by: since,
                 held_until: present.iter().copied().filter(|t| since != first && Some(*t) < last_absent).max(),
                 regranted: since != first,
-                system_ix: 0,
+                ..EdgeHistoryRow::default()
             };
             prop_assert_eq!(got, &want);
             // Back since the last complete snapshot, exactly if it was there before and is told as new.
