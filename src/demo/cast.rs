@@ -13,11 +13,26 @@ pub struct Part {
     pub end: Option<i64>,
     pub rehired: Option<i64>,
     pub leave: Option<(i64, i64)>,
+    /// Day of a move, and the unit before it.
+    pub moved: Option<(i64, &'static str)>,
     pub access: &'static str,
 }
 
 const fn stays(login: &'static str, given: &'static str, family: &'static str, unit: &'static str, access: &'static str) -> Part {
-    Part { login, given, family, mail: None, unit, contractor: false, start: 363, end: None, rehired: None, leave: None, access }
+    Part {
+        login,
+        given,
+        family,
+        mail: None,
+        unit,
+        contractor: false,
+        start: 363,
+        end: None,
+        rehired: None,
+        leave: None,
+        moved: None,
+        access,
+    }
 }
 
 impl Part {
@@ -35,6 +50,10 @@ impl Part {
     }
     const fn on_leave(mut self, from: i64, to: i64) -> Self {
         self.leave = Some((from, to));
+        self
+    }
+    const fn moved(mut self, day: i64, from: &'static str) -> Self {
+        self.moved = Some((day, from));
         self
     }
     const fn contractor(mut self) -> Self {
@@ -103,6 +122,9 @@ pub const CAST: &[Part] = &[
     // whose deletion left a trust behind, and another whose membership outlived the entry
     stays("nils.aabye", "Nils", "Aabye", "Data", "ad prod").left(90),
     stays("ondrej.vlcek", "Ondřej", "Vlček", "Engineering", "ad ldap").left(110),
+    // mover-residual-access
+    stays("tove.lindqvist", "Tove", "Lindqvist", "Data", "ad ldap").moved(40, "Sales"),
+    stays("bruno.castellan", "Bruno", "Castellan", "Support", "ad").moved(20, "Finance"),
     // approvers of exceptions
     stays("mechthild.auer", "Mechthild", "Auer", "Platform", "ad"),
     stays("severin.kluth", "Severin", "Kluth", "Finance", "ad crm"),

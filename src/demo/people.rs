@@ -167,7 +167,7 @@ fn from_part(part: &Part) -> Person {
         login: part.login.to_owned(),
         email: format!("{}@corp.example", part.mail.unwrap_or(part.login)),
         unit: part.unit,
-        moved: None,
+        moved: part.moved,
         title: UNITS.iter().find(|unit| unit.name == part.unit).and_then(|unit| unit.titles.first()).copied().unwrap_or_default(),
         contractor: part.contractor,
         start: part.start,

@@ -187,6 +187,7 @@ pub fn complete(estate: &mut Estate) {
     }
     records.rights.extend(rights);
     records.rights.sort();
+    records.rights.dedup();
     records.steps.extend(steps);
     records.steps.sort_by(|a, b| (a.at, &a.person, a.system).cmp(&(b.at, &b.person, b.system)));
 }
@@ -225,13 +226,26 @@ fn requests(estate: &Estate) -> Vec<Request> {
 /// The catalogue: what everybody of a unit holds is due to the unit, the rest to whom it was given.
 fn rights(estate: &Estate) -> Vec<Right> {
     let mut holders: BTreeMap<(&'static str, String), BTreeSet<(&str, String)>> = BTreeMap::new();
+    let mut moved = Vec::new();
     for held in estate.held().into_iter().filter(|h| !estate.records.is_unknown(h)) {
         if let Some(person) = estate.person(held.login) {
             let key = (held.system, held.edge.target.clone());
             holders.entry(key).or_default().insert((person.unit, person.number.clone()));
+            // What somebody held before a move to the unit that is due it was given by name.
+            if person.moved.is_some() {
+                moved.push((held.system, held.edge.target.clone(), person.number.clone()));
+            }
         }
     }
-    let mut out = Vec::new();
+    let by_name = |(system, entitlement, holder): (&'static str, String, String)| Right {
+        role: format!("{entitlement} by assignment"),
+        unit: String::new(),
+        holder,
+        system,
+        entitlement,
+    };
+    let administrators = estate.okta.users.iter().flat_map(|u| u.roles.iter().map(|r| ("okta", format!("role:{r}"), u.number.clone())));
+    let mut out: Vec<Right> = moved.into_iter().chain(administrators).map(by_name).collect();
     for ((system, entitlement), all) in holders {
         let mut by_unit: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (unit, number) in all {

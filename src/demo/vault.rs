@@ -43,7 +43,7 @@ pub struct Secret {
 
 pub const SECRETS: &[Secret] = &[
     Secret { path: "platform/database-root", versions: &[340, 210], owner: "platform@corp.example" },
-    Secret { path: "platform/registry-push", versions: &[340, 160, 20], owner: "platform@corp.example" },
+    Secret { path: "platform/registry-push", versions: &[340, 160, 2], owner: "platform@corp.example" },
     Secret { path: "platform/dns-api", versions: &[300, 29], owner: "platform@corp.example" },
     Secret { path: "platform/recovery", versions: &[340], owner: "platform@corp.example" },
     Secret { path: "billing/payment-gateway", versions: &[320, 75], owner: "finance@corp.example" },
