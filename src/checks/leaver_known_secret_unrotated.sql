@@ -23,7 +23,7 @@
 -- with an end."""
 -- controls = [
 --     "nist-800-53:PS-4", "nist-800-53:IA-5", "nist-csf:PR.AA-01", "iso-27001:5.17", "iso-27001:6.5", "soc2:CC6.1",
---     "pci-dss:8.3.9", "pci-dss:3.7.5", "ccm:IAM-07", "owasp-nhi:NHI1:2025", "owasp-nhi:NHI7:2025"]
+--     "pci-dss:8.6.3", "ccm:IAM-07", "owasp-nhi:NHI1:2025", "owasp-nhi:NHI7:2025"]
 -- [parameters.grace]
 -- type = "hours"
 -- default = "24h"

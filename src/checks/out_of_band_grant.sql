@@ -35,7 +35,8 @@ SELECT x.system_ix AS system_ix, x.account_ix AS account_ix, x.edge AS edge, x.e
         ELSE 'finding'
     END AS outcome,
     COALESCE(a.login, a.account) AS holder, COALESCE(x.target_name, x.target) AS target_name, x.level AS level,
-    p.approval AS approval, p.how AS how, p.request AS request, p.approver_ref AS approver, p.decided_at AS decided_at,
+    p.approval AS approval, p.how AS how, p.request AS request,
+    p.request_system_ix AS request_system_ix, p.approver_ref AS approver, p.decided_at AS decided_at,
     p.valid_to AS valid_to, p.began_after AS began_after, p.began_by AS began_by, p.began_exact AS began_exact,
     h.first_seen_by AS first_seen_by, h.regranted AS regranted, c.change AS change, c.after_at AS change_after,
     p.began_by AS since

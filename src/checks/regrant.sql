@@ -39,7 +39,8 @@ WITH edges AS (
     WHERE g.effect = 'allow' AND NOT g.principal_vendor
 ),
 revoked AS (
-    SELECT r.system_ix AS system_ix, r.edge AS edge, r.edge_ix AS edge_ix, r.request AS request, r.closed_at AS closed_at,
+    SELECT r.system_ix AS system_ix, r.edge AS edge, r.edge_ix AS edge_ix, r.request AS request, r.request_system_ix AS request_system_ix,
+        r.closed_at AS closed_at,
         ROW_NUMBER() OVER (PARTITION BY r.system_ix, r.account_ix, r.edge, r.edge_ix
             ORDER BY r.closed_at DESC NULLS LAST, r.request_system_ix, r.request, r.system_ix, r.account_ix, r.edge NULLS LAST,
                 r.edge_ix NULLS LAST) AS place
@@ -64,9 +65,9 @@ SELECT e.system_ix AS system_ix, e.account_ix AS account_ix, e.edge AS edge, e.e
     COALESCE(a.login, e.principal) AS holder, e.target_name AS target_name, e.level AS level,
     CASE WHEN h.regranted THEN h.last_absent ELSE COALESCE(v.closed_at, h.revoked_at) END AS gone_at, h.first_seen_by AS first_seen_by,
     h.held_until AS held_until, h.last_absent AS last_absent, h.since_by AS back_by, e.granted_at AS granted_at,
-    e.expires_at AS expires_at, v.request AS revoke_request, v.closed_at AS revoke_closed_at,
+    e.expires_at AS expires_at, v.request AS revoke_request, v.request_system_ix AS revoke_request_system_ix, v.closed_at AS revoke_closed_at,
     h.revoked_by AS revoke_review, h.revoked_at AS reviewed_at, p.approval AS approval,
-    p.request AS request, p.decided_at AS decided_at,
+    p.request AS request, p.request_system_ix AS request_system_ix, p.decided_at AS decided_at,
     CASE WHEN e.granted_at > h.last_absent THEN e.granted_at WHEN h.regranted THEN h.since_by ELSE e.granted_at END AS since
 FROM edges e
 JOIN edge_history h ON h.system_ix = e.system_ix AND h.edge = e.edge AND h.edge_ix = e.edge_ix

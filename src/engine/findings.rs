@@ -49,8 +49,18 @@ struct Subject<'a> {
 }
 
 /// Columns that carry the engine's own keys and are no evidence.
-const KEYS: [&str; 9] =
-    ["system_ix", "account_ix", "credential_ix", "identity_ix", "edge_ix", "request_system_ix", "outcome", "certainty", "since"];
+const KEYS: [&str; 10] = [
+    "system_ix",
+    "account_ix",
+    "credential_ix",
+    "identity_ix",
+    "edge_ix",
+    "request_system_ix",
+    "revoke_request_system_ix",
+    "outcome",
+    "certainty",
+    "since",
+];
 
 /// Builds the finding of one hit. Its state is set in triage.
 ///
@@ -215,6 +225,7 @@ fn subject<'a>(run: &'a Run, check: &Check, hit: &Hit) -> Option<Subject<'a>> {
         }
     }
     s.further.extend(asked(run, number("request_system_ix"), text("request")));
+    s.further.extend(asked(run, number("revoke_request_system_ix"), text("revoke_request")));
     Some(s)
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{copy_of, report};
+use super::{copy_of, exits, report, stdout};
 
 /// `outcome reason` of one check for one system.
 fn outcome<'r>(report: &'r Value, check: &str, system: &str) -> (&'r str, &'r str) {
@@ -64,4 +64,63 @@ fn people_who_manage_each_other_end_no_audit() {
         .collect();
     subjects.sort_unstable();
     assert_eq!(subjects, ["a-blank", "a-left", "a-nobody", "a-self"]);
+}
+
+/// The demo, and its report of the last week.
+fn demo() -> (tempfile::TempDir, Value) {
+    let dir = tempfile::tempdir().unwrap();
+    exits(dir.path(), &["demo", "company"], 0);
+    let all = report(&dir.path().join("company"), &[]);
+    (dir, all)
+}
+
+/// The texts that the sources of a finding point at: `file text`, where `explain` prints a line or the only record of a file.
+fn sources(company: &std::path::Path, fingerprint: &str) -> Vec<String> {
+    let text = stdout(&exits(company, &["explain", fingerprint], 0));
+    let listed = text.split("\nSource\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let read = |line: &str| {
+        let (file, place) = line.trim().split_once('#').unwrap();
+        let whole = std::fs::read_to_string(company.join(file)).unwrap();
+        let number = place.split_once(" (").unwrap().0.split_once(':').map(|(_, n)| n.parse::<usize>().unwrap());
+        let text = number.map_or_else(|| whole.clone(), |n| whole.lines().nth(n - 1).unwrap().to_owned());
+        format!("{file} {text}")
+    };
+    listed.lines().map(read).collect()
+}
+
+#[test]
+fn rule_11_15_each_line_behind_a_secret_a_ticket_and_a_grant_is_shown() {
+    let (dir, all) = demo();
+    let company = dir.path().join("company");
+    let found = |check: &str, subject: &str| {
+        let findings = all["findings"].as_array().unwrap();
+        let one = findings.iter().find(|f| f["check"] == check && f["subject"]["native_id"].as_str().unwrap().contains(subject)).unwrap();
+        sources(&company, one["fingerprint"].as_str().unwrap())
+    };
+    // Each text stands in one of the lines or records that are named, in a file of that name.
+    let holds = |lines: &[String], file: &str, text: &str| {
+        assert!(lines.iter().any(|l| l.split(' ').next().unwrap().contains(file) && l.contains(text)), "{file} {text}: {lines:#?}");
+    };
+    let secret = found("leaver-known-secret-unrotated", "platform/database-root");
+    holds(&secret, "2026-11-22/vault/secret/metadata/platform/database-root", "\"current_version\": 2");
+    holds(&secret, "2026-10-18/vault/identity/entity/id/", "henrike.osterlohn");
+    holds(&secret, "2026-10-18/vault/identity/group/id/", "platform-secrets");
+    holds(&secret, "2026-10-18/vault/sys/policies/acl/platform-secrets", "secret/data/platform/*");
+    holds(&secret, "2026-11-22/hr.csv", "henrike.osterlohn");
+
+    let ticket = found("revoke-ticket-closed-access-live", "REQ-69001");
+    holds(&ticket, "2026-11-22/requests.csv", "REQ-69001,Remove,");
+    holds(&ticket, "2026-11-22/ad.ldif", "dn: CN=Severin Kluth");
+    holds(&ticket, "2026-11-22/hr.csv", "severin.kluth");
+
+    let rejected = all["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|f| f["check"] == "out-of-band-grant" && f["evidence"]["approval"] == "rejected")
+        .unwrap();
+    let rejected = sources(&company, rejected["fingerprint"].as_str().unwrap());
+    holds(&rejected, "2026-11-22/requests.csv", "GG Tier0 Admins,Closed,Rejected");
+    holds(&rejected, "2026-11-22/ad.ldif", "dn: ");
+    holds(&rejected, "2026-11-22/hr.csv", "hanne.dahlberget");
 }

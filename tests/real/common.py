@@ -240,7 +240,7 @@ def compare(what, connection, ours, theirs):
 
 
 # Columns of a check's row that are not evidence: the engine's own keys, and what findings hold in columns of their own.
-KEYS = {"system_ix", "account_ix", "credential_ix", "identity_ix", "edge_ix", "request_system_ix", "outcome", "certainty", "since"}
+KEYS = {"system_ix", "account_ix", "credential_ix", "identity_ix", "edge_ix", "request_system_ix", "revoke_request_system_ix", "outcome", "certainty", "since"}
 OUTCOMES = ("unknown", "too_new", "not_yet_observable", "before_coverage")
 
 

@@ -154,7 +154,7 @@ impl Planting<'_> {
             decision: "Approved",
             requested: clock::noon(asked),
             decided: Some(clock::noon(asked)),
-            closed: closed.map(|day| clock::days_before(day)),
+            closed: closed.map(clock::days_before),
             valid_to: None,
         };
         // Access for a time.

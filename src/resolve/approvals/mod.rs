@@ -285,7 +285,7 @@ fn judge<'a>(
     let nameless = asked.iter().filter(|a| a.entitlement.is_none() && a.system_ix.is_some() && asks_for_access(a.row));
     let nameless: Vec<(&Asked<'a>, &'static str)> = nameless.map(|a| (*a, "account")).collect();
     if let Some((ApprovalState::Approved, found)) = self::best(&nameless, began)
-        && !best.is_some_and(|(state, _)| state == ApprovalState::Rejected)
+        && best.is_none_or(|(state, _)| state != ApprovalState::Rejected)
     {
         return row(ApprovalState::AccountLevel, Some(found));
     }
