@@ -2,13 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-
 use super::lists::Keys;
 use super::records::Fault;
 use super::row::{Got, Row, Use};
-use crate::connectors::{Draft, DraftCredential, DraftGrant, DraftMembership, Drafted, Origin, Principal};
+use crate::connectors::{Draft, DraftCredential, DraftGrant, DraftMembership, Drafted, Origin, Principal, fingerprint};
 use crate::model::mask::free_text;
 use crate::model::text::norm_opt;
 use crate::model::{
@@ -380,11 +377,7 @@ fn rights(row: &Row<'_>) -> Got<Vec<Right>> {
 /// The fingerprint of a secret: `None` where no value is met, `Some(None)` where one is met and no key is there.
 fn secret(row: &Row<'_>, key: Option<&[u8]>) -> Got<Option<Option<String>>> {
     let Some(value) = row.verbatim("secret")? else { return Ok(None) };
-    let mac = key.and_then(|k| Hmac::<Sha256>::new_from_slice(k).ok());
-    Ok(Some(mac.map(|mut mac| {
-        mac.update(value.as_bytes());
-        data_encoding::HEXLOWER.encode(&mac.finalize().into_bytes())
-    })))
+    Ok(Some(fingerprint(key, value.as_bytes())))
 }
 
 fn note_secret(draft: &mut Draft, origin: Origin, fingerprint: Option<&String>) {
