@@ -489,3 +489,39 @@ fn a_question_about_what_is_not_there_is_a_usage_mistake_with_the_way_out() {
         assert!(text.starts_with("error[") && text.contains("help: "), "{args:?}: {text}");
     }
 }
+
+#[test]
+fn an_import_is_by_hand_or_as_configured_and_never_both() {
+    let dir = only_possible();
+    let by_hand = ["--connector", "tabular", "--system", "x", "--option", "mapping=accounts", "app.csv"];
+    let alone = [
+        &["--taken-at", "2026-11-21"][..],
+        &["--timezone", "UTC"],
+        &["--population", "all"],
+        &["--end-is-first-day-out"],
+        &["--option", "mapping=accounts"],
+        &["--fingerprint-key-file", "key"],
+        &["--control-total", "3"],
+        &["app.csv"],
+        &by_hand,
+        &["--config", "holdover.toml", "--control-total", "3"],
+        &["--config", "holdover.toml", "--connector", "tabular", "--system", "x"],
+    ];
+    for args in alone {
+        let text = stderr(&exits(dir.path(), &[&["import"], args].concat(), 2));
+        let flag = args.iter().find(|a| a.starts_with("--") && **a != "--config").unwrap_or(&"FILE");
+        assert!(text.contains(&format!("`{flag}`")) && text.contains("the configuration `holdover.toml` says what to import"), "{text}");
+        assert!(text.contains("help: name a store to import by hand: `holdover import --store DIR"), "{text}");
+        assert!(!dir.path().join("store").exists(), "{args:?}");
+    }
+    // A store that is named means by hand, whatever lies in the folder; only `--supersede` fits both.
+    exits(dir.path(), &[&["import", "--store", "other", "--taken-at", "2026-11-21"], &by_hand[..]].concat(), 0);
+    assert_eq!(names(&dir.path().join("other/snapshots")), ["x"]);
+    exits(dir.path(), &["import", "--supersede"], 0);
+    assert_eq!(names(&dir.path().join("store/snapshots")), ["app", "hr"]);
+    // Without a connector nothing says what the files are.
+    for (args, flag) in [(&["app.csv"][..], "FILE"), (&["--taken-at", "2026-11-21"], "--taken-at")] {
+        let text = stderr(&exits(dir.path(), &[&["import", "--store", "other"], args].concat(), 2));
+        assert!(text.contains(&format!("`{flag}` is given without a connector\n  help: say what reads them")), "{text}");
+    }
+}
