@@ -6,7 +6,6 @@ use super::lists::Keys;
 use super::records::Fault;
 use super::row::{Got, Row, Use};
 use crate::connectors::{Draft, DraftCredential, DraftGrant, DraftMembership, Drafted, Origin, Principal, fingerprint};
-use crate::model::mask::free_text;
 use crate::model::text::norm_opt;
 use crate::model::{
     ACCOUNTS, AccountRow, CREDENTIALS, CredentialKind, CredentialRow, CredentialStatus, ENTITLEMENTS, Effect, EntitlementRow, GRANTS,
@@ -176,7 +175,7 @@ impl Access {
         let found = GroupRow {
             level: row.word("level")?.unwrap_or_default(),
             vendor_managed: row.flag("vendor_managed")?.unwrap_or(false),
-            owner_ref: row.text("owner")?,
+            owner_ref: row.free("owner")?,
             attributes: row.attributes()?,
             name_norm: norm_opt(name.as_deref()),
             name,
@@ -210,7 +209,7 @@ impl Access {
         risks.sort();
         risks.dedup();
         let found = EntitlementRow {
-            kind: row.text("kind")?.unwrap_or_else(|| "permission".to_owned()),
+            kind: row.named("kind")?.unwrap_or_else(|| "permission".to_owned()),
             level: row.word("level")?.unwrap_or_default(),
             risks: (!risks.is_empty()).then(|| risks.join(",")),
             vendor_managed: row.flag("vendor_managed")?.unwrap_or(false),
@@ -226,11 +225,11 @@ impl Access {
     pub fn resource(&mut self, row: &Row<'_>, origin: Origin) -> Got<()> {
         let id = row.id()?;
         let found = ResourceRow {
-            kind: row.text("kind")?.unwrap_or_else(|| "resource".to_owned()),
+            kind: row.named("kind")?.unwrap_or_else(|| "resource".to_owned()),
             name: row.named("name")?.or_else(|| Some(id.clone())),
-            environment: row.text("environment")?,
-            sensitivity: row.text("sensitivity")?,
-            owner_ref: row.text("owner")?,
+            environment: row.named("environment")?,
+            sensitivity: row.named("sensitivity")?,
+            owner_ref: row.free("owner")?,
             attributes: row.attributes()?,
             ..named_resource(&id)
         };
@@ -406,7 +405,7 @@ fn account(row: &Row<'_>) -> Got<AccountRow> {
         upn_norm: norm_opt(upn.as_deref()),
         upn,
         employee_ref: row.text("employee_ref")?,
-        owner_ref: row.text("owner")?.map(|t| free_text(&t)),
+        owner_ref: row.free("owner")?,
         status: row.word("status")?.unwrap_or_default(),
         created_at: row.time("created_at")?,
         changed_at: row.time("changed_at")?,
@@ -415,7 +414,7 @@ fn account(row: &Row<'_>) -> Got<AccountRow> {
         mfa_state: row.word("mfa")?.unwrap_or_default(),
         expires_at: row.end("expires_at")?,
         locked_at: row.time("locked_at")?,
-        environment: row.text("environment")?,
+        environment: row.named("environment")?,
         attributes: row.attributes()?,
         ..AccountRow::default()
     })

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 pub(super) use crate::connectors::Fault;
-use crate::model::Time;
+use crate::model::{Time, mask};
 
 /// The fault of a record that is not of the form that it should have.
 pub(super) fn shape(message: String) -> Fault {
@@ -34,6 +34,14 @@ impl<'a> Fields<'a> {
             Some(Value::String(text)) => Ok(Some(text.clone()).filter(|t| !t.is_empty())),
             Some(_) => Err(shape(format!("`{name}` is not text"))),
         }
+    }
+
+    /// A name that people gave, or a path of such names: what is marked as a secret in it is masked.
+    ///
+    /// # Errors
+    /// The field is not text.
+    pub(super) fn name(self, name: &str) -> Result<Option<String>, Fault> {
+        Ok(self.text(name)?.map(|t| mask::path(&t)))
     }
 
     /// # Errors
@@ -117,7 +125,7 @@ impl Metadata {
         let mut read = Self::default();
         for (name, value) in fields.iter().flat_map(|f| f.0) {
             let folded: String = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-            let Some(value) = value.as_str().filter(|v| !v.is_empty()).map(crate::model::mask::free_text) else {
+            let Some(value) = value.as_str().filter(|v| !v.is_empty()).map(mask::free_text) else {
                 read.dropped += 1;
                 continue;
             };

@@ -235,7 +235,7 @@ impl<'a> Reader<'a> {
             let (Ok(Some(accessor)), Ok(Some(method))) = (fields.text("accessor"), fields.text("type")) else { continue };
             let version = mount.get("options").and_then(|o| o.get("version")?.as_str()).map(str::to_owned);
             let mounts = if accessor.starts_with("auth_") { &mut self.export.auth } else { &mut self.export.engines };
-            mounts.insert(accessor, Mount { path: path.trim_matches('/').to_owned(), method, version });
+            mounts.insert(accessor, Mount { path: mask::path(path.trim_matches('/')), method, version });
         }
     }
 
@@ -333,7 +333,7 @@ impl<'a> Reader<'a> {
             origin,
             accessor: accessor.clone(),
             entity: fields.text("entity_id")?,
-            name: fields.text("display_name")?,
+            name: fields.name("display_name")?,
             policies,
             created: fields.time("creation_time")?.or(fields.time("issue_time")?),
             expires: fields.time("expire_time")?,

@@ -22,7 +22,7 @@ pub(super) struct Alias {
 impl Alias {
     pub(super) fn read(fields: Fields<'_>) -> Result<Self, Fault> {
         let accessor = fields.text("mount_accessor")?;
-        let path = fields.text("mount_path")?.map(|p| p.trim_start_matches("auth/").trim_matches('/').to_owned());
+        let path = fields.name("mount_path")?.map(|p| p.trim_start_matches("auth/").trim_matches('/').to_owned());
         let metadata = fields.object("metadata")?;
         Ok(Self {
             mount: path.or_else(|| accessor.clone()).ok_or_else(|| shape("`mount_accessor` is missing".to_owned()))?,
@@ -73,7 +73,7 @@ impl Entity {
         let direct = fields.texts("direct_group_ids")?;
         Ok(Self {
             origin,
-            name: fields.text("name")?,
+            name: fields.name("name")?,
             disabled: fields.flag("disabled")?,
             created: fields.time("creation_time")?,
             changed: fields.time("last_update_time")?,
@@ -108,7 +108,7 @@ impl Group {
         Ok(Self {
             origin,
             id: id.map_or_else(|| fields.required("id"), |id| Ok(id.to_owned()))?,
-            name: fields.text("name")?,
+            name: fields.name("name")?,
             kind: fields.text("type")?,
             metadata: Metadata::read(fields.object("metadata")?),
             alias: fields.object("alias")?.map(Alias::read).transpose()?,
