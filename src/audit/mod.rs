@@ -5,6 +5,7 @@ pub mod completeness;
 pub mod drift;
 mod entitled;
 pub mod explain;
+mod form;
 mod history;
 mod leavers;
 mod needs;
@@ -79,6 +80,8 @@ pub struct Audit {
     pub metrics: metrics::Metrics,
     /// Snapshots later than `as_of`, by system.
     pub later: BTreeMap<String, u32>,
+    /// Checks of the user's own that failed over the data, by id.
+    pub broken: BTreeMap<String, CheckError>,
     /// Values that too many identities share to tie an account to any.
     pub crowded: usize,
 }
@@ -155,6 +158,7 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
         resolved_now,
         metrics,
         later,
+        broken: judged.broken,
         crowded,
     })
 }
@@ -174,12 +178,16 @@ fn as_of(store: &Store, names: &[String], settings: &Settings) -> Result<(Time, 
     })
 }
 
-/// What is wrong with the queries of checks, for all of them at once. Parameters stand at their defaults: a value of the right
+/// What is wrong with the queries of checks and with the columns that they give, for all of them at once. Parameters stand at their defaults: a value of the right
 /// type changes nothing about it.
 pub fn faults(checks: &[Check]) -> Vec<CheckError> {
     let catalog = catalog();
     let defaults = |c: &Check| c.parameters.iter().map(|(k, p)| (k.clone(), p.default.clone())).collect();
-    checks.iter().filter_map(|c| compiled(c, &defaults(c), &catalog).err()).collect()
+    let of_one = |c: &Check| match compiled(c, &defaults(c), &catalog) {
+        Ok(query) => form::faults(c, &query),
+        Err(e) => vec![e],
+    };
+    checks.iter().flat_map(of_one).collect()
 }
 
 /// The query of a check, its grain proved.
@@ -401,6 +409,16 @@ struct Judged {
     outcomes: Vec<OutcomeRow>,
     findings: Vec<FindingRow>,
     exceptions: Vec<ExceptionMatchRow>,
+    broken: BTreeMap<String, CheckError>,
+}
+
+/// What one check said.
+#[derive(Default)]
+struct Answered {
+    outcomes: Vec<OutcomeRow>,
+    found: Vec<FindingRow>,
+    /// It is the user's own and failed over the data.
+    broken: Option<CheckError>,
 }
 
 /// Checks, then triage: first what reads the world, then what reads the judgement on exceptions.
@@ -409,9 +427,8 @@ fn judge(run: &Run, prepared: &[Prepared], past: output::Past) -> Result<Judged,
     let late = |p: &&Prepared| p.query.reads().contains_key(EXCEPTION_MATCHES.name);
     let (second, first): (Vec<&Prepared>, Vec<&Prepared>) = prepared.iter().partition(late);
 
-    let mut outcomes = Vec::new();
-    let mut found = Vec::new();
-    run_checks(run, &first, &frames, &mut outcomes, &mut found)?;
+    let mut broken = BTreeMap::new();
+    let (mut outcomes, found) = run_checks(run, &first, &frames, &mut broken);
 
     let mut previous = past.findings;
     let second_ids: BTreeSet<&str> = second.iter().map(|p| p.check.id.as_str()).collect();
@@ -420,8 +437,8 @@ fn judge(run: &Run, prepared: &[Prepared], past: output::Past) -> Result<Judged,
     let exceptions = except(run, &mut findings, &past.first_seen);
 
     frames.whole.insert(EXCEPTION_MATCHES.name, frame_of(&exceptions).map_err(AuditError::internal)?);
-    let mut found = Vec::new();
-    run_checks(run, &second, &frames, &mut outcomes, &mut found)?;
+    let (late, found) = run_checks(run, &second, &frames, &mut broken);
+    outcomes.extend(late);
     findings.extend(triage::states(found, previous_second, &closing(&run.seen, &outcomes, prepared)));
 
     findings.sort_by(|a, b| (&a.check_id, &a.fingerprint).cmp(&(&b.check_id, &b.fingerprint)));
@@ -429,7 +446,7 @@ fn judge(run: &Run, prepared: &[Prepared], past: output::Past) -> Result<Judged,
     triage::cover(&mut findings, &checks);
     count(&mut outcomes, &findings);
     outcomes.sort_by(|a, b| (&a.check_id, &a.system).cmp(&(&b.check_id, &b.system)));
-    Ok(Judged { outcomes, findings, exceptions })
+    Ok(Judged { outcomes, findings, exceptions, broken })
 }
 
 fn except(run: &Run, findings: &mut [FindingRow], first_seen: &BTreeMap<String, Time>) -> Vec<ExceptionMatchRow> {
@@ -457,19 +474,19 @@ fn run_checks(
     run: &Run,
     checks: &[&Prepared],
     frames: &Frames,
-    outcomes: &mut Vec<OutcomeRow>,
-    found: &mut Vec<FindingRow>,
-) -> Result<(), AuditError> {
-    let answered: Vec<(Vec<OutcomeRow>, Vec<FindingRow>)> =
-        checks.par_iter().map(|p| run_check(run, p, frames)).collect::<Result<_, AuditError>>()?;
-    for (o, f) in answered {
-        outcomes.extend(o);
-        found.extend(f);
+    broken: &mut BTreeMap<String, CheckError>,
+) -> (Vec<OutcomeRow>, Vec<FindingRow>) {
+    let answered: Vec<Answered> = checks.par_iter().map(|p| run_check(run, p, frames)).collect();
+    let (mut outcomes, mut found) = (Vec::new(), Vec::new());
+    for (p, a) in checks.iter().zip(answered) {
+        outcomes.extend(a.outcomes);
+        found.extend(a.found);
+        broken.extend(a.broken.map(|e| (p.check.id.clone(), e)));
     }
-    Ok(())
+    (outcomes, found)
 }
 
-fn run_check(run: &Run, p: &Prepared, frames: &Frames) -> Result<(Vec<OutcomeRow>, Vec<FindingRow>), AuditError> {
+fn run_check(run: &Run, p: &Prepared, frames: &Frames) -> Answered {
     let mut outcomes = Vec::new();
     let mut able = BTreeSet::new();
     let whole_world =
@@ -486,17 +503,17 @@ fn run_check(run: &Run, p: &Prepared, frames: &Frames) -> Result<(Vec<OutcomeRow
     }
     if !p.enabled {
         let reason = format!("switched off by the configuration: {}", p.reason.as_deref().unwrap_or("no reason given"));
-        return Ok((vec![not_evaluated(&p.check.id, "*", reason)], Vec::new()));
+        return Answered { outcomes: vec![not_evaluated(&p.check.id, "*", reason)], ..Answered::default() };
     }
     if whole_world {
         if let Some(reason) = needs::unable_anywhere(run, &p.check) {
-            return Ok((vec![not_evaluated(&p.check.id, "*", reason)], Vec::new()));
+            return Answered { outcomes: vec![not_evaluated(&p.check.id, "*", reason)], ..Answered::default() };
         }
         able = run.systems.iter().map(|s| s.ix).collect();
     }
     let answers = match evaluate::evaluate(&p.check, &p.query, frames, &able) {
         Ok(answers) => answers,
-        Err(e) => return Ok((vec![failed(&p.check.id, e.to_string())], Vec::new())),
+        Err(e) => return failed(p, e.to_string(), e.of_the_check()),
     };
     if whole_world {
         outcomes.push(evaluated(
@@ -519,10 +536,10 @@ fn run_check(run: &Run, p: &Prepared, frames: &Frames) -> Result<(Vec<OutcomeRow
         match findings::build(run, &p.check, p.severity, hit) {
             Ok(finding) => found.push(finding),
             // Half a finding is none, and says nothing about the other checks.
-            Err(e) => return Ok((vec![failed(&p.check.id, e.to_string())], Vec::new())),
+            Err(e) => return failed(p, e.to_string(), e.of_the_check),
         }
     }
-    Ok((outcomes, found))
+    Answered { outcomes, found, broken: None }
 }
 
 /// Tables that speak of access. A source that covers none of them is a register.
@@ -538,14 +555,24 @@ fn not_evaluated(check: &str, system: &str, reason: String) -> OutcomeRow {
     }
 }
 
-fn failed(check: &str, reason: String) -> OutcomeRow {
-    OutcomeRow {
-        check_id: check.to_owned(),
+/// A check without an answer. `of_the_check`: its query and the data it met are at fault; if it is the user's own, so are they.
+fn failed(p: &Prepared, reason: String, of_the_check: bool) -> Answered {
+    let line = u64::from(p.check.query_offset) + u64::from(p.query.at().line);
+    let broken = (of_the_check && p.check.own).then(|| CheckError {
+        file: p.check.file.clone(),
+        line,
+        message: format!("check `{}` failed over the data: {reason}", p.check.id),
+        help: "mend its query for the rows that it met, or leave the file out; `holdover query` tries a query".to_owned(),
+    });
+    let reason = if broken.is_some() { format!("{}:{line}: {reason}", p.check.file) } else { reason };
+    let outcome = OutcomeRow {
+        check_id: p.check.id.clone(),
         system: "*".to_owned(),
         outcome: OutcomeKind::Failed,
         reason: Some(reason),
         ..OutcomeRow::default()
-    }
+    };
+    Answered { outcomes: vec![outcome], found: Vec::new(), broken }
 }
 
 fn evaluated(check: &str, system: &str, c: evaluate::Counts) -> OutcomeRow {

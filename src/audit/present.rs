@@ -145,7 +145,7 @@ fn newest_fact(s: &System) -> Option<Time> {
     accounts.chain(credentials).flatten().max()
 }
 
-/// The exit code and its reasons, by precedence: could not finish, incomplete input, findings.
+/// The exit code and its reasons, by precedence: could not finish, a check of the user's own failed, incomplete input, findings.
 pub fn verdict(audit: &Audit, gate: &Gate) -> Verdict {
     let failed: Vec<&str> = audit.outcomes.iter().filter(|o| o.outcome == OutcomeKind::Failed).map(|o| o.check_id.as_str()).collect();
     let incomplete: Vec<&SourceRow> = audit.run.sources.iter().filter(|s| s.expected && is_incomplete(s)).collect();
@@ -174,7 +174,8 @@ pub fn verdict(audit: &Audit, gate: &Gate) -> Verdict {
             .push(format!("{} not evaluated for want of input; they say nothing, not that all is well", plural(not_evaluated, "question")));
     }
     let (exit_code, word) = match (failed.is_empty(), incomplete.is_empty(), open + new) {
-        (false, _, _) => (4, VerdictWord::Failed),
+        (false, _, _) if failed.iter().any(|id| !audit.broken.contains_key(*id)) => (4, VerdictWord::Failed),
+        (false, _, _) => (2, VerdictWord::Failed),
         (_, false, _) => (3, VerdictWord::Incomplete),
         (_, _, 0) => (0, VerdictWord::Clean),
         _ => (1, VerdictWord::Findings),

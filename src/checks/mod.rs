@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Deserialize;
+use toml::Spanned;
 
 use crate::model::{Severity, SubjectKind};
 use crate::sql::{Literal, parse_check};
@@ -101,8 +102,9 @@ pub struct Check {
     pub subject: SubjectKind,
     /// Tables that a snapshot must cover, `a|b` for either; `identities`: some authority must.
     pub needs: Vec<String>,
-    /// One line with `{column}` places.
+    /// One line with `{column}` places, and its line in the file.
     pub message: String,
+    pub message_line: u32,
     pub description: String,
     pub remedy: String,
     pub false_positives: String,
@@ -110,6 +112,8 @@ pub struct Check {
     /// Checks whose open finding about the same subject, or its account, already counts.
     pub covered_by: Vec<String>,
     pub parameters: BTreeMap<String, Parameter>,
+    /// Whether it came in with `--checks`; else holdover brought it along.
+    pub own: bool,
     /// Name of its file, and how many lines of it stand before the query.
     pub file: String,
     pub query_offset: u32,
@@ -120,7 +124,7 @@ pub struct Check {
 }
 
 /// A check file that cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{file}:{line}: {message}")]
 pub struct CheckError {
     pub file: String,
@@ -139,9 +143,9 @@ struct FrontMatter {
     grain: Grain,
     subject: SubjectKind,
     needs: Vec<String>,
-    message: String,
+    message: Spanned<String>,
     description: String,
-    remedy: String,
+    remedy: Spanned<String>,
     false_positives: String,
     controls: Vec<String>,
     #[serde(default)]
@@ -167,12 +171,19 @@ impl Check {
     pub fn parse(file: &str, source: &str) -> Result<Self, CheckError> {
         let fault = |line: u64, message: String, help: &str| CheckError { file: file.to_owned(), line, message, help: help.to_owned() };
         let parts = parse_check(source).map_err(|d| fault(u64::from(d.line), d.message.clone(), &d.help))?;
+        let line_at = |byte: usize| {
+            let before = parts.front_matter.get(..byte).unwrap_or_default().matches('\n').count();
+            parts.front_matter_line.saturating_add(u32::try_from(before).unwrap_or(u32::MAX))
+        };
         let front: FrontMatter = toml::from_str(&parts.front_matter).map_err(|e| {
-            let line = e.span().map_or(1, |s| {
-                parts.front_matter.get(..s.start).unwrap_or_default().matches('\n').count() as u64 + u64::from(parts.front_matter_line)
-            });
+            let line = e.span().map_or(1, |s| u64::from(line_at(s.start)));
             fault(line, e.message().to_owned(), "see `holdover checks show orphan-account` for the form")
         })?;
+        if front.remedy.get_ref().trim().is_empty() {
+            let line = u64::from(line_at(front.remedy.span().start));
+            return Err(fault(line, format!("check `{}`: `remedy` is empty", front.id), "say what to do about a finding"));
+        }
+        let message_line = line_at(front.message.span().start);
         let mut parameters = BTreeMap::new();
         for (name, raw) in front.parameters {
             let default = literal(&raw.ty, &raw.default)
@@ -187,13 +198,15 @@ impl Check {
             grain: front.grain,
             subject: front.subject,
             needs: front.needs,
-            message: front.message,
+            message: front.message.into_inner(),
+            message_line,
             description: one_line(&front.description),
-            remedy: one_line(&front.remedy),
+            remedy: one_line(front.remedy.get_ref()),
             false_positives: one_line(&front.false_positives),
             controls: front.controls,
             covered_by: front.covered_by,
             parameters,
+            own: false,
             file: file.to_owned(),
             query_offset: parts.query_offset,
             query: parts.query,
@@ -249,18 +262,18 @@ pub fn load(dir: Option<&Path>) -> Result<Vec<Check>, Vec<CheckError>> {
     let mut errors = Vec::new();
     let mut checks: Vec<Check> = Vec::new();
     let mut ids = BTreeSet::new();
-    let mut add = |file: &str, source: &str, errors: &mut Vec<CheckError>| match Check::parse(file, source) {
+    let mut add = |file: &str, source: &str, own: bool, errors: &mut Vec<CheckError>| match Check::parse(file, source) {
         Ok(check) if !ids.insert(check.id.clone()) => errors.push(CheckError {
             file: file.to_owned(),
             line: 1,
             message: format!("check `{}` is defined twice", check.id),
             help: "give it an id of its own; to change a built-in check, use `[checks.<id>]` in the configuration".to_owned(),
         }),
-        Ok(check) => checks.push(check),
+        Ok(check) => checks.push(Check { own, ..check }),
         Err(e) => errors.push(e),
     };
     for (file, source) in BUILTIN {
-        add(file, source, &mut errors);
+        add(file, source, false, &mut errors);
     }
     for (file, source) in dir
         .map(user_files)
@@ -271,7 +284,7 @@ pub fn load(dir: Option<&Path>) -> Result<Vec<Check>, Vec<CheckError>> {
         })
         .unwrap_or_default()
     {
-        add(&file, &source, &mut errors);
+        add(&file, &source, true, &mut errors);
     }
     checks.sort_by(|a, b| a.id.cmp(&b.id));
     if errors.is_empty() { Ok(checks) } else { Err(errors) }

@@ -87,6 +87,9 @@ pub fn run(args: &AuditArgs) -> Result<u8, Failure> {
     };
     setup::with_flags(&mut settings, args.as_of, &args.gate);
     let done = perform(&store, &settings)?;
+    if !done.audit.broken.is_empty() {
+        eprintln!("{}", Failure::from(done.audit.broken.values().cloned().collect::<Vec<_>>()));
+    }
     match args.format {
         Format::Json => out(&report::json::report_v1(&done.report).map_err(|e| Failure::internal(e.to_string()))?)?,
         Format::Csv => out(&report::canonical_csv(&done.report))?,

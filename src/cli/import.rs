@@ -55,12 +55,29 @@ pub struct ImportArgs {
     files: Vec<PathBuf>,
 }
 
+impl ImportArgs {
+    /// What was given that only an import by hand takes, as it is written.
+    fn by_hand(&self) -> Vec<&'static str> {
+        let given = [
+            (self.connector.is_some(), "--connector"),
+            (self.system.is_some(), "--system"),
+            (self.taken_at.is_some(), "--taken-at"),
+            (self.timezone.is_some(), "--timezone"),
+            (self.population.is_some(), "--population"),
+            (self.end_is_first_day_out, "--end-is-first-day-out"),
+            (!self.options.is_empty(), "--option"),
+            (self.fingerprint_key_file.is_some(), "--fingerprint-key-file"),
+            (self.control_total.is_some(), "--control-total"),
+            (!self.files.is_empty(), "FILE"),
+        ];
+        given.into_iter().filter(|(is_given, _)| *is_given).map(|(_, name)| name).collect()
+    }
+}
+
 pub fn run(args: &ImportArgs) -> Result<u8, Failure> {
+    refuse_both(args)?;
     if args.connector.is_some() {
         return by_hand(args);
-    }
-    if !args.files.is_empty() {
-        return Err(Failure::usage("files are given without a connector", "add `--connector ID --system NAME`"));
     }
     let configured = setup::configured(&args.place, None)?
         .ok_or_else(|| Failure::usage("nothing says what to import", "give `--connector ID --system NAME FILES…`, or `--config FILE`"))?;
@@ -68,6 +85,36 @@ pub fn run(args: &ImportArgs) -> Result<u8, Failure> {
     let done = all(&store, &configured, args.supersede, false)?;
     out(&done.text)?;
     Ok(done.code)
+}
+
+/// Help for an import by hand.
+const BY_HAND: &str = "`holdover import --store DIR --connector ID --system NAME FILES…`";
+
+/// An import is by hand or as a configuration says: what belongs to the one would be passed over by the other.
+fn refuse_both(args: &ImportArgs) -> Result<(), Failure> {
+    let given = args.by_hand();
+    let Some(first) = given.first() else { return Ok(()) };
+    let shown = given.iter().map(|g| format!("`{g}`")).collect::<Vec<_>>().join(", ");
+    if let Some(config) = setup::config_path(&args.place) {
+        let config = config.display();
+        return Err(Failure::usage(
+            format!("{shown} {} to an import by hand, and the configuration `{config}` says what to import", belong(given.len())),
+            &format!("name a store to import by hand: {BY_HAND}; or leave {} out and state it in `{config}`", it(given.len())),
+        ));
+    }
+    if args.connector.is_none() {
+        let help = format!("say what reads them: {BY_HAND}");
+        return Err(Failure::usage(format!("`{first}` is given without a connector"), &help));
+    }
+    Ok(())
+}
+
+fn belong(n: usize) -> &'static str {
+    if n == 1 { "belongs" } else { "belong" }
+}
+
+fn it(n: usize) -> &'static str {
+    if n == 1 { "it" } else { "them" }
 }
 
 fn by_hand(args: &ImportArgs) -> Result<u8, Failure> {

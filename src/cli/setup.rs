@@ -188,15 +188,20 @@ fn resolve_settings(c: &Config) -> resolve::Settings {
 }
 
 /// The configuration that flags and folder point to; `None`: there is none, or a store was named.
+pub fn config_path(place: &Place) -> Option<&Path> {
+    match (&place.store, &place.config) {
+        (_, Some(path)) => Some(path),
+        (None, None) => Some(Path::new("holdover.toml")).filter(|p| p.is_file()),
+        _ => None,
+    }
+}
+
+/// The configuration at [`config_path`].
 ///
 /// # Errors
-/// All mistakes of the configuration.
+/// All its mistakes.
 pub fn configured(place: &Place, checks: Option<&[Check]>) -> Result<Option<Configured>, Failure> {
-    match (&place.store, &place.config) {
-        (_, Some(path)) => Configured::load(path, checks).map(Some),
-        (None, None) if Path::new("holdover.toml").is_file() => Configured::load(Path::new("holdover.toml"), checks).map(Some),
-        _ => Ok(None),
-    }
+    config_path(place).map(|path| Configured::load(path, checks)).transpose()
 }
 
 /// The store that flags and folder point to.

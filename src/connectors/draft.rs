@@ -104,6 +104,28 @@ pub struct Reject {
     pub excerpt: Option<String>,
 }
 
+/// What is wrong with one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Stable code, `<connector>/<fault>`.
+    pub code: &'static str,
+    /// Lower case; names the field and shows no value.
+    pub message: String,
+    /// How to mend it.
+    pub help: String,
+}
+
+impl Fault {
+    pub fn new(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { code, message: message.into(), help: help.into() }
+    }
+
+    /// The reject of the record at `origin`. `excerpt`: see [`Reject::excerpt`].
+    pub fn reject(self, origin: Origin, byte_offset: Option<u64>, excerpt: Option<String>) -> Reject {
+        Reject { origin, byte_offset, reason: self.code, message: self.message, help: self.help, excerpt }
+    }
+}
+
 /// The ledger of one file: read = accepted + rejected, or the import fails.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileLedger {

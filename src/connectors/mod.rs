@@ -2,6 +2,7 @@
 
 pub mod aws_iam;
 pub mod draft;
+mod fingerprint;
 pub mod input;
 pub mod ldif;
 pub mod okta;
@@ -10,7 +11,8 @@ pub mod vault;
 
 use jiff::tz::TimeZone;
 
-pub use draft::{Draft, DraftChild, DraftCredential, DraftGrant, DraftMembership, Drafted, FileLedger, Origin, Principal, Reject};
+pub use draft::{Draft, DraftChild, DraftCredential, DraftGrant, DraftMembership, Drafted, Fault, FileLedger, Origin, Principal, Reject};
+use fingerprint::fingerprint;
 pub use input::{Input, InputError, Limits, Lines};
 
 use crate::model::Population;

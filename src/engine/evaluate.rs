@@ -84,6 +84,15 @@ pub enum EvaluateError {
     Sql(#[from] SqlError),
     #[error("the check's rows cannot be read: {0}")]
     Rows(String),
+    #[error("the check's rows are not of the form that checks must have: {0}")]
+    Form(String),
+}
+
+impl EvaluateError {
+    /// Whether the query and the data it met are at fault, and not the engine.
+    pub fn of_the_check(&self) -> bool {
+        matches!(self, Self::Sql(SqlError::Value(_)) | Self::Form(_))
+    }
 }
 
 /// Runs `query` over the systems in `systems`; rows of others are passed over.
@@ -115,7 +124,7 @@ pub fn evaluate(check: &Check, query: &Query, frames: &Frames, systems: &BTreeSe
 
 fn read(batch: &RecordBatch, systems: &BTreeSet<u32>) -> Result<Answers, EvaluateError> {
     let text = |name: &str| batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
-    let outcomes = text("outcome").ok_or_else(|| EvaluateError::Rows("there is no text column `outcome`".to_owned()))?;
+    let outcomes = text("outcome").ok_or_else(|| EvaluateError::Form("there is no text column `outcome`".to_owned()))?;
     let certainty = text("certainty");
     let system_ix = batch.column_by_name("system_ix").and_then(|c| c.as_primitive_opt::<UInt32Type>());
     let since = batch.column_by_name("since").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
@@ -126,12 +135,12 @@ fn read(batch: &RecordBatch, systems: &BTreeSet<u32>) -> Result<Answers, Evaluat
             continue;
         }
         let outcome = if outcomes.is_valid(i) { outcomes.value(i) } else { "unknown" };
-        out.counts.entry(system).or_default().add(outcome).map_err(EvaluateError::Rows)?;
+        out.counts.entry(system).or_default().add(outcome).map_err(EvaluateError::Form)?;
         if outcome != "finding" {
             continue;
         }
         let certain = certainty.filter(|c| c.is_valid(i)).map_or(Some(Certainty::Certain), |c| Certainty::parse(c.value(i)));
-        let certainty = certain.ok_or_else(|| EvaluateError::Rows("`certainty` is neither `certain` nor `possible`".to_owned()))?;
+        let certainty = certain.ok_or_else(|| EvaluateError::Form("`certainty` is neither `certain` nor `possible`".to_owned()))?;
         let since = since.filter(|c| c.is_valid(i)).and_then(|c| Time::from_micros(c.value(i)));
         out.hits.push(Hit { certainty, system_ix: system, since, columns: row(batch, i) });
     }

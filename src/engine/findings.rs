@@ -13,12 +13,14 @@ use crate::checks::Check;
 use crate::model::time::DAY;
 use crate::model::*;
 
-/// A hit that does not say what a finding of its check needs.
+/// A hit of which no finding can be made.
 #[derive(Debug, thiserror::Error)]
 #[error("check `{check}`: {what}")]
 pub struct HalfMade {
     pub check: String,
     pub what: String,
+    /// Whether the check's row lacks something; else the snapshot does.
+    pub of_the_check: bool,
 }
 
 /// The subject of a hit, resolved to native ids.
@@ -49,7 +51,7 @@ struct Subject<'a> {
 }
 
 /// Columns that carry the engine's own keys and are no evidence.
-const KEYS: [&str; 10] = [
+pub const KEYS: [&str; 10] = [
     "system_ix",
     "account_ix",
     "credential_ix",
@@ -67,7 +69,7 @@ const KEYS: [&str; 10] = [
 /// # Errors
 /// The row lacks its subject's keys, or the finding would lack evidence or a remedy.
 pub fn build(run: &Run, check: &Check, severity: Severity, hit: &Hit) -> Result<FindingRow, HalfMade> {
-    let half = |what: &str| HalfMade { check: check.id.clone(), what: what.to_owned() };
+    let half = |what: &str| HalfMade { check: check.id.clone(), what: what.to_owned(), of_the_check: true };
     let mut subject = subject(run, check, hit).ok_or_else(|| half("a row does not name its subject"))?;
     if let (Some(system_ix), Some(account_ix)) = (hit.system_ix, subject.account_ix) {
         subject.identities = run.candidates(system_ix, account_ix).iter().map(|c| c.identity_ix).collect();
@@ -93,7 +95,7 @@ pub fn build(run: &Run, check: &Check, severity: Severity, hit: &Hit) -> Result<
     if origins.is_empty()
         && matches!(subject.kind, SubjectKind::Account | SubjectKind::Credential | SubjectKind::Edge | SubjectKind::Request)
     {
-        return Err(half("a finding about a snapshot row has no origin"));
+        return Err(HalfMade { of_the_check: false, ..half("a finding about a snapshot row has no origin") });
     }
     let age_days = hit.since.zip(subject.observed_at).map(|(s, o)| (o.micros() - s.micros()) as f64 / DAY as f64);
     let person = identity.clone().or_else(|| account.clone()).unwrap_or_else(|| subject.id.clone());

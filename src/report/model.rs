@@ -83,7 +83,7 @@ pub enum VerdictWord {
     Findings,
     /// An expected source is missing, short, stale or rejected beyond its limit.
     Incomplete,
-    /// The run could not finish.
+    /// A check could not be run.
     Failed,
 }
 

@@ -47,12 +47,15 @@ pub struct OutputColumn {
     pub ty: Type,
     /// May hold NULL; `false` is sure.
     pub nullable: bool,
+    /// Where the (first) SELECT gives it.
+    pub at: Pos,
 }
 
 /// A query that was checked and can run any number of times.
 #[derive(Debug)]
 pub struct Query {
     text: String,
+    at: Pos,
     outputs: Vec<OutputColumn>,
     reads: BTreeMap<String, BTreeSet<String>>,
     plan: plan::Plan,
@@ -97,14 +100,36 @@ pub fn compile_as(mode: Mode, text: &str, params: &BTreeMap<String, Literal>, ca
     let statement = parse::parse(text, params, mode)?;
     let (plan, reads) = bind::bind(&statement, catalog)?;
     let text = render::render(text, params)?;
-    let outputs = plan.outputs.iter().filter_map(|c| Some(OutputColumn { name: c.name.clone(), ty: c.ty.column()?, nullable: c.nullable }));
-    Ok(Query { text, outputs: outputs.collect(), reads, plan })
+    let select = statement.body.arms.first();
+    let at = select.map(|s| s.pos).unwrap_or_default();
+    let outputs = plan.outputs.iter().filter_map(|c| {
+        let at = select.and_then(|s| given(s, &c.name)).unwrap_or(at);
+        Some(OutputColumn { name: c.name.clone(), ty: c.ty.column()?, nullable: c.nullable, at })
+    });
+    let outputs = outputs.collect();
+    Ok(Query { text, at, outputs, reads, plan })
+}
+
+/// Where a SELECT names an output; `None` where only `*` gives it.
+fn given(select: &ast::Select, output: &str) -> Option<Pos> {
+    select.items.iter().find_map(|item| match item {
+        ast::Item::Expr { alias: Some(alias), .. } => Some(alias.pos).filter(|_| alias.text == output),
+        ast::Item::Expr { expr, alias: None } => {
+            Some(expr.pos).filter(|_| matches!(&expr.kind, ast::ExprKind::Column(column) if column.name == output))
+        }
+        ast::Item::All { .. } => None,
+    })
 }
 
 impl Query {
     /// The text with its parameters as typed literals: what a run records, and other engines run.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Where the SELECT stands that gives its rows; the first one of a UNION ALL.
+    pub fn at(&self) -> Pos {
+        self.at
     }
 
     pub fn outputs(&self) -> &[OutputColumn] {

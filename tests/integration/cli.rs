@@ -341,11 +341,57 @@ fn a_configuration_may_speak_of_checks_of_its_own() {
 }
 
 #[test]
-fn rule_11_14_a_check_that_answers_in_no_known_word_fails_the_run() {
+fn rule_11_14_a_check_of_ones_own_that_fails_over_the_data_is_told_with_its_line_and_exits_2() {
+    let cases = [
+        (OWN.replace("'finding'", "'maybe'"), "outcome `maybe` is not one of"),
+        (OWN.replace("a.login AS login", "'perhaps' AS certainty, a.login AS login"), "`certainty` is neither"),
+        // One day apart: a product beyond BIGINT.
+        (OWN.replace("a.login AS login", "CAST(a.account_ix AS BIGINT) - 9223372036854775807 - 2 AS n, a.login AS login"), "BIGINT"),
+        // The account's key is there and names nobody.
+        (OWN.replace("a.account_ix AS account_ix", "CAST(a.account_ix AS BIGINT) + 99 AS account_ix"), "does not name its subject"),
+    ];
+    for (text, want) in cases {
+        let dir = only_possible();
+        write(&dir.path().join("checks/own.sql"), &text);
+        let output = exits(dir.path(), &["audit", "--checks", "checks", "--format", "json"], 2);
+        let told = stderr(&output);
+        assert!(told.contains(want) && told.contains("\n  --> own.sql:22\n  help: "), "{told}");
+        // The other checks have their say, and the run keeps what became of this one.
+        let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        let named: Vec<&str> = report["findings"].as_array().unwrap().iter().map(|f| f["check"].as_str().unwrap()).collect();
+        assert_eq!(named, ["ghost-account"], "{want}");
+        assert_eq!((&report["verdict"]["exit_code"], &report["verdict"]["word"]), (&Value::from(2), &Value::from("failed")));
+        let own = report["checks"].as_array().unwrap().iter().find(|c| c["id"] == "own").unwrap();
+        let reason = own["outcomes"][0]["reason"].as_str().unwrap();
+        assert!(reason.starts_with("own.sql:22: ") && reason.contains(want), "{reason}");
+    }
+}
+
+#[test]
+fn rule_11_14_a_failed_check_of_ones_own_goes_before_an_incomplete_source() {
     let dir = only_possible();
     write(&dir.path().join("checks/own.sql"), &OWN.replace("'finding'", "'maybe'"));
-    let text = stdout(&exits(dir.path(), &["audit", "--checks", "checks"], 4));
-    assert!(text.contains("`maybe`"), "{text}");
+    fs::remove_file(dir.path().join("app.csv")).unwrap();
+    exits(dir.path(), &["audit"], 3);
+    write(&dir.path().join("app.csv"), "ID,Login,Created\nu1,ann,2020-01-01T00:00:00Z\nu2\n");
+    exits(dir.path(), &["audit"], 3);
+    exits(dir.path(), &["audit", "--checks", "checks"], 2);
+}
+
+#[test]
+fn the_columns_of_a_check_are_judged_before_anything_is_imported() {
+    let dir = only_possible();
+    write(&dir.path().join("checks/own.sql"), &OWN.replace("a.account_ix AS account_ix, ", "").replace("{login}", "{logon}"));
+    write(&dir.path().join("checks/second.sql"), &OWN.replace("\"own\"", "\"second\"").replace("AS outcome", "AS answer"));
+    let text = stderr(&exits(dir.path(), &["audit", "--checks", "checks"], 2));
+    for want in [
+        "there is no column `account_ix`, a key of subject `account`\n  --> own.sql:22\n  help: ",
+        "`message` names `{logon}`, which its query does not give\n  --> own.sql:9\n  help: name one of system_ix, outcome, login",
+        "there is no column `outcome`, its answer for each subject\n  --> second.sql:22\n  help: ",
+    ] {
+        assert!(text.contains(want), "{want}\n{text}");
+    }
+    assert!(!dir.path().join("store").exists(), "nothing is done before the checks are right");
 }
 
 #[test]
@@ -363,17 +409,6 @@ fn rule_11_1_a_finding_of_any_run_of_the_newest_instant_is_explained() {
     for fingerprint in &fingerprints {
         exits(dir.path(), &["explain", fingerprint], 0);
     }
-}
-
-#[test]
-fn rule_11_14_half_a_finding_fails_its_check_and_no_other() {
-    let dir = only_possible();
-    write(&dir.path().join("checks/own.sql"), &OWN.replace("a.account_ix AS account_ix, ", ""));
-    let text = stdout(&exits(dir.path(), &["audit", "--checks", "checks", "--format", "json"], 4));
-    let report: Value = serde_json::from_str(&text).unwrap();
-    let named: Vec<&str> = report["findings"].as_array().unwrap().iter().map(|f| f["check"].as_str().unwrap()).collect();
-    assert_eq!(named, ["ghost-account"]);
-    assert!(text.contains("does not name its subject"), "{text}");
 }
 
 #[test]
@@ -452,5 +487,41 @@ fn a_question_about_what_is_not_there_is_a_usage_mistake_with_the_way_out() {
     ] {
         let text = stderr(&exits(dir.path(), args, 2));
         assert!(text.starts_with("error[") && text.contains("help: "), "{args:?}: {text}");
+    }
+}
+
+#[test]
+fn an_import_is_by_hand_or_as_configured_and_never_both() {
+    let dir = only_possible();
+    let by_hand = ["--connector", "tabular", "--system", "x", "--option", "mapping=accounts", "app.csv"];
+    let alone = [
+        &["--taken-at", "2026-11-21"][..],
+        &["--timezone", "UTC"],
+        &["--population", "all"],
+        &["--end-is-first-day-out"],
+        &["--option", "mapping=accounts"],
+        &["--fingerprint-key-file", "key"],
+        &["--control-total", "3"],
+        &["app.csv"],
+        &by_hand,
+        &["--config", "holdover.toml", "--control-total", "3"],
+        &["--config", "holdover.toml", "--connector", "tabular", "--system", "x"],
+    ];
+    for args in alone {
+        let text = stderr(&exits(dir.path(), &[&["import"], args].concat(), 2));
+        let flag = args.iter().find(|a| a.starts_with("--") && **a != "--config").unwrap_or(&"FILE");
+        assert!(text.contains(&format!("`{flag}`")) && text.contains("the configuration `holdover.toml` says what to import"), "{text}");
+        assert!(text.contains("help: name a store to import by hand: `holdover import --store DIR"), "{text}");
+        assert!(!dir.path().join("store").exists(), "{args:?}");
+    }
+    // A store that is named means by hand, whatever lies in the folder; only `--supersede` fits both.
+    exits(dir.path(), &[&["import", "--store", "other", "--taken-at", "2026-11-21"], &by_hand[..]].concat(), 0);
+    assert_eq!(names(&dir.path().join("other/snapshots")), ["x"]);
+    exits(dir.path(), &["import", "--supersede"], 0);
+    assert_eq!(names(&dir.path().join("store/snapshots")), ["app", "hr"]);
+    // Without a connector nothing says what the files are.
+    for (args, flag) in [(&["app.csv"][..], "FILE"), (&["--taken-at", "2026-11-21"], "--taken-at")] {
+        let text = stderr(&exits(dir.path(), &[&["import", "--store", "other"], args].concat(), 2));
+        assert!(text.contains(&format!("`{flag}` is given without a connector\n  help: say what reads them")), "{text}");
     }
 }

@@ -349,7 +349,196 @@ def aws(garden, folder):
     (folder / "services-failed.json").write_text(json.dumps(failed))
 
 
-def configuration(garden, folder, key):
+def put(path, content):
+    """Writes a file and its folders; anything but text is written as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+def vault(garden, folder):
+    """Answers, policies and an audit log of Vault. How many records are rejected at least."""
+    secret, text, time = garden.secret, garden.text, "2026-01-01T00:00:00Z"
+
+    def answer(data, **more):
+        return {"request_id": "r", "lease_id": "", "lease_duration": 0, "renewable": False, "data": data, "warnings": None} | more
+
+    def metadata(what):
+        free = {"owner": text(f"Vault: owner of {what}", "ann, password: {}"), "team": text(f"Vault: team of {what}", "token={}")}
+        return free | {"db-password": secret(f"Vault: metadata of {what}"), "note " + secret(f"Vault: key of metadata of {what}"): "x"}
+
+    mounts = {f"{m}/": {"accessor": f"auth_{m}_1", "type": m, "description": secret(f"Vault: description of {m}")} for m in ("approle", "userpass")}
+    named = "mount password=" + secret("Vault: name of a mount")
+    mounts[named + "/"] = {"accessor": "auth_userpass_2", "type": "userpass", "options": {"x": secret("Vault: option of a mount")}}
+    put(folder / "auth.json", mounts)
+    put(folder / "secrets.json", {"secret/": {"accessor": "kv_1", "type": "kv", "options": {"version": "2"}, "description": secret("Vault: description of an engine")}})
+    alias = {"canonical_id": "e1", "mount_accessor": "auth_userpass_1", "mount_path": "auth/userpass/", "mount_type": "userpass", "name": "ann"}
+    more = {"custom_metadata": {"owner": secret("Vault: custom metadata of an alias")}, "metadata": {"x": secret("Vault: metadata of an alias")}}
+    entity = {"id": "e1", "name": text("Vault: name of an entity", "password={}"), "aliases": [alias | more, alias | {"mount_path": f"auth/{named}/", "mount_accessor": "auth_userpass_2"}], "policies": ["p1"], "metadata": metadata("an entity"), "creation_time": time, "disabled": False}  # fmt: skip
+    put(folder / "identity/entity/id/e1.json", answer(entity, mfa_secret=secret("Vault: field beside an answer"), warnings=["token " + secret("Vault: warning")]))
+    put(folder / "identity/entity/id/e2.json", answer({"id": "e2", "aliases": [], "creation_time": "password=" + secret("Vault: reject of an entity by time"), "metadata": {"owner": secret("Vault: owner of a reject")}}))  # fmt: skip
+    put(folder / "identity/entity/id/e3.json", answer({"id": "e3", "aliases": "password " + secret("Vault: reject of an entity by shape"), "name": ["x", secret("Vault: name of a reject")]}))
+    group = {"id": "g1", "name": text("Vault: name of a group", "password={}"), "member_entity_ids": ["e1"], "metadata": metadata("a group"), "policies": ["p1"]}
+    put(folder / "identity/group/id/g1.json", answer(group))
+    put(folder / "identity/entity-alias-id.json", answer({"key_info": {"a9": alias | {"canonical_id": "gone", "name": "x", "metadata": {"x": secret("Vault: metadata of an alias without entity")}}}}))  # fmt: skip
+
+    rule = 'path "secret/data/{}" {{ capabilities = ["read"] {} }}\n'
+    hidden = f'allowed_parameters = {{ "password" = ["{secret("Vault: parameter of a policy")}"] }} comment = "{secret("Vault: comment of a rule")}"'
+    lines = f"# root token: {secret('Vault: comment of a policy')}\n// pw {secret('Vault: comment with slashes')}\n/* {secret('Vault: block comment')} */\n"
+    heredoc = f"note = <<END\npassword: {secret('Vault: heredoc of a policy')}\nEND\n"
+    put(folder / "sys/policies/acl/p1.hcl", lines + f'name = "{secret("Vault: setting of a policy")}"\n' + heredoc + rule.format("a", hidden))
+    put(folder / "sys/policies/acl/p2.json", answer({"name": "p2", "policy": f"# token: hvs.{secret('Vault: comment of a policy as answer')}\n" + rule.format("b", "")}))
+    put(folder / "sys/policies/acl/p3.hcl", lines.splitlines()[0] + f'\npath "a" {{ capabilities = [ password={secret("Vault: policy that cannot be read")}')
+    put(folder / "sys/policies/acl/p4.json", {"path": {"a": {"capabilities": ["read"], "comment": secret("Vault: comment in JSON"), "allowed_parameters": {"pw": [secret("Vault: parameter in JSON")]}}}})  # fmt: skip
+    put(folder / "sys/policies/acl/p5.hcl", f'path "a" {{ capabilities = ["read", "password={secret("Vault: capability")}"] }}\n')
+    put(folder / "sys/policies/acl/p6.hcl", f'path "a" {{ capabilities = ["read"] token={secret("Vault: word that is no setting")} = 1 }}\n')
+
+    def token(accessor, **more):
+        return answer({"accessor": accessor, "policies": ["p1"], "creation_ttl": 0, "creation_time": 1767225600, "path": "auth/token/create"} | more)
+
+    put(folder / "auth/token/accessor/t1.json", token("t1", id=secret("Vault: id of a token", keyed=True), display_name=text("Vault: name of a token", "password={}"), meta=metadata("a token")))  # fmt: skip
+    put(folder / "auth/token/accessor/t2.json", token("t2", id=secret("Vault: id of a rejected token"), creation_time="token=" + secret("Vault: reject of a token by time")))
+    put(folder / "auth/token/accessor/t3.json", token("", id=secret("Vault: id of a batch token")))
+    put(folder / "login.json", {"request_id": "r", "auth": {"client_token": "hvs." + secret("Vault: token of a login"), "accessor": "x", "metadata": {"x": secret("Vault: metadata of a login")}}})  # fmt: skip
+    put(folder / "wrapped.json", {"request_id": "r", "data": None, "wrap_info": {"token": secret("Vault: wrapping token")}})
+    put(folder / "init.json", {"unseal_keys_b64": [secret("Vault: unseal key")], "root_token": secret("Vault: root token")})
+    put(folder / "auth/userpass/users/ann.json", answer({"token_policies": ["p1"], "password": secret("Vault: password of a user"), "password_hash": secret("Vault: hash of a user")}))
+    put(folder / "auth/approle/role/ci.json", answer({"bind_secret_id": True, "token_policies": ["p1"], "role_id": secret("Vault: role id")}))
+    put(folder / "auth/approle/role/ci/secret-id-accessor/lookup/s1.json", answer({"secret_id_accessor": "s1", "creation_time": time, "secret_id": secret("Vault: secret id", keyed=True), "metadata": {"owner": secret("Vault: metadata of a secret id")}}))  # fmt: skip
+    put(folder / "auth/approle/role/ci/role-id.json", answer({"role_id": secret("Vault: answer of a role id")}))
+    put(folder / "secret/data/app.json", answer({"data": {"password": secret("Vault: kv get")}, "metadata": {"created_time": time, "custom_metadata": {"owner": secret("Vault: custom metadata of kv get")}, "version": 1}}))  # fmt: skip
+    put(folder / "kv1.json", answer({"password": secret("Vault: kv get of version 1")}, lease_duration=2764800))
+    put(folder / "field.txt", secret("Vault: kv get -field") + "\n")
+    put(folder / "secret/metadata/app.json", answer({"current_version": 1, "versions": {"1": {"created_time": time, "deletion_time": "", "destroyed": False}}, "created_time": time, "custom_metadata": metadata("a secret")}))  # fmt: skip
+    put(folder / "secret/metadata/bad.json", answer({"current_version": 1, "versions": {"password=" + secret("Vault: number of a version"): {}}, "custom_metadata": {"owner": secret("Vault: custom metadata of a reject")}}))  # fmt: skip
+    put(folder / "refused.json", f"Error making API request.\n\nURL: GET https://x:{secret('Vault: URL of an error')}@v/v1/a\nCode: 403. Errors:\n\n* token {secret('Vault: text of an error')}\n")
+    put(folder / "errors.json", {"errors": ["password " + secret("Vault: list of errors")]})
+
+    auth = {"client_token": "hvs." + secret("Vault: raw token in the log"), "accessor": "hmac-sha256:00", "display_name": secret("Vault: display name in the log"), "entity_id": "e1", "metadata": {"username": "ann", "x": secret("Vault: metadata in the log")}}  # fmt: skip
+    request = {"id": "r1", "operation": "update", "path": "auth/userpass/login/ann", "data": {"password": secret("Vault: raw data in the log")}, "headers": {"x-vault-token": [secret("Vault: header in the log")]}}  # fmt: skip
+    said = {"auth": {"client_token": "hvs." + secret("Vault: raw answer in the log")}, "data": {"secret_id": secret("Vault: raw secret id in the log")}}
+    entry = {"time": time, "type": "response", "auth": auth, "request": request, "response": said}
+    failed = entry | {"error": "password " + secret("Vault: error in the log")}
+    odd = entry | {"time": "password=" + secret("Vault: reject in the log by time")}
+    path = {"id": "r2", "path": "auth/userpass/login/password=" + secret("Vault: path in the log"), "data": {}}
+    lines = [json.dumps(e, separators=(",", ":")) for e in (entry, failed, odd, entry | {"request": path, "type": "request"})]
+    lines.append(lines[0].split('"data"')[0] + '"data":{"password":"' + secret("Vault: cut line of the log"))
+    put(folder / "audit.log", "\n".join(lines) + "\n")
+    return 13
+
+
+def okta(garden, folder):
+    """Answers of Okta's API. How many records are rejected at least."""
+    secret, text, time = garden.secret, garden.text, "2026-01-01T00:00:00.000Z"
+
+    def user(number, profile=None, **more):
+        return {"id": f"00u{number:017}", "status": "ACTIVE", "created": time, "profile": {"login": f"u{number}@corp.example"} | (profile or {})} | more
+
+    shown = {k: text(f"Okta: {k} of a user", "password={}") for k in ("displayName", "title", "department", "organization", "userType")}
+    dropped = {k: secret(f"Okta: {k} of a user") for k in ("secondEmail", "mobilePhone", "nickName", "customSecret", "costCenter")}
+    hashed = {"algorithm": "BCRYPT", "salt": secret("Okta: salt"), "value": secret("Okta: hash of a password")}
+    credentials = {"password": {"value": secret("Okta: value of a password"), "hash": hashed, "hook": {"type": secret("Okta: hook")}}, "recovery_question": {"question": secret("Okta: recovery question"), "answer": secret("Okta: recovery answer")}, "provider": {"type": text("Okta: type of a provider", "password={}"), "name": text("Okta: name of a provider", "token={}")}, "emails": [secret("Okta: further field of credentials")]}  # fmt: skip
+    users = [
+        user(1, shown | dropped, credentials=credentials, transitioningToStatus=secret("Okta: field that is not read")),
+        user(2, {"firstName": text("Okta: first name", "password={}"), "lastName": "x"}),
+        user(3, {"title": secret("Okta: title of a reject")}, created="password=" + secret("Okta: reject by time"), credentials={"password": {"value": secret("Okta: password of a reject")}}),
+        user(4, {"displayName": ["password", secret("Okta: reject by shape")]}),
+        user(5, {"login": ""} | {"title": secret("Okta: title of one without login")}),
+        user(1, {"title": secret("Okta: title of a duplicate")}),
+        user(6, status=text("Okta: status that is not known", "password={}")),
+        {"password": secret("Okta: record of no shape")},
+    ]
+    put(folder / "users.1.json", users)
+    group = {"id": f"00g{1:017}", "type": "OKTA_GROUP", "objectClass": ["okta:user_group"], "created": time, "profile": {"name": text("Okta: name of a group", "password={}"), "description": text("Okta: description of a group", "door code, PIN: {}"), "customField": secret("Okta: profile of a group")}}  # fmt: skip
+    put(folder / "groups.1.json", [group, group | {"id": f"00g{2:017}", "profile": {"description": secret("Okta: description of a reject")}}])
+    put(folder / f"group-00g{1:017}.users.1.json", [user(1, {"title": secret("Okta: profile of a member")}, credentials={"password": {"value": secret("Okta: password of a member")}})])
+    rule = {"type": "group_rule", "id": "0pr1", "status": "ACTIVE", "name": text("Okta: name of a rule", "password={}"), "conditions": {"expression": {"value": text("Okta: expression of a rule", 'user.note=="password: {}"')}}, "actions": {"assignUserToGroups": {"groupIds": [group["id"]]}}}  # fmt: skip
+    put(folder / "rules.1.json", [rule, rule | {"id": "0pr2", "status": ["password", secret("Okta: reject of a rule")]}])
+    app = {"id": f"0oa{1:017}", "name": text("Okta: name of an app", "password={}"), "label": text("Okta: label of an app", "password={}"), "status": text("Okta: status of an app", "password={}"), "signOnMode": text("Okta: sign-on mode", "password={}"), "created": time, "credentials": {"scheme": "SHARED_USERNAME_AND_PASSWORD", "userName": secret("Okta: user name of an app"), "password": {"value": secret("Okta: password of an app")}, "oauthClient": {"client_secret": secret("Okta: client secret of an app")}}, "settings": {"app": {"authURL": "https://u:" + secret("Okta: URL of an app") + "@x", "apiKey": secret("Okta: settings of an app")}, "notes": {"admin": secret("Okta: notes of an app")}}, "profile": {"x": secret("Okta: profile of an app")}}  # fmt: skip
+    put(folder / "apps.1.json", [app, app | {"id": f"0oa{2:017}", "created": "token=" + secret("Okta: reject of an app")}])
+    used = {"id": user(1)["id"], "scope": "USER", "status": text("Okta: status of an assignment", "password={}"), "syncState": "DISABLED", "created": time, "credentials": {"userName": "x", "password": {"value": secret("Okta: password of an assignment")}}, "profile": {"apiKey": secret("Okta: profile of an assignment")}}  # fmt: skip
+    put(folder / f"app-0oa{1:017}.users.1.json", [used])
+    given = {"id": group["id"], "priority": 0, "profile": {"password": secret("Okta: profile of a group's assignment")}}
+    put(folder / f"app-0oa{1:017}.groups.1.json", [given])
+    token = {"id": "00T1", "name": text("Okta: name of a token", "password={}"), "userId": user(1)["id"], "tokenWindow": "P30D", "created": time, "expiresAt": time, "clientName": secret("Okta: client of a token"), "token": secret("Okta: value of a token"), "network": {"include": [secret("Okta: network of a token")]}}  # fmt: skip
+    put(folder / "api-tokens.1.json", [token, token | {"id": "00T2", "expiresAt": "password=" + secret("Okta: reject of a token")}])
+    role = {"id": "ra1", "label": text("Okta: label of a role", "password={}"), "type": text("Okta: type of a role", "password={}"), "role": "cr1", "status": text("Okta: status of a role", "password={}"), "created": time, "assignmentType": "USER", "description": secret("Okta: description of a role")}  # fmt: skip
+    put(folder / f"user-{user(1)['id']}.roles.1.json", [role])
+    return 9
+
+
+MIDPOINT = """<?xml version="1.0"?>
+<?note password={0}?>
+<!-- password: {1} -->
+<objects xmlns="urn:x" note="{2}">
+<role oid="r1" version="{3}"><name>{4}</name><description>password: {5}</description><!-- {6} -->
+<extension key="{7}"><autoassignJobCode><![CDATA[{8}]]></autoassignJobCode><password><![CDATA[{9}]]></password></extension>{10}
+<inducement><targetRef oid="t1"/><description>{11}</description></inducement></role>
+<role><name>password: {12}</name></role>
+<role oid="r2"><name><a>{13}</a></name></role>
+<role>{14}</role>
+</objects>
+"""
+
+
+def records(garden, folder):
+    """The lists of why access is there. By system: mapping, file, and how many records are rejected at least."""
+    secret, text = garden.secret, garden.text
+    systems = {}
+
+    def listed(mapping, plain, kept=(), bad=(), blank=1, unread=("description", "comments", "password", "api key")):
+        """A good row with a secret in each column that is `kept` (masked) or not read, and a row for each way to be bad. `blank`: 1 if a row without anything is bad."""
+        row = dict(plain) | {c: text(f"{mapping}: {c}", "password={}") for c in kept} | {c: secret(f"{mapping}: {c}") for c in unread}
+        rows = [row]
+        key = next(iter(plain))
+        for column in bad:
+            spoiled = {c: secret(f"{mapping}: reject by {column}, {c}") for c in unread}
+            rows.append(dict(plain) | spoiled | {key: f"bad-{column}", column: "password=" + secret(f"{mapping}: reject by {column}")})
+        rows.append({c: secret(f"{mapping}: reject by blank key, {c}") for c in unread})
+        out = io.StringIO()
+        writer = csv.DictWriter(out, list(dict.fromkeys([*plain, *kept, *unread, *bad])), restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        put(folder / f"{mapping}.csv", out.getvalue() + "x," + secret(f"{mapping}: ragged") + "\n")
+        systems[f"list-{mapping}"] = (mapping, f"{mapping}.csv", len(bad) + blank + 1)
+
+    day = "2026-06-01T00:00:00Z"
+    asked = {"request id": "Q1", "requested for": "u1", "application": "app-csv", "role": "user", "state": "closed", "decision": "approved", "requested at": day, "decided at": day}
+    listed("requests", asked, bad=("state", "decision", "requested at"))
+    due = {"role id": "R1", "application": "app-csv", "right": "user"}
+    listed("roles", due, kept=("role name", "title", "department", "owner"))
+    reviewed = {"review id": "V1", "application": "app-csv", "account": "u1", "role": "user", "decision": "keep", "decided at": day}
+    listed("reviews", reviewed, kept=("campaign",), bad=("decision", "decided at"))
+    apart = {"rule id": "S1", "system 1": "app-csv", "entitlement 1": "user", "system 2": "app-csv", "entitlement 2": "admin"}
+    listed("separation", apart, kept=("rule name", "reason", "owner"), unread=("comments", "password", "api key"))
+    done = {"entry id": "W1", "identity": "1", "application": "app-csv", "action": "revoke", "outcome": "failed", "decided at": day}
+    listed("workflow", done, kept=("message", "rule", "engine", "event"), bad=("outcome", "decided at"), blank=0)
+    happened = {"event id": "E1", "at": day, "action": "grant", "account": "u1", "group": "user"}
+    listed("events", happened, bad=("at", "outcome"))
+    listed("systems", {"system": "app-csv", "in scope": "yes"}, kept=("owner", "environment", "capabilities"), bad=("in scope",))
+
+    number = iter(range(99))
+    inside = [secret(f"midpoint-roles: {i}") for i in range(4)] + [text("midpoint-roles: name", "&lt;password&gt;{}&lt;/password&gt;")]
+    inside += [secret(f"midpoint-roles: {i}") for i in range(5, 8)] + [text("midpoint-roles: job", "password={}")] + [secret(f"midpoint-roles: {i}") for i in range(9, 15)]
+    put(folder / "midpoint-roles.xml", MIDPOINT.format(*inside))
+    systems["list-midpoint-roles"] = ("midpoint-roles", "midpoint-roles.xml", 2)
+
+    def issue(key, **fields):
+        return {"key": key, "id": str(next(number)), "fields": {"created": day, "status": {"name": "Done"}} | fields}
+
+    free = {f: secret(f"jira: {f}") for f in ("summary", "description", "environment")}
+    comment = {"comment": {"comments": [{"body": "password: " + secret("jira: comment")}]}, "attachment": [{"content": "https://u:" + secret("jira: attachment") + "@x"}]}
+    issues = [issue("A-1", **free, **comment), issue("A-2", created="password=" + secret("jira: reject by time"), summary=secret("jira: summary of a reject"))]
+    issues.append(issue("A-3", reporter={"emailAddress": {"password": secret("jira: reject by shape")}}))
+    put(folder / "jira.json", {"startAt": 0, "maxResults": 50, "total": 3, "issues": issues})
+    systems["list-jira"] = ("jira", "jira.json", 2)
+    item = {"number": "RITM1", "state": "3", "approval": "approved", "opened_at": "2026-06-01 00:00:00", **{f: secret(f"servicenow: {f}") for f in ("short_description", "description", "comments", "work_notes", "variables.password")}}  # fmt: skip
+    odd = item | {"number": "RITM2", "state": "password=" + secret("servicenow: reject by state"), "description": secret("servicenow: description of a reject")}
+    put(folder / "servicenow.json", {"result": [item, odd]})
+    systems["list-servicenow"] = ("servicenow", "servicenow.json", 1)
+    return systems
+
+
+def configuration(garden, folder, key, lists):
     text = '[holdover]\nstore = "store"\n' + ('fingerprint_key_file = "fingerprint.key"\n' if key else "")
 
     def source(system, connector, files, options="", more=""):
@@ -361,6 +550,9 @@ def configuration(garden, folder, key):
         text += source(f"app-{kind}", "tabular", f"in/app.{kind}", "[source.options]\n" + MAPPED.format(at="source.options"))
     said = f'command = "ldapsearch -w {garden["source: -w"]} -x"\nfilters = "password={garden["source: filters"]}"\n' if garden else ""
     text += source("ad", "ldif", "in/ad.ldif", more=said) + source("ldap", "ldif", "in/ldap.ldif") + source("aws", "aws-iam", "in/aws/*")
+    text += source("vault", "vault", "in/vault/**/*") + source("okta", "okta", "in/okta/*")
+    for system, (mapping, file, _) in lists.items():
+        text += source(system, "tabular", f"in/lists/{file}", f'[source.options]\nmapping = "{mapping}"\n')
     text += '[[authority]]\nsystem = "hr"\nkinds = ["person"]\nevents = ["joiner", "leaver"]\n'
     (folder / "holdover.toml").write_text(text)
 
@@ -538,9 +730,13 @@ def planted(bench, garden, key):
     rejects["ad"] = active_directory(garden, inputs)
     openldap(garden, inputs)
     aws(garden, inputs / "aws")
+    rejects["vault"] = vault(garden, inputs / "vault")
+    rejects["okta"] = okta(garden, inputs / "okta")
+    lists = records(garden, inputs / "lists")
+    rejects |= {system: least for system, (*_, least) in lists.items()}
     sidecar(garden, inputs)
     said = {place: garden.secret(place) for place in ("source: -w", "source: filters")}
-    configuration(said, folder, key)
+    configuration(said, folder, key, lists)
     if key:
         (folder / "fingerprint.key").write_text(garden.secret("the key itself") + "\n")
     bench.run(f"import {what}", "import", codes=[3], cwd=folder)
@@ -564,7 +760,7 @@ def planted(bench, garden, key):
 def check_records(what, store, rejects):
     """As many records are rejected as were made to be, so that the search sees them as rejects."""
     for system, least in rejects.items():
-        system = system if system == "ad" else f"app-{system}"
+        system = f"app-{system}" if system in ("csv", "tsv", "json", "ndjson", "parquet") else system
         manifest = json.loads(next(store.glob(f"snapshots/{system}/*/manifest.json")).read_text())
         got = sum(f["rejected"] for f in manifest["files"])
         common.check(f"{what}: {system} has {got} rejects, {least} at least", got >= least, str(manifest["files"]))

@@ -7,24 +7,12 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::stream::NOT_TEXT;
+pub(super) use crate::connectors::Fault;
 use crate::model::Time;
 
-/// What is wrong with one record: a stable code, a message without values, and the way to mend it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) code: &'static str,
-    pub(super) message: String,
-    pub(super) help: String,
-}
-
-impl Fault {
-    pub(super) fn new(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { code, message: message.into(), help: help.into() }
-    }
-
-    fn shape(message: String) -> Self {
-        Self::new("aws-iam/bad-record", message, "export it again with the command on this connector's page, unedited")
-    }
+/// The fault of a record that is not of the form that it should have.
+fn shape(message: String) -> Fault {
+    Fault::new("aws-iam/bad-record", message, "export it again with the command on this connector's page, unedited")
 }
 
 /// An object's fields, each still as it stands in the file.
@@ -67,7 +55,7 @@ impl<'a> Fields<'a> {
         if raw.contains(NOT_TEXT) {
             return Err(Fault::new("aws-iam/not-text", "record holds bytes that are not UTF-8", "export it again as UTF-8"));
         }
-        serde_json::from_str(raw).map_err(|_| Fault::shape("record is not an object with distinct fields".to_owned()))
+        serde_json::from_str(raw).map_err(|_| shape("record is not an object with distinct fields".to_owned()))
     }
 
     /// The same fields with lower-case names; policy elements are written in any case.
@@ -78,7 +66,7 @@ impl<'a> Fields<'a> {
         let mut folded = BTreeMap::new();
         for (name, value) in self.0 {
             if folded.insert(name.to_ascii_lowercase(), value).is_some() {
-                return Err(Fault::shape("record names a field twice".to_owned()));
+                return Err(shape("record names a field twice".to_owned()));
             }
         }
         Ok(Self(folded))
@@ -95,7 +83,7 @@ impl<'a> Fields<'a> {
     /// The field is not text.
     pub(super) fn text(&self, name: &str) -> Result<Option<String>, Fault> {
         let Some(raw) = self.raw(name) else { return Ok(None) };
-        let text: String = serde_json::from_str(raw).map_err(|_| Fault::shape(format!("`{name}` is not text")))?;
+        let text: String = serde_json::from_str(raw).map_err(|_| shape(format!("`{name}` is not text")))?;
         Ok(Some(text).filter(|t| !t.is_empty()))
     }
 
@@ -115,7 +103,7 @@ impl<'a> Fields<'a> {
     /// The field is neither `true` nor `false`.
     pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Fault> {
         let Some(raw) = self.raw(name) else { return Ok(None) };
-        serde_json::from_str(raw).map(Some).map_err(|_| Fault::shape(format!("`{name}` is not `true` or `false`")))
+        serde_json::from_str(raw).map(Some).map_err(|_| shape(format!("`{name}` is not `true` or `false`")))
     }
 
     /// A count; `None` where it is absent.
@@ -124,7 +112,7 @@ impl<'a> Fields<'a> {
     /// The field is not a whole number below 2⁶⁴.
     pub(super) fn count(&self, name: &str) -> Result<Option<u64>, Fault> {
         let Some(raw) = self.raw(name) else { return Ok(None) };
-        serde_json::from_str(raw).map(Some).map_err(|_| Fault::shape(format!("`{name}` is not a count")))
+        serde_json::from_str(raw).map(Some).map_err(|_| shape(format!("`{name}` is not a count")))
     }
 
     /// The items of a list; none where it is absent. One bare object is a list of one, as PowerShell writes it.
@@ -137,7 +125,7 @@ impl<'a> Fields<'a> {
             Some(raw) if raw.starts_with('{') => Ok(vec![raw]),
             Some(raw) => serde_json::from_str::<Vec<&'a RawValue>>(raw)
                 .map(|items| items.into_iter().map(RawValue::get).collect())
-                .map_err(|_| Fault::shape(format!("`{name}` is not a list"))),
+                .map_err(|_| shape(format!("`{name}` is not a list"))),
         }
     }
 
@@ -150,7 +138,7 @@ impl<'a> Fields<'a> {
         if raw.starts_with('"') {
             return Ok(self.text(name)?.into_iter().collect());
         }
-        serde_json::from_str(raw).map_err(|_| Fault::shape(format!("`{name}` is not a list of texts")))
+        serde_json::from_str(raw).map_err(|_| shape(format!("`{name}` is not a list of texts")))
     }
 
     /// An instant: ISO 8601 with an offset, or seconds since the epoch as a number. `None` where it is absent, empty or `N/A`.

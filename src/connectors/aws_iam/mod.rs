@@ -498,5 +498,5 @@ fn reject(fault: Fault, origin: Origin, raw: &str) -> Reject {
     // More than the longest excerpt is never shown, so no more is masked.
     let start: String = raw.chars().take(2 * mask::EXCERPT).collect();
     let excerpt = Some(mask::excerpt(&start)).filter(|e| !e.is_empty());
-    Reject { origin, byte_offset: None, reason: fault.code, message: fault.message, help: fault.help, excerpt }
+    fault.reject(origin, None, excerpt)
 }

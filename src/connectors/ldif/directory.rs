@@ -6,7 +6,7 @@ use super::entry::{Entry, Fault, shown};
 use super::object::{Object, Partial, Primary, Probe};
 use super::parser::{Item, Records};
 use super::{ad, dn, openldap, utf16, wellknown};
-use crate::connectors::{Draft, DraftCredential, DraftMembership, Drafted, Input, InputError, Origin, Principal, Reject};
+use crate::connectors::{Draft, DraftCredential, DraftMembership, Drafted, Input, InputError, Origin, Principal};
 use crate::model::text::norm_opt;
 use crate::model::{
     ACCOUNTS, CREDENTIALS, CredentialKind, CredentialRow, CredentialStatus, GROUPS, GroupRow, Level, MEMBERSHIPS, MembershipKind,
@@ -72,8 +72,7 @@ impl<'a> Directory<'a> {
                 Err(fault) => (entry.line, entry.offset, fault, Some(crate::model::mask::excerpt(&entry.dn))),
             },
         };
-        let Fault { code, message, help } = fault;
-        self.draft.reject(Reject { origin: Origin::line(file, line), byte_offset, reason: code, message, help, excerpt });
+        self.draft.reject(fault.reject(Origin::line(file, line), byte_offset, excerpt));
     }
 
     /// Takes an entry in, unless it cannot be used or another one stands in its place.

@@ -4,28 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::values::{self, FileTime};
 use super::{attributes, dn};
+pub use crate::connectors::Fault;
 use crate::model::Time;
 use crate::model::mask;
 
-/// Why a record is refused. Becomes a [`crate::connectors::Reject`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Stable code, `ldif/<fault>`.
-    pub code: &'static str,
-    pub message: String,
-    pub help: String,
-}
-
-impl Fault {
-    pub fn new(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { code, message: message.into(), help: help.into() }
-    }
-
-    /// A value that is not what its attribute holds. The value itself is not shown.
-    fn value(name: &str, want: &str) -> Self {
-        let name = attributes::shown(name);
-        Self::new("ldif/bad-value", format!("value of `{name}` is not {want}"), "export the entry again, or correct the value")
-    }
+/// A value that is not what its attribute holds. The value itself is not shown.
+fn bad_value(name: &str, want: &str) -> Fault {
+    let name = attributes::shown(name);
+    Fault::new("ldif/bad-value", format!("value of `{name}` is not {want}"), "export the entry again, or correct the value")
 }
 
 /// A DN as messages show it: control characters replaced, at most 160 characters.
@@ -69,9 +55,9 @@ impl Entry {
     pub fn texts(&self, name: &str) -> Result<Vec<String>, Fault> {
         let mut out = Vec::new();
         for value in self.raw(name) {
-            let text = std::str::from_utf8(value).map_err(|_| Fault::value(name, "UTF-8 text"))?.trim();
+            let text = std::str::from_utf8(value).map_err(|_| bad_value(name, "UTF-8 text"))?.trim();
             if text.contains('\0') {
-                return Err(Fault::value(name, "text: it holds a NUL"));
+                return Err(bad_value(name, "text: it holds a NUL"));
             }
             if !text.is_empty() {
                 out.push(text.to_owned());
@@ -114,7 +100,7 @@ impl Entry {
     /// # Errors
     /// A value that is none.
     pub fn integer(&self, name: &str) -> Result<Option<i64>, Fault> {
-        self.text(name)?.map(|t| t.parse().map_err(|_| Fault::value(name, "a whole number"))).transpose()
+        self.text(name)?.map(|t| t.parse().map_err(|_| bad_value(name, "a whole number"))).transpose()
     }
 
     /// `TRUE` or `FALSE`; absent is `false`.
@@ -125,7 +111,7 @@ impl Entry {
         match self.text(name)?.map(|t| t.to_ascii_uppercase()).as_deref() {
             None | Some("FALSE") => Ok(false),
             Some("TRUE") => Ok(true),
-            Some(_) => Err(Fault::value(name, "TRUE or FALSE")),
+            Some(_) => Err(bad_value(name, "TRUE or FALSE")),
         }
     }
 
@@ -134,7 +120,7 @@ impl Entry {
     /// # Errors
     /// A value that is none.
     pub fn filetime(&self, name: &str) -> Result<Option<FileTime>, Fault> {
-        self.text(name)?.map(|t| values::filetime(&t).ok_or_else(|| Fault::value(name, "a FILETIME"))).transpose()
+        self.text(name)?.map(|t| values::filetime(&t).ok_or_else(|| bad_value(name, "a FILETIME"))).transpose()
     }
 
     /// A generalizedTime.
@@ -142,7 +128,7 @@ impl Entry {
     /// # Errors
     /// A value that is none.
     pub fn time(&self, name: &str) -> Result<Option<Time>, Fault> {
-        self.text(name)?.map(|t| values::generalized_time(&t).ok_or_else(|| Fault::value(name, "a generalizedTime"))).transpose()
+        self.text(name)?.map(|t| values::generalized_time(&t).ok_or_else(|| bad_value(name, "a generalizedTime"))).transpose()
     }
 
     /// A GUID, from bytes or text.
@@ -150,7 +136,7 @@ impl Entry {
     /// # Errors
     /// A value that is none.
     pub fn guid(&self, name: &str) -> Result<Option<String>, Fault> {
-        self.raw(name).first().map(|v| values::guid(v).ok_or_else(|| Fault::value(name, "a GUID"))).transpose()
+        self.raw(name).first().map(|v| values::guid(v).ok_or_else(|| bad_value(name, "a GUID"))).transpose()
     }
 
     /// All SIDs of an attribute, from bytes or text.
@@ -158,7 +144,7 @@ impl Entry {
     /// # Errors
     /// A value that is none.
     pub fn sids(&self, name: &str) -> Result<Vec<String>, Fault> {
-        self.raw(name).iter().map(|v| values::sid(v).ok_or_else(|| Fault::value(name, "a SID"))).collect()
+        self.raw(name).iter().map(|v| values::sid(v).ok_or_else(|| bad_value(name, "a SID"))).collect()
     }
 
     /// A DN without the parts of an extended form.

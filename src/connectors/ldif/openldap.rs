@@ -9,7 +9,7 @@ use super::dn;
 use super::entry::{Attributes, Entry, Fault};
 use super::object::{Account, Object, Primary, Probe};
 use super::values;
-use crate::connectors::Origin;
+use crate::connectors::{Origin, fingerprint};
 use crate::model::mask;
 use crate::model::text::norm_opt;
 use crate::model::time::DAY;
@@ -214,7 +214,7 @@ fn password(entry: &Entry, account: &AccountRow, secret: Option<&[u8]>) -> Resul
         last_used_at: account.last_used_at,
         use_state: account.use_state,
         expires_at,
-        fingerprint: if let [one] = values { values::fingerprint(secret, one) } else { None },
+        fingerprint: if let [one] = values { fingerprint(secret, one) } else { None },
         ..CredentialRow::default()
     }))
 }
@@ -250,7 +250,7 @@ fn ssh_keys(
             name: Some(format!("{kind} SHA256:{}", BASE64_NOPAD.encode(&digest))),
             // A lock in the directory stops a bind. Hosts that take keys from the entry do not look at it.
             status: CredentialStatus::Active,
-            fingerprint: values::fingerprint(secret, &blob),
+            fingerprint: fingerprint(secret, &blob),
             ..CredentialRow::default()
         });
     }

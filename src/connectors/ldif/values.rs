@@ -1,10 +1,8 @@
 //! The values of directory attributes: instants, ids, fingerprints.
 
 use data_encoding::HEXLOWER;
-use hmac::{Hmac, KeyInit, Mac};
 use jiff::civil::{Date, Time as CivilTime};
 use jiff::tz::TimeZone;
-use sha2::Sha256;
 
 use crate::model::Time;
 use crate::model::time::{DAY, SECOND};
@@ -120,13 +118,6 @@ pub fn sid(value: &[u8]) -> Option<String> {
     Some(std::iter::once(format!("S-1-{authority}")).chain(parts).collect::<Vec<_>>().join("-"))
 }
 
-/// HMAC-SHA-256 of a secret value, 64 hex digits; `None` without a key.
-pub fn fingerprint(key: Option<&[u8]>, value: &[u8]) -> Option<String> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key?).ok()?;
-    mac.update(value);
-    Some(HEXLOWER.encode(&mac.finalize().into_bytes()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,14 +168,5 @@ mod tests {
         assert_eq!(sid(b"S-1-5-32-544").as_deref(), Some("S-1-5-32-544"));
         assert_eq!(sid(&bytes[..20]), None);
         assert_eq!(sid(b"S-1-"), None);
-    }
-
-    #[test]
-    fn a_fingerprint_needs_a_key() {
-        assert_eq!(fingerprint(None, b"x"), None);
-        assert_eq!(
-            fingerprint(Some(b"key"), b"The quick brown fox jumps over the lazy dog").as_deref(),
-            Some("f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8")
-        );
     }
 }

@@ -3,26 +3,14 @@
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
+pub(super) use crate::connectors::Fault;
 use crate::connectors::aws_iam::stream::NOT_TEXT;
 use crate::model::Time;
 use crate::model::mask::free_text;
 
-/// What is wrong with one record: a stable code, a message without values, and the way to mend it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) code: &'static str,
-    pub(super) message: String,
-    pub(super) help: String,
-}
-
-impl Fault {
-    pub(super) fn new(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { code, message: message.into(), help: help.into() }
-    }
-
-    fn shape(message: String) -> Self {
-        Self::new("okta/bad-record", message, "save it again with the command on this connector's page, unedited")
-    }
+/// The fault of a record that is not of the form that it should have.
+fn shape(message: String) -> Fault {
+    Fault::new("okta/bad-record", message, "save it again with the command on this connector's page, unedited")
 }
 
 /// An instant that a record may hold. That Okta writes `null` and that a field is not there are two things.
@@ -58,7 +46,7 @@ pub(super) fn object(raw: &[u8]) -> Result<Value, Fault> {
     let text = text.ok_or_else(|| Fault::new("okta/not-text", "record holds bytes that are not UTF-8", "save it again as UTF-8"))?;
     match serde_json::from_str(text) {
         Ok(value @ Value::Object(_)) => Ok(value),
-        Ok(_) => Err(Fault::shape("record is not an object".to_owned())),
+        Ok(_) => Err(shape("record is not an object".to_owned())),
         Err(_) => {
             Err(Fault::new("okta/broken-json", "record is not valid JSON", "save it again with the command on this connector's page"))
         }
@@ -99,7 +87,7 @@ impl<'v> Fields<'v> {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone()).filter(|t| !t.trim().is_empty())),
             Some(Value::Number(number)) if number.is_i64() || number.is_u64() => Ok(Some(number.to_string())),
-            Some(_) => Err(Fault::shape(format!("`{name}` is not text"))),
+            Some(_) => Err(shape(format!("`{name}` is not text"))),
         }
     }
 
@@ -125,7 +113,7 @@ impl<'v> Fields<'v> {
     /// # Errors
     /// The field is not a list of texts.
     pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, Fault> {
-        let fault = || Fault::shape(format!("`{name}` is not a list of texts"));
+        let fault = || shape(format!("`{name}` is not a list of texts"));
         match self.object.get(name) {
             None | Some(Value::Null) => Ok(Vec::new()),
             Some(Value::Array(items)) => items.iter().map(|i| i.as_str().map(str::to_owned).ok_or_else(fault)).collect(),

@@ -337,5 +337,5 @@ fn part_of(what: &str, whole: &str) -> Fault {
 
 fn reject(fault: Fault, origin: Origin, raw: &[u8]) -> Reject {
     let excerpt = Some(mask::excerpt(&String::from_utf8_lossy(raw))).filter(|e| !e.is_empty());
-    Reject { origin, byte_offset: None, reason: fault.code, message: fault.message, help: fault.help, excerpt }
+    fault.reject(origin, None, excerpt)
 }

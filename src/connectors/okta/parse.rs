@@ -170,14 +170,14 @@ pub(super) fn user(record: &Fields<'_>, notes: &mut Vec<&'static str>) -> Result
         notes.push("secret of a user (password, hash or recovery answer) met and dropped");
     }
     let provider = credentials.and_then(|c| c.within("provider"));
-    let provider_type = provider.map(|p| p.text("type")).transpose()?.flatten();
+    let provider_type = provider.map(|p| p.free("type")).transpose()?.flatten();
     let provider_name = provider.map(|p| p.free("name")).transpose()?.flatten();
     let rotated = record.time("passwordChanged")?;
     let named = credentials.is_some_and(|c| c.within("password").is_some());
     let own = !provider_type.as_deref().is_some_and(foreign) && (named || rotated.is_some());
     let stated_provider = provider_type.clone().filter(|p| foreign(p));
     let attributes = Attributes::default()
-        .with("status", Some(stated.as_str()))
+        .with("status", Some(free_text(&stated)))
         .with("provider", provider_type)
         .with("provider_name", provider_name)
         .with("activated", record.time("activated")?.map(|t| t.to_string()))
@@ -241,7 +241,7 @@ pub(super) fn group(record: &Fields<'_>) -> Result<Group, Fault> {
     let id = record.required("id")?;
     let profile = record.within("profile").ok_or_else(|| Fault::new("okta/missing-field", "`profile` is missing", super::READS))?;
     let name = free_text(&profile.required("name")?);
-    let kind = record.text("type")?;
+    let kind = record.free("type")?;
     let source = record.within("source").map(|s| s.text("id")).transpose()?.flatten();
     let row = GroupRow {
         native_id: id,
@@ -300,9 +300,9 @@ pub(super) fn app(record: &Fields<'_>) -> Result<App, Fault> {
     let id = record.required("id")?;
     let label = free_text(&record.required("label")?);
     let attributes = Attributes::default()
-        .with("status", record.text("status")?)
-        .with("name", record.text("name")?)
-        .with("sign_on_mode", record.text("signOnMode")?)
+        .with("status", record.free("status")?)
+        .with("name", record.free("name")?)
+        .with("sign_on_mode", record.free("signOnMode")?)
         .with("created", record.time("created")?.map(|t| t.to_string()));
     Ok(bare_app(id, Some(label), attributes))
 }
@@ -363,7 +363,7 @@ pub(super) fn app_user(record: &Fields<'_>, place: &Place) -> Result<Assignment,
         holder: record.required("id")?,
         granted_at: record.time("created")?,
         inherited: scope == "GROUP",
-        status: record.text("status")?,
+        status: record.free("status")?,
     })
 }
 
@@ -439,7 +439,7 @@ fn level(role: &str) -> Level {
 /// # Errors
 /// The field that is missing or wrong, or the holder is not named.
 pub(super) fn role(record: &Fields<'_>, place: &Place) -> Result<Role, Fault> {
-    let kind = record.required("type")?;
+    let kind = free_text(&record.required("type")?);
     let label = record.free("label")?;
     // A custom role's own id; the record's id is the assignment's.
     let custom = if kind == "CUSTOM" { record.text("role")?.or_else(|| record.link("role").map(str::to_owned)) } else { None };
@@ -460,5 +460,5 @@ pub(super) fn role(record: &Fields<'_>, place: &Place) -> Result<Role, Fault> {
         attributes: Attributes::default().with("type", Some(kind)).json(),
         ..EntitlementRow::default()
     };
-    Ok(Role { row, holder, to_group: group, granted_at: record.time("created")?, status: record.text("status")? })
+    Ok(Role { row, holder, to_group: group, granted_at: record.time("created")?, status: record.free("status")? })
 }

@@ -360,6 +360,31 @@ fn nothing_secret_is_kept() {
 }
 
 #[test]
+fn rule_11_13_words_that_okta_does_not_know_are_masked() {
+    let users = r#"[{"id":"00ubrook000000000001","status":"password=Hunter21","profile":{"login":"a"},"credentials":{"provider":{"type":"token=Hunter22"}}}]"#;
+    let apps =
+        r#"[{"id":"0oabrook000000000001","name":"pw=Hunter23","label":"App","status":"secret: Hunter24","signOnMode":"pin=Hunter25"}]"#;
+    let assigned = r#"[{"id":"00ubrook000000000001","scope":"USER","syncState":"X","status":"password=Hunter26"}]"#;
+    let roles = r#"[{"id":"r","type":"password=Hunter27","label":"R","status":"token=Hunter28","assignmentType":"USER"}]"#;
+    let files: [(&str, &[u8]); 4] = [
+        ("users.json", users.as_bytes()),
+        ("apps.json", apps.as_bytes()),
+        ("app-0oabrook000000000001.users.json", assigned.as_bytes()),
+        ("user-00ubrook000000000001.roles.json", roles.as_bytes()),
+    ];
+    let draft = made(&files).unwrap();
+    balanced(&draft);
+    assert_eq!(rejects(&draft), []);
+    assert!(!format!("{draft:?}").contains("Hunter2"));
+    let attributes = draft.accounts[0].row.attributes.as_ref();
+    assert_eq!(attribute(attributes, "status"), Value::from("password=[masked]"));
+    assert_eq!(attribute(attributes, "provider"), Value::from("token=[masked]"));
+    assert_eq!(attribute(draft.resources[0].row.attributes.as_ref(), "sign_on_mode"), Value::from("pin=[masked]"));
+    let conditions: Vec<_> = draft.grants.iter().filter_map(|g| g.row.condition.as_deref()).collect();
+    assert_eq!(conditions, [r#"{"status":"password=[masked]"}"#, r#"{"status":"token=[masked]"}"#]);
+}
+
+#[test]
 fn hostile_names_stay_what_they_are() {
     let draft = read(&["bad/users.hostile.json"]);
     assert_eq!(account(&draft, 10).login.as_deref(), Some("<script>alert(1)</script>\u{202e}\0=cmd()"));

@@ -2,14 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-
 use super::lists::Keys;
 use super::records::Fault;
 use super::row::{Got, Row, Use};
-use crate::connectors::{Draft, DraftCredential, DraftGrant, DraftMembership, Drafted, Origin, Principal};
-use crate::model::mask::free_text;
+use crate::connectors::{Draft, DraftCredential, DraftGrant, DraftMembership, Drafted, Origin, Principal, fingerprint};
 use crate::model::text::norm_opt;
 use crate::model::{
     ACCOUNTS, AccountRow, CREDENTIALS, CredentialKind, CredentialRow, CredentialStatus, ENTITLEMENTS, Effect, EntitlementRow, GRANTS,
@@ -179,7 +175,7 @@ impl Access {
         let found = GroupRow {
             level: row.word("level")?.unwrap_or_default(),
             vendor_managed: row.flag("vendor_managed")?.unwrap_or(false),
-            owner_ref: row.text("owner")?,
+            owner_ref: row.free("owner")?,
             attributes: row.attributes()?,
             name_norm: norm_opt(name.as_deref()),
             name,
@@ -213,7 +209,7 @@ impl Access {
         risks.sort();
         risks.dedup();
         let found = EntitlementRow {
-            kind: row.text("kind")?.unwrap_or_else(|| "permission".to_owned()),
+            kind: row.named("kind")?.unwrap_or_else(|| "permission".to_owned()),
             level: row.word("level")?.unwrap_or_default(),
             risks: (!risks.is_empty()).then(|| risks.join(",")),
             vendor_managed: row.flag("vendor_managed")?.unwrap_or(false),
@@ -229,11 +225,11 @@ impl Access {
     pub fn resource(&mut self, row: &Row<'_>, origin: Origin) -> Got<()> {
         let id = row.id()?;
         let found = ResourceRow {
-            kind: row.text("kind")?.unwrap_or_else(|| "resource".to_owned()),
+            kind: row.named("kind")?.unwrap_or_else(|| "resource".to_owned()),
             name: row.named("name")?.or_else(|| Some(id.clone())),
-            environment: row.text("environment")?,
-            sensitivity: row.text("sensitivity")?,
-            owner_ref: row.text("owner")?,
+            environment: row.named("environment")?,
+            sensitivity: row.named("sensitivity")?,
+            owner_ref: row.free("owner")?,
             attributes: row.attributes()?,
             ..named_resource(&id)
         };
@@ -380,11 +376,7 @@ fn rights(row: &Row<'_>) -> Got<Vec<Right>> {
 /// The fingerprint of a secret: `None` where no value is met, `Some(None)` where one is met and no key is there.
 fn secret(row: &Row<'_>, key: Option<&[u8]>) -> Got<Option<Option<String>>> {
     let Some(value) = row.verbatim("secret")? else { return Ok(None) };
-    let mac = key.and_then(|k| Hmac::<Sha256>::new_from_slice(k).ok());
-    Ok(Some(mac.map(|mut mac| {
-        mac.update(value.as_bytes());
-        data_encoding::HEXLOWER.encode(&mac.finalize().into_bytes())
-    })))
+    Ok(Some(fingerprint(key, value.as_bytes())))
 }
 
 fn note_secret(draft: &mut Draft, origin: Origin, fingerprint: Option<&String>) {
@@ -413,7 +405,7 @@ fn account(row: &Row<'_>) -> Got<AccountRow> {
         upn_norm: norm_opt(upn.as_deref()),
         upn,
         employee_ref: row.text("employee_ref")?,
-        owner_ref: row.text("owner")?.map(|t| free_text(&t)),
+        owner_ref: row.free("owner")?,
         status: row.word("status")?.unwrap_or_default(),
         created_at: row.time("created_at")?,
         changed_at: row.time("changed_at")?,
@@ -422,7 +414,7 @@ fn account(row: &Row<'_>) -> Got<AccountRow> {
         mfa_state: row.word("mfa")?.unwrap_or_default(),
         expires_at: row.end("expires_at")?,
         locked_at: row.time("locked_at")?,
-        environment: row.text("environment")?,
+        environment: row.named("environment")?,
         attributes: row.attributes()?,
         ..AccountRow::default()
     })

@@ -96,7 +96,7 @@ impl Asked {
     pub fn review(&mut self, row: &Row<'_>, origin: Origin, draft: &mut Draft) -> Got<()> {
         let found = ReviewRow {
             review: own_or_place(row, "review", origin)?,
-            campaign: row.text("campaign")?,
+            campaign: row.named("campaign")?,
             system: row.text("system")?,
             subject_ref: row.text("subject")?,
             entitlement_ref: row.text("entitlement")?,
@@ -128,7 +128,7 @@ impl Asked {
             left_entitlement: row.need("left_entitlement")?,
             right_system: system("right_system")?,
             right_entitlement: row.need("right_entitlement")?,
-            owner_ref: row.text("owner")?,
+            owner_ref: row.free("owner")?,
             reason: row.free("reason")?,
         };
         self.rules.claim("rule", &found.rule, origin)?;
@@ -151,13 +151,13 @@ impl Asked {
         let found = WorkflowRow {
             entry: own_or_place(row, "entry", origin)?,
             identity_ref: row.text("identity")?,
-            event_ref: row.text("event")?,
+            event_ref: row.named("event")?,
             event_at: row.time("event_at")?,
             system: row.text("system")?,
             entitlement_ref: row.text("entitlement")?,
             action: row.word("action")?.unwrap_or_default(),
-            deciding_system: row.text("deciding_system")?,
-            rule: row.text("rule")?,
+            deciding_system: row.named("deciding_system")?,
+            rule: row.named("rule")?,
             mode: row.word("mode")?.unwrap_or_default(),
             outcome: row.word("outcome")?.unwrap_or_default(),
             retries,
@@ -230,13 +230,13 @@ pub fn role(row: &Row<'_>, origin: Origin, draft: &mut Draft) -> Got<()> {
     let found = RoleModelRow {
         role: row.id()?,
         role_name: row.named("name")?,
-        title_norm: row.text("title")?.and_then(|t| norm(&t)),
-        org_unit_norm: row.text("org_unit")?.and_then(|t| norm(&t)),
+        title_norm: row.free("title")?.and_then(|t| norm(&t)),
+        org_unit_norm: row.free("org_unit")?.and_then(|t| norm(&t)),
         holder_ref: row.text("holder")?,
         system: row.text("system")?,
         entitlement_ref: None,
         resource_ref: row.text("resource")?,
-        owner_ref: row.text("owner")?,
+        owner_ref: row.free("owner")?,
     };
     let rights = row.list("entitlement")?;
     if rights.iter().any(|r| r == "*") {

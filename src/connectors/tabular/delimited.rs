@@ -354,7 +354,7 @@ mod tests {
             Ok(())
         }
         fn bad(&mut self, place: Place, fault: Fault, _: Option<&str>) {
-            self.bad.push((place.number, fault.reason));
+            self.bad.push((place.number, fault.code));
         }
         fn short(&mut self, why: String) {
             self.short.push(why);

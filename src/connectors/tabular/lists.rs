@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use super::records::Fault;
 use super::row::{Got, Row};
 use crate::connectors::{Draft, DraftChild, Drafted, Origin};
+use crate::model::mask;
+use crate::model::text::norm;
 use crate::model::{EventRow, ExceptionRow, LifecycleRow, SystemRow};
 
 /// Keys met so far, with where.
@@ -64,15 +66,15 @@ pub fn system(row: &Row<'_>, origin: Origin, keys: &mut Keys, draft: &mut Draft)
         let help = "say yes or no: a system of which nobody says is neither looked at nor left out";
         return Err(Fault::new("tabular/missing-value", "`in_scope` is blank", help).into());
     };
-    let mut capabilities: Vec<String> = row.list("capabilities")?.iter().filter_map(|c| crate::model::text::norm(c)).collect();
+    let mut capabilities: Vec<String> = row.list("capabilities")?.iter().filter_map(|c| norm(&mask::name(c))).collect();
     capabilities.sort();
     capabilities.dedup();
     let found = SystemRow {
         system: row.id()?,
-        owner_ref: row.text("owner")?,
+        owner_ref: row.free("owner")?,
         in_scope,
         capabilities: (!capabilities.is_empty()).then(|| capabilities.join(",")),
-        environment: row.text("environment")?,
+        environment: row.named("environment")?,
     };
     keys.claim("system", &found.system, origin)?;
     draft.systems.push(Drafted { row: found, origin });

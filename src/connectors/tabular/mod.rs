@@ -414,14 +414,7 @@ impl Sink for Reading<'_> {
 }
 
 fn reject(origin: Origin, place: Place, fault: Fault, text: Option<&str>) -> Reject {
-    Reject {
-        origin,
-        byte_offset: place.offset,
-        reason: fault.reason,
-        message: fault.message,
-        help: fault.help,
-        excerpt: text.map(excerpt).filter(|t| !t.is_empty()),
-    }
+    fault.reject(origin, place.offset, text.map(excerpt).filter(|t| !t.is_empty()))
 }
 
 /// The record as text, for an excerpt.

@@ -136,7 +136,7 @@ fn identity(row: &Row<'_>) -> Got<IdentityRow> {
         status: row.word("status")?.unwrap_or(IdentityStatus::Unknown),
         status_text: row.verbatim("status")?.map(|t| free_text(&t)),
         manager_ref: row.text("manager")?,
-        owner_ref: row.text("owner")?,
+        owner_ref: row.free("owner")?,
         org_unit: row.free("org_unit")?,
         title: row.free("title")?,
         link_ref: row.text("link")?,

@@ -6,23 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::names::fold;
+pub use crate::connectors::Fault;
 use crate::connectors::{ConnectorError, InputError};
 use crate::model::RecordUnit;
-
-/// Why a record or a source cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Stable code, `tabular/<fault>`.
-    pub reason: &'static str,
-    pub message: String,
-    pub help: String,
-}
-
-impl Fault {
-    pub fn new(reason: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), help: help.into() }
-    }
-}
 
 /// What ends the reading of a file.
 #[derive(Debug)]

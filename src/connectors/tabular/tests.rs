@@ -302,6 +302,25 @@ fn all_mistakes_of_the_options_are_named_at_once() {
 }
 
 #[test]
+fn rule_11_13_what_lists_say_beside_ids_is_masked() {
+    let lists = [
+        ("roles", "role id,right,title,department,owner\nR1,user,clerk password=Hunter2,unit pw: Hunter2,ann token=Hunter2\n", 3),
+        ("reviews", "review id,account,campaign,decision\nV1,u1,spring password=Hunter2,keep\n", 1),
+        ("separation", "rule id,left,right,owner,reason,name\nS1,a,b,ann pw=Hunter2,password is Hunter2,token=Hunter2\n", 3),
+        ("workflow", "entry id,rule,engine,event,message\nW1,pw=Hunter2,token=Hunter2,secret: Hunter2,password Hunter2\n", 4),
+        ("systems", "system,in scope,owner,environment,capabilities\napp,yes,ann pw=Hunter2,prod token=Hunter2,sso;pw=Hunter2\n", 3),
+        ("workloads", "id,name,owner,status\nw1,ci,ann password=Hunter2,active\n", 1),
+    ];
+    for (mapping, text, secrets) in lists {
+        let (_dir, input) = temporary("list.csv", text.as_bytes());
+        let draft = TABULAR.read(&[input], &people(&format!("mapping = \"{mapping}\""))).unwrap();
+        let rows = rows(&draft).to_string();
+        assert_eq!((draft.rejects.len(), rows.to_lowercase().contains("hunter2")), (0, false), "{mapping}: {rows}");
+        assert_eq!(rows.matches("[masked]").count(), secrets, "{mapping}: {rows}");
+    }
+}
+
+#[test]
 fn a_line_of_any_length_is_named_and_never_held() {
     let long = vec![b'x'; 3 << 20];
     for (name, before, after) in [("a.csv", "id\n", ""), ("a.ndjson", "{\"id\":\"", "\"}\n"), ("a.json", "[{\"id\":\"", "\"}]")] {

@@ -2,24 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use crate::model::Time;
+pub(super) use crate::connectors::Fault;
+use crate::model::{Time, mask};
 
-/// What is wrong with one record: a stable code, a message without values, and the way to mend it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) code: &'static str,
-    pub(super) message: String,
-    pub(super) help: String,
-}
-
-impl Fault {
-    pub(super) fn new(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { code, message: message.into(), help: help.into() }
-    }
-
-    pub(super) fn shape(message: String) -> Self {
-        Self::new("vault/bad-record", message, "export it again with `-format=json`, unedited")
-    }
+/// The fault of a record that is not of the form that it should have.
+pub(super) fn shape(message: String) -> Fault {
+    Fault::new("vault/bad-record", message, "export it again with `-format=json`, unedited")
 }
 
 /// The fields of an object.
@@ -44,14 +32,22 @@ impl<'a> Fields<'a> {
         match self.get(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone()).filter(|t| !t.is_empty())),
-            Some(_) => Err(Fault::shape(format!("`{name}` is not text"))),
+            Some(_) => Err(shape(format!("`{name}` is not text"))),
         }
+    }
+
+    /// A name that people gave, or a path of such names: what is marked as a secret in it is masked.
+    ///
+    /// # Errors
+    /// The field is not text.
+    pub(super) fn name(self, name: &str) -> Result<Option<String>, Fault> {
+        Ok(self.text(name)?.map(|t| mask::path(&t)))
     }
 
     /// # Errors
     /// The field is absent, empty or not text.
     pub(super) fn required(self, name: &str) -> Result<String, Fault> {
-        self.text(name)?.ok_or_else(|| Fault::shape(format!("`{name}` is missing")))
+        self.text(name)?.ok_or_else(|| shape(format!("`{name}` is missing")))
     }
 
     /// The texts of a list; none where it is absent or `null`.
@@ -61,7 +57,7 @@ impl<'a> Fields<'a> {
     pub(super) fn texts(self, name: &str) -> Result<Vec<String>, Fault> {
         let Some(value) = self.get(name) else { return Ok(Vec::new()) };
         let list = value.as_array().and_then(|list| list.iter().map(|v| v.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>());
-        list.ok_or_else(|| Fault::shape(format!("`{name}` is not a list of texts")))
+        list.ok_or_else(|| shape(format!("`{name}` is not a list of texts")))
     }
 
     /// A count; `None` where it is absent.
@@ -69,7 +65,7 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// The field is not a whole number.
     pub(super) fn count(self, name: &str) -> Result<Option<u64>, Fault> {
-        let count = |v: &Value| v.as_u64().ok_or_else(|| Fault::shape(format!("`{name}` is not a count")));
+        let count = |v: &Value| v.as_u64().ok_or_else(|| shape(format!("`{name}` is not a count")));
         self.get(name).map(count).transpose()
     }
 
@@ -78,7 +74,7 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// The field is neither `true` nor `false`.
     pub(super) fn flag(self, name: &str) -> Result<Option<bool>, Fault> {
-        let flag = |v: &Value| v.as_bool().ok_or_else(|| Fault::shape(format!("`{name}` is not `true` or `false`")));
+        let flag = |v: &Value| v.as_bool().ok_or_else(|| shape(format!("`{name}` is not `true` or `false`")));
         self.get(name).map(flag).transpose()
     }
 
@@ -108,7 +104,7 @@ impl<'a> Fields<'a> {
         match self.get(name) {
             None => Ok(None),
             Some(Value::Object(map)) => Ok(Some(Fields(map)).filter(|f| !f.0.is_empty())),
-            Some(_) => Err(Fault::shape(format!("`{name}` is not an object"))),
+            Some(_) => Err(shape(format!("`{name}` is not an object"))),
         }
     }
 }
@@ -129,7 +125,7 @@ impl Metadata {
         let mut read = Self::default();
         for (name, value) in fields.iter().flat_map(|f| f.0) {
             let folded: String = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-            let Some(value) = value.as_str().filter(|v| !v.is_empty()).map(crate::model::mask::free_text) else {
+            let Some(value) = value.as_str().filter(|v| !v.is_empty()).map(mask::free_text) else {
                 read.dropped += 1;
                 continue;
             };

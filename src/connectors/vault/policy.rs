@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::hcl::{self, Rule, Unreadable};
-use crate::model::{Effect, Level, StatementRow};
+use crate::model::{Effect, Level, StatementRow, mask};
 
 /// A policy as judged.
 #[derive(Clone, Debug)]
@@ -135,13 +135,14 @@ fn meets(pattern: &str, target: &str) -> bool {
 }
 
 fn row(rule: &Rule, level: Level, escalates: bool, at: u32) -> StatementRow {
-    let list = |items: &[String]| Some(Value::from(items.to_vec()).to_string());
-    let narrowed = (!rule.narrowed.is_empty()).then(|| Value::from(rule.narrowed.clone()).to_string());
+    // Words that nobody knows may be anything.
+    let masked = |items: &[String]| Value::from(items.iter().map(|i| mask::name(i)).collect::<Vec<_>>()).to_string();
+    let narrowed = (!rule.narrowed.is_empty()).then(|| masked(&rule.narrowed));
     StatementRow {
         statement: at,
         effect: if denies(rule) { Effect::Deny } else { Effect::Allow },
-        actions: list(&rule.capabilities),
-        resources: list(std::slice::from_ref(&rule.path)),
+        actions: Some(masked(&rule.capabilities)),
+        resources: Some(Value::from(vec![rule.path.clone()]).to_string()),
         condition: narrowed,
         level,
         risks: escalates.then(|| "privilege-escalation".to_owned()),

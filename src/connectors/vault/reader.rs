@@ -4,16 +4,13 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
-use data_encoding::HEXLOWER;
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Map, Value};
-use sha2::Sha256;
 
-use super::fields::{Fault, Fields, Metadata};
+use super::fields::{Fault, Fields, Metadata, shape};
 use super::place::{Listed, Place, user_id};
 use super::records::{Alias, Entity, Export, Group, List, Login, Mount, Policy, Secret, SecretId, Token};
 use super::{READS, audit};
-use crate::connectors::{Draft, Input, InputError, Origin, Reject};
+use crate::connectors::{Draft, Input, InputError, Origin, fingerprint};
 use crate::model::mask;
 
 /// Reads one file.
@@ -100,14 +97,10 @@ impl<'a> Reader<'a> {
     pub(super) fn settle(&mut self, outcome: Result<(), Fault>, origin: Origin, raw: &str, byte_offset: Option<u64>) {
         match outcome {
             Ok(()) => self.draft.accept(origin.file),
-            Err(fault) => self.draft.reject(Reject {
-                origin,
-                byte_offset,
-                reason: fault.code,
-                message: fault.message,
-                help: fault.help,
-                excerpt: Some(raw).filter(|r| !r.is_empty()).map(mask::excerpt),
-            }),
+            Err(fault) => {
+                let excerpt = Some(raw).filter(|r| !r.is_empty()).map(mask::excerpt);
+                self.draft.reject(fault.reject(origin, byte_offset, excerpt));
+            }
         }
     }
 
@@ -242,7 +235,7 @@ impl<'a> Reader<'a> {
             let (Ok(Some(accessor)), Ok(Some(method))) = (fields.text("accessor"), fields.text("type")) else { continue };
             let version = mount.get("options").and_then(|o| o.get("version")?.as_str()).map(str::to_owned);
             let mounts = if accessor.starts_with("auth_") { &mut self.export.auth } else { &mut self.export.engines };
-            mounts.insert(accessor, Mount { path: path.trim_matches('/').to_owned(), method, version });
+            mounts.insert(accessor, Mount { path: mask::path(path.trim_matches('/')), method, version });
         }
     }
 
@@ -259,7 +252,7 @@ impl<'a> Reader<'a> {
         let mut of = self.place.listed();
         for (id, value) in entries {
             let Some(fields) = value.as_object().map(Fields) else {
-                self.record(|_, _| Err(Fault::shape("an entry of the list is not an object".to_owned())));
+                self.record(|_, _| Err(shape("an entry of the list is not an object".to_owned())));
                 continue;
             };
             if fields.has("canonical_id") {
@@ -340,7 +333,7 @@ impl<'a> Reader<'a> {
             origin,
             accessor: accessor.clone(),
             entity: fields.text("entity_id")?,
-            name: fields.text("display_name")?,
+            name: fields.name("display_name")?,
             policies,
             created: fields.time("creation_time")?.or(fields.time("issue_time")?),
             expires: fields.time("expire_time")?,
@@ -384,13 +377,6 @@ impl<'a> Reader<'a> {
         self.draft.note(self.file, note);
         Some(fingerprint(self.key, value.as_bytes()))
     }
-}
-
-/// HMAC-SHA-256 of a secret value, 64 hex digits; `None` without a key.
-fn fingerprint(key: Option<&[u8]>, value: &[u8]) -> Option<String> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key?).ok()?;
-    mac.update(value);
-    Some(HEXLOWER.encode(&mac.finalize().into_bytes()))
 }
 
 /// Keeps an object under its id; the first stays.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fields::{Fault, Fields, Metadata};
+use super::fields::{Fault, Fields, Metadata, shape};
 use super::place::Listed;
 use crate::connectors::Origin;
 use crate::model::Time;
@@ -22,10 +22,10 @@ pub(super) struct Alias {
 impl Alias {
     pub(super) fn read(fields: Fields<'_>) -> Result<Self, Fault> {
         let accessor = fields.text("mount_accessor")?;
-        let path = fields.text("mount_path")?.map(|p| p.trim_start_matches("auth/").trim_matches('/').to_owned());
+        let path = fields.name("mount_path")?.map(|p| p.trim_start_matches("auth/").trim_matches('/').to_owned());
         let metadata = fields.object("metadata")?;
         Ok(Self {
-            mount: path.or_else(|| accessor.clone()).ok_or_else(|| Fault::shape("`mount_accessor` is missing".to_owned()))?,
+            mount: path.or_else(|| accessor.clone()).ok_or_else(|| shape("`mount_accessor` is missing".to_owned()))?,
             accessor,
             method: fields.text("mount_type")?,
             name: fields.required("name")?,
@@ -58,7 +58,7 @@ impl Entity {
         let id = id.map_or_else(|| fields.required("id"), |id| Ok(id.to_owned()))?;
         let mut aliases = Vec::new();
         for alias in fields.get("aliases").and_then(|a| a.as_array()).into_iter().flatten() {
-            let map = alias.as_object().ok_or_else(|| Fault::shape("`aliases` is not a list of objects".to_owned()))?;
+            let map = alias.as_object().ok_or_else(|| shape("`aliases` is not a list of objects".to_owned()))?;
             let fields = Fields(map);
             if fields.text("canonical_id")?.is_some_and(|canonical| canonical != id) {
                 return Err(Fault::new(
@@ -73,7 +73,7 @@ impl Entity {
         let direct = fields.texts("direct_group_ids")?;
         Ok(Self {
             origin,
-            name: fields.text("name")?,
+            name: fields.name("name")?,
             disabled: fields.flag("disabled")?,
             created: fields.time("creation_time")?,
             changed: fields.time("last_update_time")?,
@@ -108,7 +108,7 @@ impl Group {
         Ok(Self {
             origin,
             id: id.map_or_else(|| fields.required("id"), |id| Ok(id.to_owned()))?,
-            name: fields.text("name")?,
+            name: fields.name("name")?,
             kind: fields.text("type")?,
             metadata: Metadata::read(fields.object("metadata")?),
             alias: fields.object("alias")?.map(Alias::read).transpose()?,
@@ -210,7 +210,7 @@ impl Secret {
     pub(super) fn read(fields: Fields<'_>, place: (String, String, bool), origin: Origin) -> Result<Self, Fault> {
         let mut versions = BTreeMap::new();
         for (number, version) in fields.object("versions")?.iter().flat_map(|v| v.0) {
-            let fault = || Fault::shape("`versions` is not an object by number".to_owned());
+            let fault = || shape("`versions` is not an object by number".to_owned());
             let version = Fields(version.as_object().ok_or_else(fault)?);
             let read = Version {
                 created: version.time("created_time")?,

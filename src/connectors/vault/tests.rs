@@ -262,6 +262,33 @@ fn secret_values_are_never_kept() {
 }
 
 #[test]
+fn rule_11_13_names_and_unknown_words_are_masked() {
+    let entity = r#"{"id":"e1","name":"ops password=Hunter21","policies":[],"aliases":[{"canonical_id":"e1","name":"ann",
+        "mount_accessor":"x","mount_path":"auth/team/token=Hunter22/"}]}"#;
+    let group = r#"{"id":"g1","name":"admins pw: Hunter23","member_entity_ids":["e1"],"policies":[]}"#;
+    let token = r#"{"accessor":"t1","policies":[],"creation_ttl":0,"display_name":"ci secret=Hunter24"}"#;
+    let policy = r#"path "a" { capabilities = ["read", "password=Hunter25"] }"#;
+    let json = r#"{"path":{"a":{"capabilities":["read"],"token: Hunter26":1}}}"#;
+    let files: [(&str, &[u8]); 5] = [
+        ("identity/entity/id/e1.json", entity.as_bytes()),
+        ("identity/group/id/g1.json", group.as_bytes()),
+        ("auth/token/accessor/t1.json", token.as_bytes()),
+        ("policies/p.hcl", policy.as_bytes()),
+        ("policies/q.json", json.as_bytes()),
+    ];
+    let draft = made(&files).unwrap();
+    balanced(&draft);
+    assert_eq!(rejects(&draft), []);
+    assert!(!format!("{draft:?}").contains("Hunter2"));
+    assert_eq!(account(&draft, "e1").display_name.as_deref(), Some("ops password=[masked]"));
+    assert_eq!(attribute(account(&draft, "e1").attributes.as_deref(), "aliases"), serde_json::json!(["ann@team/token=[masked]"]));
+    assert_eq!(draft.groups[0].row.name.as_deref(), Some("admins pw: [masked]"));
+    assert_eq!(credential(&draft, "t1").0.name.as_deref(), Some("ci secret=[masked]"));
+    assert_eq!(draft.statements[0].row.actions.as_deref(), Some(r#"["read","password=[masked]"]"#));
+    assert_eq!(draft.statements[1].row.condition.as_deref(), Some(r#"["token: [masked]"]"#));
+}
+
+#[test]
 fn bad_records_are_rejected_and_the_rest_goes_on() {
     for (folder, want) in [
         ("bad/alias-nowhere", vec![("vault/alias-nowhere", 1)]),
