@@ -103,14 +103,17 @@ fn instant(text: &str) -> Result<Time, String> {
     Time::parse_iso(text).map_err(|e| format!("{e}; write it as 2026-11-22T00:00:00Z"))
 }
 
+/// Bytes of stack of a thread of the pool.
+const POOL_STACK: usize = 32 << 20;
+
 /// Runs one command line. The exit code is that of `docs/exit-codes.md`.
 ///
 /// # Errors
 /// What is wrong, where, and how to mend it, with its exit code.
 pub fn run(cli: Cli) -> Result<u8, Failure> {
-    if let Some(threads) = cli.threads {
-        rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().map_err(|e| Failure::internal(e.to_string()))?;
-    }
+    // 0: as many as the machine has cores. The stack leaves room for work that is taken up while other work waits.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(cli.threads.unwrap_or(0)).stack_size(POOL_STACK);
+    pool.build_global().map_err(|e| Failure::internal(e.to_string()))?;
     match cli.command {
         Command::Demo(args) => demo::run(&args),
         Command::Import(args) => import::run(&args),
