@@ -26,7 +26,7 @@ MIB, GIB = 1 << 20, 1 << 30
 TAKEN = ["--taken-at", "2026-11-22T00:00:00Z"]
 AS_OF = ["--as-of", "2026-11-22T06:00:00Z"]
 ACCOUNTS = ["--connector", "tabular", "--option", "mapping=accounts"]
-AWS, LDIF, OKTA = (["--connector", name] for name in ("aws-iam", "ldif", "okta"))
+AWS, LDIF, OKTA, VAULT = (["--connector", name] for name in ("aws-iam", "ldif", "okta", "vault"))
 GOOD_ENTRY = b"\ndn: cn=b,dc=x\nobjectClass: inetOrgPerson\nuid: b\ncn: b\n"
 USER = '{"UserName":"a","UserId":"AIDAAAAAAAAAAAAAAAAAA","Path":"/","Arn":"arn:aws:iam::111122223333:user/a","CreateDate":"%s","GroupList":[],"AttachedManagedPolicies":[]}'  # fmt: skip
 DETAILS = '{"UserDetailList":[%s],"GroupDetailList":[],"RoleDetailList":[],"Policies":[],"IsTruncated":false}'
@@ -177,6 +177,231 @@ def large_and_deep(bench):
         '[[source.options.part]]\nfiles = "edges.csv"\ntable = "memberships"\ncolumns = { member_group = "member", group = "group" }\n'
     )
     bench.run(f"a cycle of {DEEP} groups", "audit", *AS_OF, codes=[0], cwd=folder, store=folder / "store")
+
+
+def listing(mapping):
+    return ["--connector", "tabular", "--option", f"mapping={mapping}", "--timezone", "UTC"]
+
+
+def rows_of(manifest, table):
+    import pyarrow.parquet as pq
+
+    return pq.read_table(manifest.parent / f"{table}.parquet").to_pylist()
+
+
+ENTRY = {"time": "2026-11-01T00:00:00Z", "type": "response", "auth": {"client_token": "hmac-sha256:0", "accessor": "hmac-sha256:1", "entity_id": "e1"}, "request": {"id": "r", "path": "secret/data/a"}}  # fmt: skip
+LINE = json.dumps(ENTRY, separators=(",", ":")).encode() + b"\n"
+RULE = 'path "%s" { capabilities = [%s] }\n'
+# Policies that nobody can read for sure: their level is never `none`, nor anything lower than what they may give.
+UNREADABLE = {
+    "nested": f'path "a" {{ capabilities = ["read"] x = {"{a=" * DEEP}',
+    "nested lists": f'path "a" {{ capabilities = {"[" * DEEP}',
+    "nested JSON": '{"path":{"a":{"capabilities":["read"],"x":' + "[" * DEEP + "]" * DEEP + "}}}",
+    "cut": 'path "sys/*" { capabilities = ["sudo", "upd',
+    "no HCL": 'path "sys/*" { capabilities = ["sudo"] } ;;; %$',
+    "half a comment": "/* " + RULE % ("sys/*", '"sudo"'),
+    "a path in a variable": 'path var.all { capabilities = ["sudo"] }',
+    "another keyword": 'Path "sys/*" { capabilities = ["sudo"] }',
+    "a block that is not known": 'rule "sys/*" { capabilities = ["sudo"] }',
+    "a rule without capabilities": 'path "sys/*" { }',
+    "capability that is not known": RULE % ("sys/*", '"sudoedit"'),
+    "a heredoc without an end": 'path "a" { capabilities = ["read"] note = <<END\n}',
+    "JSON without a path": '{"rules": {"sys/*": {"capabilities": ["sudo"]}}, "x": "path"}',
+    "JSON, one rule twice": '{"path":{"*":{"capabilities":["sudo"]}},"path":{"a":{"capabilities":["read"]}}}',
+    "JSON, one path twice": '{"path":{"*":{"capabilities":["sudo"]},"*":{"capabilities":["read"]}}}',
+    "script": "<script>alert(1)</script>",
+}
+
+
+def vault(bench):
+    """Policies, answers and logs of Vault that are hostile."""
+    answer = lambda name, text: json.dumps({"request_id": "r", "data": {"name": name, "policy": text}}).encode()
+    for what, text in UNREADABLE.items():
+        _, manifest = bench.imported(f"policy: {what}", VAULT, "p.json", answer("p", text), [0])
+        policies = [(e["native_id"], e["level"]) for e in rows_of(manifest, "entitlements") if e["native_id"] == "p"]
+        common.equal(f"policy: {what}: is unknown", policies, [("p", "unknown")])
+    for what, text in {k: v for k, v in UNREADABLE.items() if v.startswith("{") and DEEP > len(v)}.items():
+        _, manifest = bench.imported(f"policy as a file: {what}", VAULT, "p.json", text.encode(), [0, 3])
+        levels = [e["level"] for e in rows_of(manifest, "entitlements")] if manifest else []
+        common.check(f"policy as a file: {what}: unknown or refused", levels in ([], ["unknown"]), str(levels))
+    glob = "secret/" + "+/" * (MIB // 2) + "*"
+    for what, text, level in (
+        ("a glob of a megabyte", RULE % (glob, '"read"'), "read"),
+        ("a glob of a megabyte that may write anything", RULE % ("+*" * (MIB // 2), '"update"'), None),
+        ("100 000 rules, the last of them sudo", "".join(RULE % (f"a/{i}", '"read"') for i in range(DEEP)) + RULE % ("z", '"sudo"'), "admin"),
+        ("100 000 capabilities", RULE % ("a", '"read",' * DEEP + '"sudo"'), "admin"),
+    ):
+        ran, manifest = bench.imported(f"policy: {what}", VAULT, "p.json", answer("p", text), [0])
+        common.check(f"policy: {what}: {ran.seconds:.1f} s", ran.seconds < 60)
+        levels = [e["level"] for e in rows_of(manifest, "entitlements") if e["native_id"] == "p"]
+        common.check(f"policy: {what}: {levels}", levels == [level] if level else levels[0] not in ("none", "read"), str(levels))
+    bench.refused("nested 100000 deep (vault)", VAULT, "d.json", b'{"request_id":"r","data":' + b"[" * DEEP, "vault/too-deep")
+    bench.refused("truncated JSON (vault)", VAULT, "t.json", b'{"request_id":"r","data":{"accessor":"a"', "vault/truncated-json")
+    bench.refused("1 GB answer (vault)", VAULT, "a.json", endless(b'{"request_id":"', b"a", GIB), "vault/record-too-large")
+    bench.refused("1 GB line of a log (vault)", VAULT, "audit.log", endless(LINE, b"a", GIB), "input/line-too-long", ":2")
+    bench.refused("gzip bomb of entries (vault)", VAULT, "audit.log.gz", bomb(b"", LINE), "input/gzip-bomb")
+    bench.refused("gzip bomb of blanks (vault)", VAULT, "a.json.gz", bomb(b'{"request_id":', b" "), "vault/record-too-large")
+    bench.refused("gzip cut off (vault)", VAULT, "audit.log.gz", gzip.compress(LINE * 9999)[:-20], "input/unreadable")
+    bench.refused("invalid UTF-8 (vault)", VAULT, "u.json", b'{"request_id":"\xff"}', "vault/not-text")
+    bench.rejected("a log that is cut mid-line", VAULT, "audit.log", LINE * 3 + LINE[:80], "vault/audit-line", [4], 3)
+    bench.rejected("a rotated log that begins mid-line", VAULT, "audit.log", LINE[80:] + LINE * 2, "vault/audit-line", [1], 2)
+    bench.rejected("a log with other bytes", VAULT, "audit.log", LINE + b"\xff\0\n" + LINE, "vault/audit-line", [2], 2)
+    bench.rejected("a log with a line nested deep", VAULT, "audit.log", LINE + b"[" * DEEP + b"\n" + LINE, "vault/audit-line", [2], 2)
+    bench.rejected("the year 20260 (vault)", VAULT, "audit.log", LINE + LINE.replace(b"2026-", b"20260-"), "vault/bad-time", [2], 1)
+
+    # Parts of one log, gzip or not, of which one is cut: who is not in it may have been in what is lost.
+    folder = common.fresh(bench.work / "rotated")
+    entity = {"request_id": "r", "data": {"id": "e2", "name": "e2", "aliases": [], "policies": []}}
+    (folder / "e2.json").write_text(json.dumps(entity))
+    (folder / "audit.log").write_bytes(LINE * 2)
+    for what, part, state in (("whole", LINE.replace(b"11-01", b"10-01"), "not_in_window"), ("cut", LINE.replace(b"11-01", b"10-01") + LINE[:50], "unknown")):
+        (folder / "audit.log.1.gz").write_bytes(gzip.compress(part))
+        command = ["import", "--store", bench.store, "--system", f"rotated-{what}", *VAULT, *TAKEN, *sorted(folder.iterdir())]
+        bench.run(f"a rotated log, {what}", *command, codes=[0 if what == "whole" else 3])
+        manifest = next((bench.store / "snapshots" / f"rotated-{what}").glob("*/manifest.json"))
+        common.equal(f"a rotated log, {what}: use", [a["use_state"] for a in rows_of(manifest, "accounts") if a["native_id"] == "e2"], [state])
+
+
+def okta(bench):
+    """Lists of Okta that do not end, or that are inside each other."""
+    user = b'{"id":"00u%017d","status":"ACTIVE","profile":{"login":"a"}}'
+    bench.refused("lists in lists 100000 deep (okta)", OKTA, "users.json", b"[" * DEEP + user % 1 + b"]" * DEEP, "okta/too-deep", ":1")
+    bench.refused("a list without an end (okta)", OKTA, "users.json", b"[" + (user % 1 + b",") * 3, "okta/truncated-json", ":1")
+    bench.refused("gzip bomb of users (okta)", OKTA, "users.json.gz", bomb(b"[", user % 1 + b","), "input/gzip-bomb")
+    bench.refused("a profile of 1 GB (okta)", OKTA, "users.json", endless((b"[" + user % 1)[:-2] + b',"x":{', b'"a":"b",', GIB), "okta/record-too-large", ":1")
+    bench.rejected("one user 100 times, differently (okta)", OKTA, "users.json", b"[" + b",".join((user % 1).replace(b'"a"', b'"a%d"' % i) for i in range(100)) + b"]", "okta/duplicate", list(range(2, 101)), 1)  # fmt: skip
+    ran, manifest = bench.imported("one user 100 000 times (okta)", OKTA, "users.json", b"[" + b",".join([user % 1] * DEEP) + b"]", [0, 3])
+    common.equal("one user 100 000 times (okta): accounts", len(rows_of(manifest, "accounts")), 1)
+    rules = b'[{"type":"group_rule","id":"0pr1","status":"ACTIVE","conditions":{"expression":{"value":"%s"}},"actions":{"assignUserToGroups":{"groupIds":["00g1"]}}}]'
+    bench.imported("an expression of a megabyte (okta)", OKTA, "rules.json", rules % (b"(" * MIB), [0, 3])
+
+
+def lists(bench):
+    """XML that is a weapon, and lists of why access is there that are too many or match everything."""
+    role = '<role oid="%s"><name>%s</name></role>'
+    objects = lambda inside, head="": (head + f"<objects>{inside}</objects>").encode()
+    xml = listing("midpoint-roles")
+    laughs = "<!DOCTYPE x [<!ENTITY a 'ha'>" + "".join(f"<!ENTITY {b} '{('&' + a + ';') * 10}'>" for a, b in zip("abcdefgh", "bcdefghi")) + "]>"
+    for what, head, entity in (
+        ("entities that multiply", laughs, "&i;"),
+        ("an entity that is a file", '<!DOCTYPE x [<!ENTITY i SYSTEM "file:///etc/passwd">]>', "&i;"),
+        ("an entity from elsewhere", '<!DOCTYPE x [<!ENTITY i SYSTEM "http://127.0.0.1:9/x">]>', "&i;"),
+        ("an entity of itself", '<!DOCTYPE x [<!ENTITY i "&i;">]>', "&i;"),
+    ):
+        ran, manifest = bench.imported(f"XML: {what}", xml, "r.xml", objects(role % ("r1", entity), head), [3])
+        common.check(f"XML: {what}: refused", manifest is None and "error[tabular/xml]" in ran.err and "root:" not in ran.text, ran.text)
+        inside = f'<role oid="{entity}"><name>a</name></role>'
+        ran, manifest = bench.imported(f"XML: {what}, in an attribute", xml, "r.xml", objects(inside, head), [3])
+        common.check(f"XML: {what}, in an attribute: refused", manifest is None and "error[tabular/xml]" in ran.err and "root:" not in ran.text, ran.text)
+    outside = '<!DOCTYPE x SYSTEM "file:///etc/passwd" [<!ENTITY % p SYSTEM "file:///etc/passwd"> %p;]>'
+    ran, manifest = bench.imported("XML: declarations from elsewhere", xml, "r.xml", objects(role % ("r1", "a"), outside), [0, 3])
+    common.check("XML: declarations from elsewhere: not read", "root:" not in ran.text, ran.text)
+    bench.refused("XML: 100000 levels", xml, "r.xml", objects(role % ("r1", "<a>" * DEEP + "</a>" * DEEP)), "tabular/xml", None)
+    bench.refused("XML: 100000 levels around it", xml, "r.xml", ("<a>" * DEEP + "</a>" * DEEP).encode(), "tabular/xml", None)
+    flood = "".join(f' a{i}="x"' for i in range(DEEP))
+    ran, manifest = bench.imported("XML: 100 000 attributes", xml, "r.xml", objects(f'<role oid="r1"{flood}><name>a</name></role>'), [0, 3])
+    common.check(f"XML: 100 000 attributes: {ran.seconds:.1f} s", ran.seconds < 60)
+    bench.refused("XML: one attribute twice", xml, "r.xml", objects('<role oid="r1" oid="r2"><name>a</name></role>'), "tabular/xml", None)
+    bench.refused("XML: text without an end", xml, "r.xml", endless(b'<objects><role oid="r1"><name>', b"a", GIB), "tabular/xml", None)
+    bench.refused("XML: comment without an end", xml, "r.xml", endless(b"<objects><!-- ", b"a", GIB), "tabular/xml", None)
+    bench.refused("XML: attribute without an end", xml, "r.xml", endless(b'<objects><role oid="', b"a", GIB), "tabular/xml", None)
+    bench.refused("XML: gzip bomb of other elements", xml, "r.xml.gz", bomb(b"<objects>", b"<a/>" + b" " * 4092), "input/gzip-bomb")
+    for what, data in (
+        ("says UTF-16 and is not", objects(role % ("r1", "a"), '<?xml version="1.0" encoding="UTF-16"?>')),
+        ("says UTF-8 and is Latin-1", objects(role % ("r1", "\u00e9"), '<?xml version="1.0" encoding="UTF-8"?>').decode().encode("latin-1")),
+        ("says an encoding that nobody has", objects(role % ("r1", "a"), '<?xml version="1.0" encoding="x-password"?>')),
+        ("is UTF-32", objects(role % ("r1", "a")).decode().encode("utf-32")),
+        ("has a NUL", objects(role % ("r1", "a\0b"))),
+        ("is cut", objects(role % ("r1", "a"))[:-15]),
+        ("ends inside a tag", objects(role % ("r1", "a"))[:-20]),
+        ("has two roots", objects(role % ("r1", "a")) * 2),
+    ):
+        ran, manifest = bench.imported(f"XML that {what}", xml, "r.xml", data, [0, 3])
+        common.check(f"XML that {what}: told, or one role", ("error[" in ran.err and "help: " in ran.err) if manifest is None else len(rows_of(manifest, "role_model")) in (0, 1, 2), ran.text)
+
+    head = "request,for,application,role,state,decision,requested,decided,comment\n"
+    one = "%s,u1,app,admin,closed,approved,2026-01-01T00:00:00Z,2026-01-02T00:00:00Z,x\n"
+    data = (head + one % "Q1" * DEEP).encode()
+    ran, manifest = bench.imported("100 000 requests of one id", listing("requests"), "q.csv", data, [3])
+    file = json.loads(manifest.read_text(encoding="utf-8"))["files"][0]
+    common.equal("100 000 requests of one id: one is kept", (file["read"], file["accepted"], file["rejected"]), (DEEP, 1, DEEP - 1))
+    reasons = {r["reason"] for r in rows_of(manifest, "rejects")}
+    common.equal("100 000 requests of one id: why", reasons, {"tabular/duplicate"})
+    folder = common.fresh(bench.work / "everything")
+    (folder / "app.csv").write_text("id,login,status,created,entitlement\n" + "".join(f"u{i},u{i},active,2026-01-01T00:00:00Z,admin\n" for i in range(3000)))
+    (folder / "requests.csv").write_text(head + "".join(one % f"Q{i}" for i in range(DEEP)))
+    (folder / "roles.csv").write_text("role,title,system,right\nR0,*,*,*\n" + "".join(f"R{i},t{i},app,*\n" for i in range(3000)))
+    source = lambda system, mapping, file: f'[[source]]\nsystem = "{system}"\nconnector = "tabular"\nfiles = "{file}"\ntaken_at = "2026-11-22T00:00:00Z"\ntimezone = "UTC"\n[source.options]\nmapping = "{mapping}"\n'
+    text = source("app", "accounts", "app.csv") + source("desk", "requests", "requests.csv") + source("roles", "roles", "roles.csv")
+    (folder / "holdover.toml").write_text('[holdover]\nstore = "store"\n' + text)
+    ran = bench.run("100 000 requests for one account, a role that gives everything to everybody", "audit", *AS_OF, codes=[0, 1, 3], cwd=folder, store=folder / "store")
+    common.check(f"they are judged in {ran.seconds:.1f} s", ran.seconds < 120)
+    noted = json.loads(next(folder.glob("store/snapshots/roles/*/manifest.json")).read_text(encoding="utf-8"))["files"][0]["notes"]
+    common.check("a role that gives everything is told", any("every right" in n for n, _ in noted) and any("everybody" in n for n, _ in noted), str(noted))
+
+
+def hostile_records(bench):
+    """Names with control characters, formulas and HTML in answers and lists: kept as ids, and never drawn."""
+    import csv
+
+    def put(path, content):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+
+    folder = common.fresh(bench.work / "records")
+    users, groups = [], []
+    for i, name in enumerate(NAMES):
+        entity = {"id": f"{i}{name}", "name": name, "aliases": [], "policies": [name], "metadata": {"owner": name, "team": name}}
+        put(folder / f"vault/entity-{i}.json", {"request_id": "r", "data": entity})
+        put(folder / f"vault/token-{i}.json", {"request_id": "r", "data": {"accessor": f"t{i}{name}", "policies": [name], "creation_ttl": 0, "display_name": name}})
+        put(folder / f"vault/policy-{i}.json", {"request_id": "r", "data": {"name": name, "policy": RULE % ("a", '"sudo"')}})
+        users.append({"id": f"00u{i:017}", "status": "ACTIVE", "profile": {"login": name, "displayName": name, "title": name, "department": name}})
+        groups.append({"id": f"00g{i:017}", "type": "OKTA_GROUP", "profile": {"name": name, "description": name}})
+    put(folder / "okta/users.json", users)
+    put(folder / "okta/groups.json", groups)
+    table = lambda head, of: "".join([head + "\n", *(",".join('"' + c.replace('"', '""') + '"' for c in of(i, n)) + "\n" for i, n in enumerate(NAMES))])
+    put(folder / "app.csv", table("id,login,status,entitlement,request", lambda i, n: (n + str(i), n, "active", n, f"Q{n}{i}")))
+    put(folder / "requests.csv", table("request,for,application,role,state,decision,requested", lambda i, n: (f"Q{n}{i}", n, "app", n, "closed", "rejected", "2026-01-01T00:00:00Z")))
+    put(folder / "roles.csv", table("role,role name,title,system,right,owner", lambda i, n: (n + str(i), n, n, "app", n, n)))
+    put(folder / "reviews.csv", table("review,application,account,role,decision,campaign,reviewer", lambda i, n: (n + str(i), "app", n, n, "keep", n, n)))
+    put(folder / "separation.csv", table("rule,name,left,right,owner,reason", lambda i, n: (n + str(i), n, n, n, n, n)))
+    put(folder / "workflow.csv", table("entry,identity,event,application,action,outcome,message,rule", lambda i, n: (n + str(i), n, n, "app", "revoke", "failed", n, n)))
+    put(folder / "events.csv", table("event,at,action,account,group,actor", lambda i, n: (n + str(i), "2026-06-01T00:00:00Z", "grant", n, n, n)))
+    escaped = [html_text(n) for n in NAMES]
+    put(folder / "midpoint.xml", "<objects>" + "".join(f'<role oid="r{i}"><name>{n}</name></role>' for i, n in enumerate(escaped)) + "</objects>")
+    text = '[holdover]\nstore = "store"\n'
+    plan = [("vault", "vault", "vault/*", None), ("okta", "okta", "okta/*", None), ("app", "tabular", "app.csv", "accounts"), ("midpoint", "tabular", "midpoint.xml", "midpoint-roles")]
+    put(folder / "hr.csv", "id,name,email,status\n1,Ada,a@x.example,active\n")
+    plan += [(m, "tabular", f"{m}.csv", m) for m in ("hr", "requests", "roles", "reviews", "separation", "workflow", "events")]
+    for system, connector, files, mapping in plan:
+        population = 'population = "all"\n'
+        options = f'[source.options]\nmapping = "{mapping}"\n' if mapping else ""
+        text += f'[[source]]\nsystem = "{system}"\nconnector = "{connector}"\nfiles = "{files}"\ntaken_at = "2026-11-22T00:00:00Z"\ntimezone = "UTC"\n{population if mapping == "hr" else ""}{options}'
+    put(folder / "holdover.toml", text)
+    store = folder / "store"
+    ran = bench.run("hostile records", "audit", *AS_OF, codes=[0, 1, 3], cwd=folder, store=store)
+    common.check("records, terminal: no control or bidi character", not [c for c in UNSEEN if c in ran.text], repr(ran.text[:1000]))
+    common.check("records, terminal: no line of a name's own", not any(line.startswith("Fake") for line in ran.out.splitlines()))
+    run = common.newest_run(store)
+    report = json.loads((run / "report.json").read_text(encoding="utf-8"))
+    of = {s: len([f for f in report["findings"] if f["system"] == s]) for s in ("vault", "okta", "app")}
+    common.check(f"findings name hostile records: {of}", all(n > 0 for n in of.values()), str(of))
+    for finding in report["findings"][:: max(1, len(report["findings"]) // 20)]:
+        ran = bench.run(f"explain {finding['fingerprint']}", "explain", finding["fingerprint"], codes=[0], cwd=folder, store=store)
+        common.check("explain: no control or bidi character", not [c for c in UNSEEN if c in ran.text], repr(ran.text[:1000]))
+    page = (run / "report.html").read_text(encoding="utf-8")
+    common.equal("records, HTML: no control or bidi character", [hex(ord(c)) for c in UNSEEN if c in page], [])
+    tags = Tags()
+    tags.feed(page)
+    common.equal("records, HTML: no tag or attribute of a name's own", [t for t in tags.tags if t in ("img", "script")] + [a for a in tags.attributes if a.startswith("on")], [])  # fmt: skip
+    cells = [c for row in csv.reader(io.StringIO((run / "findings.spreadsheet.csv").read_bytes().decode("utf-8-sig"), newline="")) for c in row]
+    common.equal("records, spreadsheet CSV: no cell is a formula", [c for c in cells if c[:1] in ("=", "+", "@", "\t", "\r") or c[:1] == "-" and not c[1:].replace(".", "").isdigit()], [])  # fmt: skip
+
+
+def html_text(name):
+    """A name as the text of an XML document; what XML cannot hold is left out."""
+    shown = "".join(c for c in name if c in "\t\n\r" or ord(c) >= 32)
+    return shown.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def names_and_settings(bench):
@@ -369,7 +594,7 @@ def main():
     args = common.parsed(common.arguments(__doc__))
     common.fresh(args.work)
     bench = Bench(args)
-    for part in (cut_and_crooked, names_and_settings, disk_full, killed, second_writer, hostile_names, changing_file, large_and_deep):
+    for part in (cut_and_crooked, names_and_settings, disk_full, killed, second_writer, hostile_names, hostile_records, changing_file, large_and_deep, vault, okta, lists):
         part(bench)
     bench.verify("the end", bench.store)
 

@@ -302,6 +302,24 @@ fn all_mistakes_of_the_options_are_named_at_once() {
 }
 
 #[test]
+fn a_packed_xml_file_that_is_a_bomb_or_cut_off_is_named_as_such() {
+    let pack = |bytes: &[u8]| {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        packed.write_all(bytes).unwrap();
+        packed.finish().unwrap()
+    };
+    let cut = pack(format!("<objects>{}", "<role oid='1'><name>a</name></role>".repeat(9_999)).as_bytes());
+    let bomb = pack(&format!("<objects>{}", format!("<a/>{}", " ".repeat(4_092)).repeat(18_000)).as_bytes());
+    for (bytes, code) in [(&cut[..cut.len() - 20], "input/unreadable"), (&bomb, "input/gzip-bomb")] {
+        let (_dir, input) = temporary("roles.xml.gz", bytes);
+        let Err(ConnectorError::File { error, .. }) = TABULAR.read(&[input], &people("mapping = \"midpoint-roles\"")) else {
+            panic!("accepted: {code}")
+        };
+        assert_eq!(error.code, code, "{error}");
+    }
+}
+
+#[test]
 fn rule_11_13_what_lists_say_beside_ids_is_masked() {
     let lists = [
         ("roles", "role id,right,title,department,owner\nR1,user,clerk password=Hunter2,unit pw: Hunter2,ann token=Hunter2\n", 3),

@@ -93,7 +93,11 @@ pub fn read(reader: Box<dyn BufRead>, record: &str, limits: &Limits, sink: &mut 
     let mut buffer = Vec::new();
     loop {
         buffer.clear();
-        let event = xml.read_event_into(&mut buffer).map_err(|e| broken(&e.to_string(), number))?;
+        let event = xml.read_event_into(&mut buffer).map_err(|e| match e {
+            // The stream's own fault, which has a name, and not the fence's.
+            quick_xml::Error::Io(e) if left.get() > 0 => InputError::io(&e).into(),
+            e => broken(&e.to_string(), number),
+        })?;
         match event {
             Event::Start(start) => {
                 depth += 1;

@@ -6,7 +6,8 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
-use serde_json::Value;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
 
 /// One rule: a path pattern and what is allowed on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,17 +42,81 @@ pub(super) fn rules(text: &str) -> Result<Vec<Rule>, Unreadable> {
     while let Some(token) = parser.next()? {
         match token {
             Token::Word(word) if word == "path" => rules.push(parser.rule()?),
-            // `name = "x"` and other settings of the whole document.
-            Token::Word(_) => parser.setting()?,
+            // `name = "x"` and other settings of the whole document. A block that is not known may be what gives the rights.
+            Token::Word(_) => {
+                parser.mark('=', "a block that is not known")?;
+                parser.value()?;
+            }
             _ => return Err(parser.fail("a token that opens no block")),
         }
     }
     Ok(rules)
 }
 
+/// JSON of which no object names a key twice: of two rules for one path, each reader would follow another one.
+struct Distinct(Value);
+
+struct DistinctVisitor;
+
+impl<'de> Visitor<'de> for DistinctVisitor {
+    type Value = Distinct;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Distinct, E> {
+        Ok(Distinct(Value::Null))
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Distinct, E> {
+        Ok(Distinct(value.into()))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Distinct, E> {
+        Ok(Distinct(value.into()))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Distinct, E> {
+        Ok(Distinct(value.into()))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Distinct, E> {
+        Ok(Distinct(value.into()))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Distinct, E> {
+        Ok(Distinct(value.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Distinct, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Distinct(value)) = seq.next_element()? {
+            list.push(value);
+        }
+        Ok(Distinct(list.into()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Distinct, A::Error> {
+        let mut object = Map::new();
+        while let Some((name, Distinct(value))) = map.next_entry::<String, Distinct>()? {
+            if object.insert(name, value).is_some() {
+                return Err(A::Error::custom("duplicate field"));
+            }
+        }
+        Ok(Distinct(object.into()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Distinct {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(DistinctVisitor)
+    }
+}
+
 fn json(text: &str) -> Result<Vec<Rule>, Unreadable> {
     let fail = |what| Unreadable { line: 1, what };
-    let document: Value =
+    let Distinct(document) =
         serde_json::from_str(text).map_err(|e| Unreadable { line: u32::try_from(e.line()).unwrap_or(1), what: "broken JSON" })?;
     let paths = document.get("path").ok_or_else(|| fail("JSON without `path`"))?;
     // HCL's own JSON form: an object by path, or a list of such objects.
@@ -281,16 +346,21 @@ impl Parser<'_> {
     /// The value of a setting, `= value` or a block with or without labels: skipped to its end.
     fn setting(&mut self) -> Result<(), Unreadable> {
         match self.next()? {
-            Some(Token::Mark('=')) => match self.next()? {
-                Some(Token::Mark(open @ ('{' | '['))) => self.skip(open),
-                Some(Token::Text(_) | Token::Word(_)) => Ok(()),
-                _ => Err(self.fail("a setting without a value")),
-            },
+            Some(Token::Mark('=')) => self.value(),
             Some(Token::Mark('{')) => self.skip('{'),
             Some(Token::Text(_) | Token::Word(_)) => {
                 self.mark('{', "a setting without a value")?;
                 self.skip('{')
             }
+            _ => Err(self.fail("a setting without a value")),
+        }
+    }
+
+    /// What stands behind `=`.
+    fn value(&mut self) -> Result<(), Unreadable> {
+        match self.next()? {
+            Some(Token::Mark(open @ ('{' | '['))) => self.skip(open),
+            Some(Token::Text(_) | Token::Word(_)) => Ok(()),
             _ => Err(self.fail("a setting without a value")),
         }
     }
@@ -364,6 +434,11 @@ mod tests {
             ("\n\n}", 3),
             ("{\"path\": {\"a\": {}}}", 1),
             ("{\"path\":\n", 2),
+            // What is no rule for sure may be one.
+            ("Path \"sys/*\" { capabilities = [\"sudo\"] }", 1),
+            ("rule \"sys/*\" { capabilities = [\"sudo\"] }", 1),
+            ("{\"path\":{\"*\":{\"policy\":\"sudo\"}},\n\"path\":{\"a\":{\"policy\":\"read\"}}}", 2),
+            ("{\"path\":{\"*\":{\"policy\":\"sudo\"},\"*\":{\"policy\":\"read\"}}}", 1),
         ] {
             assert_eq!(rules(text).map_err(|e| e.line), Err(line), "{text}");
         }

@@ -1,5 +1,7 @@
 //! How much a policy lets its holder do. The rules of judgement are described on the connector's page.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::hcl::{self, Rule, Unreadable};
@@ -55,8 +57,9 @@ const RIGHTS: &[&str] = &[
 pub(super) fn judge(text: &str) -> Result<Judged, Unreadable> {
     let rules = hcl::rules(text)?;
     // Within one policy the capabilities of one path add up, and deny beats them.
-    let denied = |path: &str| rules.iter().any(|r| r.path == path && denies(r));
-    let levels: Vec<(Level, bool)> = rules.iter().map(|r| if denied(&r.path) { (Level::None, false) } else { level(r) }).collect();
+    let denied: BTreeSet<&str> = rules.iter().filter(|r| denies(r)).map(|r| r.path.as_str()).collect();
+    let levels: Vec<(Level, bool)> =
+        rules.iter().map(|r| if denied.contains(r.path.as_str()) { (Level::None, false) } else { level(r) }).collect();
     let unknown_capability = levels.iter().any(|(l, _)| *l == Level::Unknown);
     let highest = |level: Level| levels.iter().any(|(l, _)| *l == level);
     let judged = if highest(Level::Admin) {

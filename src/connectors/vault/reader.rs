@@ -117,18 +117,22 @@ impl<'a> Reader<'a> {
     }
 
     fn documents(&mut self, text: &str) -> Result<(), InputError> {
-        for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
+        let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+        let mut from = 0;
+        while let Some(value) = values.next() {
             let value = value.map_err(|e| broken(&e))?;
-            self.document(&value);
+            self.document(&value, text.get(from..values.byte_offset()).unwrap_or_default());
+            from = values.byte_offset();
         }
         Ok(())
     }
 
-    fn document(&mut self, value: &Value) {
+    /// One document; `raw` is how it is written.
+    fn document(&mut self, value: &Value, raw: &str) {
         match value {
             Value::Array(items) => self.list(items),
             Value::Object(map) if map.is_empty() => self.nothing(),
-            Value::Object(map) => self.object(map),
+            Value::Object(map) => self.object(map, raw),
             Value::String(text) if text.contains("path") => {
                 self.shape("policy");
                 let name = self.place.policy();
@@ -147,7 +151,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn object(&mut self, map: &Map<String, Value>) {
+    fn object(&mut self, map: &Map<String, Value>, raw: &str) {
         let fields = Fields(map);
         if fields.get("auth").and_then(|a| a.get("client_token")).is_some() {
             self.shape("login");
@@ -161,7 +165,8 @@ impl<'a> Reader<'a> {
             _ if fields.has("sealed") && fields.has("version") => self.shape("status"),
             _ if fields.has("path") && !fields.has("accessor") => {
                 self.shape("policy");
-                let (name, text) = (self.place.policy(), Value::Object(map.clone()).to_string());
+                // As written: a name that stands twice is seen there alone.
+                let (name, text) = (self.place.policy(), raw.to_owned());
                 self.record(|reader, origin| reader.policy(name, text, None, origin));
             }
             _ => self.answer(map),
