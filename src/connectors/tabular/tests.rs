@@ -309,7 +309,7 @@ fn a_packed_xml_file_that_is_a_bomb_or_cut_off_is_named_as_such() {
         packed.finish().unwrap()
     };
     let cut = pack(format!("<objects>{}", "<role oid='1'><name>a</name></role>".repeat(9_999)).as_bytes());
-    let bomb = pack(&format!("<objects>{}", format!("<a/>{}", " ".repeat(4_092)).repeat(18_000)).as_bytes());
+    let bomb = pack(format!("<objects>{}", format!("<a/>{}", " ".repeat(4_092)).repeat(18_000)).as_bytes());
     for (bytes, code) in [(&cut[..cut.len() - 20], "input/unreadable"), (&bomb, "input/gzip-bomb")] {
         let (_dir, input) = temporary("roles.xml.gz", bytes);
         let Err(ConnectorError::File { error, .. }) = TABULAR.read(&[input], &people("mapping = \"midpoint-roles\"")) else {
