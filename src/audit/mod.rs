@@ -21,8 +21,8 @@ use sha2::{Digest, Sha256};
 
 pub use settings::{Authority, CheckOverride, Gate, Settings, SourcePolicy};
 
-use crate::checks::{Check, CheckError};
-use crate::engine::{Frames, Run, System, catalog, evaluate, findings, frame_of};
+use crate::checks::{Check, CheckError, Grain};
+use crate::engine::{Frames, Run, System, Wanted, catalog, evaluate, findings, frame_of};
 use crate::metrics::{self, TrendPoint};
 use crate::model::*;
 use crate::report::AsOfFrom;
@@ -110,6 +110,9 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
     asked::judge(&mut run, &world, &resolved, settings);
     entitled::judge(&mut run, &world, &resolved, &current, settings)?;
     leavers::judge(&mut run, &world, &resolved, &leavers::Stored { current: &current, states: &states }, settings)?;
+    // The copies of the systems' rows go before the views are built.
+    let World { systems, authorities } = world;
+    drop(systems);
     run.identities = resolved.people.rows().to_vec();
     run.account_state = resolved.account_state;
     run.account_identity = resolved.account_identity;
@@ -135,7 +138,7 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
         .map(|f| (f.check_id.as_str(), f.fingerprint.as_str()))
         .collect();
     resolved_now.retain(|(c, f)| gone.contains(&(c.as_str(), f.as_str())));
-    let history = history::gather(&run, &current, &states, &world.authorities, settings)?;
+    let history = history::gather(&run, &current, &states, &authorities, settings)?;
     let mut metrics = metrics::measure(&metrics::Input {
         run: &run,
         people: &people,
@@ -201,7 +204,7 @@ fn compiled(check: &Check, values: &BTreeMap<String, Literal>, catalog: &Catalog
     };
     let query = compile(&check.query, values, catalog)
         .map_err(|d| fault(&d, format!("check `{}`, column {}: {}", check.id, d.column, d.message)))?;
-    if check.grain == crate::checks::Grain::Account {
+    if check.grain == Grain::Account {
         query.prove_account_grain().map_err(|d| fault(&d, format!("check `{}` is not of grain `account`: {}", check.id, d.message)))?;
     }
     Ok(query)
@@ -424,7 +427,7 @@ struct Answered {
 
 /// Checks, then triage: first what reads the world, then what reads the judgement on exceptions.
 fn judge(run: &Run, prepared: &[Prepared], past: output::Past) -> Result<Judged, AuditError> {
-    let mut frames = Frames::build(run).map_err(AuditError::internal)?;
+    let mut frames = Frames::of(run, &wanted(prepared)).map_err(AuditError::internal)?;
     let late = |p: &&Prepared| p.query.reads().contains_key(EXCEPTION_MATCHES.name);
     let (second, first): (Vec<&Prepared>, Vec<&Prepared>) = prepared.iter().partition(late);
 
@@ -448,6 +451,17 @@ fn judge(run: &Run, prepared: &[Prepared], past: output::Past) -> Result<Judged,
     count(&mut outcomes, &findings);
     outcomes.sort_by(|a, b| (&a.check_id, &a.system).cmp(&(&b.check_id, &b.system)));
     Ok(Judged { outcomes, findings, exceptions, broken })
+}
+
+/// The views that the checks read: those of grain `account` in parts, and as a whole what is not cut into parts.
+fn wanted(prepared: &[Prepared]) -> Wanted {
+    let reads = |grain: Grain| -> BTreeSet<String> {
+        prepared.iter().filter(|p| p.enabled && p.check.grain == grain).flat_map(|p| p.query.reads().keys().cloned()).collect()
+    };
+    let parts = reads(Grain::Account);
+    let cut = crate::engine::cut_into_parts();
+    let whole = parts.iter().filter(|name| !cut.contains(&name.as_str())).cloned().chain(reads(Grain::Run)).collect();
+    Wanted { parts: Some(parts), whole: Some(whole) }
 }
 
 fn except(run: &Run, findings: &mut [FindingRow], first_seen: &BTreeMap<String, Time>) -> Vec<ExceptionMatchRow> {

@@ -4,6 +4,7 @@ mod behind;
 pub mod build;
 pub mod evaluate;
 pub mod findings;
+mod frames;
 pub mod load;
 pub mod views;
 
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::array::RecordBatch;
 use polars::prelude::DataFrame;
 
+pub use frames::Wanted;
 pub use load::System;
 
 use crate::model::cell::ColType;
@@ -129,11 +131,6 @@ fn slice<T, K: Ord>(rows: &[T], of: impl Fn(&T) -> K, key: K) -> &[T] {
     rows.get(from..to).unwrap_or_default()
 }
 
-/// The approvals of the accounts `from..to` of one system.
-fn within(rows: &[ApprovalRow], from: u32, to: u32) -> &[ApprovalRow] {
-    rows.get(rows.partition_point(|r| r.account_ix < from)..rows.partition_point(|r| r.account_ix < to)).unwrap_or_default()
-}
-
 /// The views of a set of whole accounts of one system.
 #[derive(Debug)]
 pub struct Partition {
@@ -166,83 +163,9 @@ pub fn frame_of<R: Row>(rows: &[R]) -> Result<DataFrame, FrameError> {
     frame::from_batches(&R::TABLE.arrow(), &[batch]).map_err(|e| fail(e.to_string()))
 }
 
-impl Frames {
-    /// Builds every view of a run.
-    ///
-    /// # Errors
-    /// Arrow or polars refuses rows.
-    pub fn build(run: &Run) -> Result<Self, FrameError> {
-        let mut out = Self::default();
-        let (mut accounts, mut candidates, mut access, mut fit) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (mut grants, mut memberships, mut credentials, mut moved) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (mut register, mut reviews, mut escalations) = (Vec::new(), Vec::new(), Vec::new());
-        let present = run.systems.iter().map(|s| s.name.as_str()).collect();
-        for system in &run.systems {
-            let Some(context) = run.context(system) else { continue };
-            let count = u32::try_from(system.accounts.len()).unwrap_or(u32::MAX);
-            let approvals = slice(&run.approvals, |r| r.system_ix, system.ix);
-            for from in (0..count).step_by(PARTITION as usize) {
-                let to = from.saturating_add(PARTITION).min(count);
-                let part = (
-                    build::accounts(&context, from, to),
-                    build::candidates(&context, from, to),
-                    build::access(&context, from, to),
-                    build::access_fit(&context, from, to),
-                );
-                let risks = build::escalations(&context, from, to);
-                let frames = BTreeMap::from([
-                    (views::V_ACCOUNTS.name, frame_of(&part.0)?),
-                    (views::V_CANDIDATES.name, frame_of(&part.1)?),
-                    (views::V_ACCESS.name, frame_of(&part.2)?),
-                    (APPROVALS.name, frame_of(within(approvals, from, to))?),
-                    (views::V_ACCESS_FIT.name, frame_of(&part.3)?),
-                    (views::V_ESCALATIONS.name, frame_of(&risks)?),
-                ]);
-                out.partitions.push(Partition { system_ix: system.ix, frames });
-                accounts.extend(part.0);
-                candidates.extend(part.1);
-                access.extend(part.2);
-                fit.extend(part.3);
-                escalations.extend(risks);
-            }
-            grants.extend(build::grants(&context));
-            memberships.extend(build::memberships(&context));
-            credentials.extend(build::credentials(&context));
-            register.extend(build::register(system, &present));
-            reviews.extend(build::reviews(system));
-            moved.extend(build::moved_access(&context, slice(&run.mover_access, |r| r.system_ix, system.ix)));
-        }
-        out.whole = BTreeMap::from([
-            (views::V_ACCOUNTS.name, frame_of(&accounts)?),
-            (views::V_CANDIDATES.name, frame_of(&candidates)?),
-            (views::V_ACCESS.name, frame_of(&access)?),
-            (views::V_ACCESS_FIT.name, frame_of(&fit)?),
-            (views::V_MOVED_ACCESS.name, frame_of(&moved)?),
-            (views::V_ESCALATIONS.name, frame_of(&escalations)?),
-            (views::V_GRANTS.name, frame_of(&grants)?),
-            (views::V_MEMBERSHIPS.name, frame_of(&memberships)?),
-            (views::V_CREDENTIALS.name, frame_of(&credentials)?),
-            (views::V_REGISTER.name, frame_of(&register)?),
-            (views::V_REVIEWS.name, frame_of(&reviews)?),
-            (RUN_SYSTEMS.name, frame_of(&run.seen)?),
-            (RUN_IDENTITIES.name, frame_of(&run.identities)?),
-            (SOURCES.name, frame_of(&run.sources)?),
-            (ACCOUNT_STATE.name, frame_of(&run.account_state)?),
-            (ACCOUNT_IDENTITY.name, frame_of(&run.account_identity)?),
-            (MATCH_TRACE.name, frame_of(&run.match_trace)?),
-            (GROUP_REACH.name, frame_of(&run.group_reach)?),
-            (CHANGES.name, frame_of(&run.changes)?),
-            (EDGE_HISTORY.name, frame_of(&run.edge_history)?),
-            (LOG_COVERAGE.name, frame_of(&run.log_coverage)?),
-            (APPROVALS.name, frame_of(&run.approvals)?),
-            (REVOCATIONS.name, frame_of(&run.revocations)?),
-            (ROLES_SEEN.name, frame_of(&run.roles_seen)?),
-            (MOVERS.name, frame_of(&run.movers)?),
-            (LEAVER_REACH.name, frame_of(&run.leaver_reach)?),
-            (PRINCIPAL_RISK.name, frame_of(&run.principal_risk)?),
-        ]);
-        Ok(out)
-    }
+/// Names of the views that are cut into parts of whole accounts.
+pub fn cut_into_parts() -> BTreeSet<&'static str> {
+    views::PARTITIONED.iter().copied().chain([&APPROVALS]).map(|t| t.name).collect()
 }
 
 /// Every view that a check may read.

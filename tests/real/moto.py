@@ -241,10 +241,10 @@ def landed(snapshot, keys):
     equal("grants and their use: `star` and `AdministratorAccess` let otto and ida reach ec2, too", grants, sorted(want))
     levels = {short(e["native_id"]): (e["level"], e["risks"] or "", e["vendor_managed"]) for e in snapshot.entitlements}
     own = {name: levels[name][:2] for name in levels if not name.startswith("aws:")}
-    every = "credential-access,data-exfiltration,privilege-escalation,resource-exposure,service-wildcard"
+    every = "credential-access,data-exfiltration,infrastructure-modification,privilege-escalation,resource-exposure,service-wildcard"
     want = {
-        "policy/star": ("admin", every), "policy/tamed": ("read", "data-exfiltration"), "policy/fence": ("write", "data-exfiltration,resource-exposure,service-wildcard"),
-        "group/readers#inline/look": ("read", ""), "role/runner#inline/run": ("write", "privilege-escalation,resource-exposure"), "user/svc-ci#inline/own": ("write", ""),
+        "policy/star": ("admin", every), "policy/tamed": ("read", "data-exfiltration"), "policy/fence": ("write", "data-exfiltration,infrastructure-modification,resource-exposure,service-wildcard"),
+        "group/readers#inline/look": ("read", ""), "role/runner#inline/run": ("write", "infrastructure-modification,privilege-escalation,resource-exposure"), "user/svc-ci#inline/own": ("write", "infrastructure-modification"),
     }  # fmt: skip
     equal("levels and risks of the account's own policies", own, want)
     vendors = {n: levels[f"aws:{n}"][0] for n in ("AdministratorAccess", "ReadOnlyAccess", "IAMFullAccess", "SecurityAudit")}

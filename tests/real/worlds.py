@@ -84,7 +84,7 @@ CLOSED = {
     "requests.request", "reviews.review", "taken_at_from", "covers", "fresh", "complete", "in_step", "within_rejects", "systems_seen.system", "sources.system", "problems", "why",
 }  # fmt: skip
 # Text columns that hold normalised text or JSON, in which not every token survives.
-FOLDED = {"aliases", "risks", "details"}
+FOLDED = {"aliases", "risks", "details", "capabilities"}
 STABLE = ["\\", "'", '"', "%", "_"]
 # The tables of a run that checks and views read.
 READ = {
