@@ -323,6 +323,7 @@ LATER = ALWAYS | {
     "dormant-account": ["user/ida.lorenz", "user/otto.brandt", "user/svc-ci"],
     "ghost-account": ["user/otto.brandt"],
     "leaver-access-unremoved": ["user/otto.brandt -> group/readers", "user/otto.brandt -> policy/star"],
+    "leaver-known-secret-unrotated": ["secret far", "secret prod/ledger"],
     "leaver-live-credential": ["otto's key", "user/otto.brandt#password"],
     "stale-key": ["otto's key", "svc-ci's key"],
     "unused-key": ["otto's key", "svc-ci's key"],
@@ -333,7 +334,9 @@ def audited(args, now, days, keys, want):
     """What an audit finds, and with that on whom it stays quiet: `tamed` is no admin by its first version, an inactive key is not
     stale, a deleted secret is no live key, and ida may do everything and is there."""
     names = {keys[0]: "svc-ci's key", keys[2]: "otto's key"}
-    short = lambda subject: names.get(subject, subject.replace(A, ""))
+    # The ARN of a secret ends in six letters that the service makes up.
+    secret = lambda subject: f"secret {subject.split(':secret:')[1][:-7]}" if ":secret:" in subject else subject
+    short = lambda subject: names.get(subject, secret(subject).replace(A, ""))
     stamp = lambda hours: (now + datetime.timedelta(days=days, hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
     left = (now + datetime.timedelta(days=30)).date()
     people = ["Employee Number,Name,Email,Login,Status,Start Date,Last Day", "0041,Ida Lorenz,ida.lorenz@corp.example,ida.lorenz,active,2020-01-01,"]
