@@ -10,7 +10,7 @@ mod tests {
     use super::*;
 
     const KNOWN: Known<'static> = Known {
-        connectors: &["tabular", "ldif", "aws-iam"],
+        connectors: &["tabular", "ldif", "aws-iam", "okta", "vault"],
         checks: Some(&["dormant-account", "stale-key"]),
         parameter: &|_, _, _| Ok(()),
     };
@@ -35,7 +35,7 @@ mod tests {
         let text = uncommented();
         let config = Config::parse(&text, "holdover.toml", &KNOWN).unwrap_or_else(|e| panic!("{e}\n{text}"));
         let systems: Vec<&str> = config.sources.iter().map(|s| s.system.as_str()).collect();
-        assert_eq!(systems, ["hr", "contractors", "corp-ad", "aws-{account}", "workloads", "tickets", "roles", "register"]);
+        assert_eq!(systems, ["hr", "contractors", "corp-ad", "aws-{account}", "okta", "vault", "workloads", "tickets", "roles", "register"]);
         assert_eq!(config.overrides.keys().collect::<Vec<_>>(), ["dormant-account", "stale-key"]);
     }
 
