@@ -60,8 +60,8 @@ pub(super) struct Organization {
     listed: BTreeMap<String, Listing>,
     /// Parent of each account and unit.
     parents: BTreeMap<String, (String, Origin)>,
-    /// Number of the management account, as `describe-organization` states it.
-    management: Option<(String, Origin)>,
+    /// Numbers of the management account, as `describe-organization` states it.
+    management: BTreeMap<String, Origin>,
     /// `FeatureSet` is `CONSOLIDATED_BILLING`: there are no service control policies.
     billing_only: bool,
     /// A place to point at for what is not in the export.
@@ -221,7 +221,7 @@ impl Organization {
         }
         self.first.get_or_insert(origin);
         self.billing_only |= fields.text("FeatureSet")?.as_deref() == Some("CONSOLIDATED_BILLING");
-        self.management.get_or_insert((number, origin));
+        self.management.insert(number, origin);
         Ok(())
     }
 
