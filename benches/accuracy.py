@@ -65,6 +65,17 @@ def attached(names):
     return [{"PolicyName": n, "PolicyArn": ADMIN if n == "AdministratorAccess" else arn(f"policy/{n}")} for n in names]
 
 
+def control(name, number, **more):
+    """The summary of a service control policy."""
+    native = f"arn:aws:organizations::{number}:policy/o-example1234/service_control_policy/p-{name}"
+    return {"Id": f"p-{name}", "Arn": native, "Name": name, "Type": "SERVICE_CONTROL_POLICY", "AwsManaged": False} | more
+
+
+def dumped(path, value):
+    path.write_text(json.dumps(value), encoding="utf-8")
+    return path
+
+
 class Export:
     """One `get-account-authorization-details`."""
 
@@ -103,6 +114,18 @@ class Export:
         else:
             self.user(name, [name], ["own"], inline, boundary)
 
+    def organization(self, folder, unit):
+        """The answers of AWS Organizations: the account in a unit with these policies, and `FullAWSAccess` everywhere else."""
+        level = {NUMBER: "ou-ab12-11111111", "ou-ab12-11111111": "r-ab12"}
+        for n, (child, parent) in enumerate(level.items()):
+            yield dumped(folder / f"parents-{n}.json", {"Parents": [{"Id": parent}], "ChildId": child})
+        full = control("FullAWSAccess", "aws", AwsManaged=True)
+        own = [control(f"unit{n}", "999900001111") for n in range(len(unit))]
+        for n, (target, policies) in enumerate({NUMBER: [full], "ou-ab12-11111111": own, "r-ab12": [full]}.items()):
+            yield dumped(folder / f"scp-{n}.json", {"Policies": policies, "TargetId": target})
+        for summary, text in zip(own, unit):
+            yield dumped(folder / f"{summary['Id']}.json", {"Policy": {"PolicySummary": summary, "Content": json.dumps(text)}})
+
     def write(self, path):
         text = {"UserDetailList": self.users, "GroupDetailList": self.groups, "RoleDetailList": self.roles, "Policies": self.policies}
         path.write_text(json.dumps(text), encoding="utf-8")
@@ -117,10 +140,10 @@ def run(command):
 
 
 def audited(options, name, exports):
-    """`{system: {login: rows of principal_risk}}` of exports audited together."""
+    """`{system: {login: rows of principal_risk}}` of exports, each of one file or several, audited together."""
     store = options.work / name
     for system, file in exports.items():
-        run([options.holdover, "import", "--store", store, "--connector", "aws-iam", "--system", system, "--taken-at", TAKEN_AT, file])
+        run([options.holdover, "import", "--store", store, "--connector", "aws-iam", "--system", system, "--taken-at", TAKEN_AT, *(file if isinstance(file, list) else [file])])
     run([options.holdover, "audit", "--store", store, "--as-of", TAKEN_AT])
     (folder,) = (store / "runs").iterdir()
     snapshots = json.loads((folder / "run.json").read_text(encoding="utf-8"))["snapshots"]
@@ -207,6 +230,28 @@ def alone(options, paths):
         system = path["id"]
         files[system] = export.write(options.work / f"alone-{system}.json")
     return {system: best(rows.get("start", []))[0] for system, rows in audited(options, "alone", files).items()}
+
+
+def controlled(options, paths):
+    """The same principals with somebody to lead over, in accounts of an organisation whose unit holds them to something."""
+    everything = document(allow(["*"]))
+    units = [("open", None, [everything]), ("fence", None, [document(allow(["s3:*"]))])]
+    for action in sorted({a for p in paths for a in p["needs"]}):
+        units.append(("blocked", action, [everything, document({"Effect": "Deny", "Action": action, "Resource": "*"})]))
+    cases, files = [], {}
+    for n, (kind, less, unit) in enumerate(units):
+        export, system = surroundings(Export()), f"unit-{n}"
+        for path in (p for p in paths if less is None or less in p["needs"]):
+            export.principal(path["id"], path["id"] in AS_A_ROLE, path["needs"])
+            truth = kind != "fence" and holds(paths, [a for a in path["needs"] if a != less])
+            cases.append({"kind": kind, "path": path["id"], "login": path["id"], "truth": truth, "less": less, "system": system})
+        folder = options.work / system
+        folder.mkdir()
+        files[system] = [export.write(folder / "gaad.json"), *export.organization(folder, unit)]
+    rows = audited(options, "controlled", files)
+    for case in cases:
+        case["verdict"], case["method"] = best(rows[case["system"]].get(case["login"], []))
+    return cases
 
 
 # ---- Cloudsplaining ----------------------------------------------------------------------------------------------------
@@ -298,6 +343,9 @@ def scores_section(cases):
         "denied": "all of them, one denied by another policy",
         "boundary": "all of them, within a boundary that allows `s3:*` only",
         "harmless": "all of them, on one role without rights",
+        "open": "all of them, in a unit whose service control policy allows everything",
+        "blocked": "all of them, one denied by a service control policy of the unit",
+        "fence": "all of them, in a unit whose service control policy allows `s3:*` only",
     }
     rows = []
     for kind, text in about.items():
@@ -367,8 +415,9 @@ What leads further although it is held to a role without rights:
 
 {harmless}
 
-Not measured, because no IAM export holds it: service control policies, resource policies, session policies, and what the
-last column of the first table names.
+Service control policies count where they are given, with the levels from the root to the account. Without them nothing is taken away: a
+method is then *certain* by the account's own policies. Not measured, because no IAM export holds it: resource policies, session
+policies, and what the last column of the first table names.
 
 ## Cloudsplaining
 
@@ -398,7 +447,7 @@ def main():
     shutil.rmtree(options.work, ignore_errors=True)
     options.work.mkdir(parents=True)
     paths = read_paths(options)
-    cases, lonely = measure(options, paths), alone(options, paths)
+    cases, lonely = measure(options, paths) + controlled(options, paths), alone(options, paths)
     ours, theirs = cloudsplaining(options)
     text, wrong = page(paths, cases, lonely, ours, theirs)
     for line in wrong:

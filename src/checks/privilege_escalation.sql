@@ -13,14 +13,14 @@
 -- roles that it may assume, pass or reach? Certain where the export holds all that the method needs; possible where a
 -- condition, a resource or what no IAM export shows decides: the row says which. A method by which nothing in the
 -- export gains is no finding. Somebody who is an administrator already is none either, unless asked for. A user or role
--- with a policy that is not in the export is unknown. Service control policies are not seen."""
+-- with a policy that is not in the export is unknown. Service control policies count where they are given."""
 -- remedy = """
 -- Take away what `attachments` names: it ends the method. `holdover query` on `escalations` lists the other methods of
 -- the same account."""
 -- false_positives = """
 -- Deployment and administration roles that are meant to reach every right, and roles that people are meant to assume
--- for it: except them, with an owner and an end. A service control policy may forbid what the account's own policies
--- allow."""
+-- for it: except them, with an owner and an end. A service control policy that was not exported may forbid what the
+-- account's own policies allow."""
 -- controls = [
 --     "nist-800-53:AC-6", "nist-800-53:AC-6(7)", "nist-csf:PR.AA-05", "iso-27001:8.2", "soc2:CC6.3", "pci-dss:7.2.2",
 --     "ccm:IAM-05", "owasp-nhi:NHI5:2025"]

@@ -183,6 +183,7 @@ def fill():
     session = aws("sts", "assume-role", "--role-arn", f"{A}role/deployer", "--role-session-name", "session", **used)["Credentials"]
     aws("sts", "get-caller-identity", AWS_ACCESS_KEY_ID=session["AccessKeyId"], AWS_SECRET_ACCESS_KEY=session["SecretAccessKey"], AWS_SESSION_TOKEN=session["SessionToken"])
 
+    organization()
     secret = lambda *arguments: aws("secretsmanager", *arguments)
     tags = ["--tags", "Key=owner,Value=payments", "Key=Env,Value=prod", f"Key=hint,Value={CANARY}"]
     secret("create-secret", "--name", "prod/ledger", "--description", f"of the ledger, pw: {CANARY}", "--secret-string", CANARY, *tags)
@@ -191,6 +192,18 @@ def fill():
     secret("delete-secret", "--secret-id", "old/ftp", "--recovery-window-in-days", "7")
     secret("create-secret", "--name", "far", "--secret-string", CANARY, "--region", "us-east-1")
     return keys["svc-ci"][0], spare[0], keys["otto.brandt"][0]
+
+
+def organization():
+    """An organisation with the account in a unit. The server knows one account, which is the management account."""
+    org = lambda *arguments: aws("organizations", *arguments)
+    org("create-organization", "--feature-set", "ALL")
+    root = org("list-roots")["Roots"][0]["Id"]
+    unit = org("create-organizational-unit", "--parent-id", root, "--name", "shops")["OrganizationalUnit"]["Id"]
+    org("move-account", "--account-id", A.split(":")[4], "--source-parent-id", root, "--destination-parent-id", unit)
+    for name, target, text in (("stay", root, policy("organizations:LeaveOrganization", effect="Deny")), ("guard", unit, policy("iam:*", effect="Deny"))):
+        made = org("create-policy", "--name", name, "--description", f"of the shop, pw: {CANARY}", "--type", "SERVICE_CONTROL_POLICY", "--content", text)
+        org("attach-policy", "--policy-id", made["Policy"]["PolicySummary"]["Id"], "--target-id", target)
 
 
 def import_(args, system, taken, files, want=0):
@@ -240,7 +253,7 @@ def landed(snapshot, keys):
     ]  # fmt: skip
     equal("grants and their use: `star` and `AdministratorAccess` let otto and ida reach ec2, too", grants, sorted(want))
     levels = {short(e["native_id"]): (e["level"], e["risks"] or "", e["vendor_managed"]) for e in snapshot.entitlements}
-    own = {name: levels[name][:2] for name in levels if not name.startswith("aws:")}
+    own = {name: levels[name][:2] for name in levels if not name.startswith(("aws:", "arn:aws:organizations:"))}
     every = "credential-access,data-exfiltration,infrastructure-modification,privilege-escalation,resource-exposure,service-wildcard"
     want = {
         "policy/star": ("admin", every), "policy/tamed": ("read", "data-exfiltration"), "policy/fence": ("write", "data-exfiltration,infrastructure-modification,resource-exposure,service-wildcard"),
@@ -255,6 +268,12 @@ def landed(snapshot, keys):
     attributes = {short(e["native_id"]): json.loads(e["attributes"]) for e in snapshot.entitlements if e["attributes"]}
     star = attributes["policy/star"]
     equal("the default version", (star["default_version"], star["versions"], star["description"]), ("v2", 2, "of the shop, password: [masked]"))
+
+    controls = {e["name"]: (e["level"], attributes[short(e["native_id"])]) for e in snapshot.entitlements if e["kind"] == "service-control-policy"}
+    placed = {name: (level, [re.sub("-.*", "", p) for p in a["attached_to"]], a["not_binding"]) for name, (level, a) in controls.items()}
+    number = A.split(":")[4]
+    want = {"FullAWSAccess": ("none", [number, "ou", "r"], "management account"), "guard": ("none", ["ou"], "management account"), "stay": ("none", ["r"], "management account")}
+    equal("service control policies, on which levels, and whom they do not bind", placed, want)
 
     credentials = {short(c["native_id"]): (c["kind"], c["status"], c["use_state"]) for c in snapshot.credentials if c["kind"] != "vault_secret"}
     want = {

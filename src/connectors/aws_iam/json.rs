@@ -75,6 +75,12 @@ const KEPT: &[&str] = &[
     "JobCreationDate",
     "JobCompletionDate",
     "ServicesLastAccessed",
+    "TargetId",
+    "ChildId",
+    "Parents",
+    "Policy",
+    "PolicySummary",
+    "Organization",
 ];
 
 /// What receives a file's records and documents, in the order in which they stand.

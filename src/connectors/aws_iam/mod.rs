@@ -1,5 +1,5 @@
 //! AWS IAM: the account authorization details, the credential report, access keys, virtual MFA devices, the account summary, the services
-//! last accessed, and the secrets of Secrets Manager.
+//! last accessed, the secrets of Secrets Manager, and the service control policies above the account.
 //!
 //! Files of one import are told apart by what they hold. Each is read once; rows are drafted when all have been read.
 
@@ -9,6 +9,7 @@ mod fields;
 mod gaad;
 mod json;
 mod keys;
+mod organization;
 mod pages;
 mod policy;
 mod reach;
@@ -32,6 +33,7 @@ use self::fields::{Fault, Fields};
 use self::gaad::Gaad;
 use self::json::{Document, Section, Sink};
 use self::keys::{Keys, LastUsed, key_in_name};
+use self::organization::{Organization, Summary, is_level, is_summary, level_in_name, unnamed};
 use self::pages::Page;
 use self::report::{Columns, HEADER, Row};
 use self::secrets::{Secrets, value_met};
@@ -48,7 +50,8 @@ pub struct AwsIam;
 
 const READS: &str = "this connector reads the JSON of `aws iam get-account-authorization-details`, `list-access-keys`, \
     `get-access-key-last-used`, `list-virtual-mfa-devices`, `get-account-summary`, `get-service-last-accessed-details` and \
-    `get-credential-report`, the report itself as CSV, and `aws secretsmanager list-secrets`";
+    `get-credential-report`, the report itself as CSV, `aws secretsmanager list-secrets`, and `aws organizations describe-organization`, \
+    `describe-policy`, `list-policies-for-target` and `list-parents`";
 
 impl Connector for AwsIam {
     fn id(&self) -> &'static str {
@@ -56,7 +59,7 @@ impl Connector for AwsIam {
     }
 
     fn title(&self) -> &'static str {
-        "AWS IAM: authorization details, credential report, access keys, services last accessed, secrets"
+        "AWS IAM: authorization details, credential report, access keys, services last accessed, secrets, service control policies"
     }
 
     fn page(&self) -> &'static str {
@@ -71,8 +74,16 @@ impl Connector for AwsIam {
         let mut draft = Draft::new(files.len());
         let mut export = Export::default();
         for (input, file) in files.iter().zip(0u32..) {
-            let mut reader =
-                Reader { draft: &mut draft, export: &mut export, input, file, record: 0, zone: context.timezone.as_ref(), fault: None };
+            let mut reader = Reader {
+                draft: &mut draft,
+                export: &mut export,
+                input,
+                file,
+                record: 0,
+                zone: context.timezone.as_ref(),
+                summaries: Vec::new(),
+                fault: None,
+            };
             reader.read().map_err(|error| ConnectorError::file(input, error))?;
         }
         if let Some(first) = files.first().filter(|_| !export.known) {
@@ -83,6 +94,7 @@ impl Connector for AwsIam {
             return Err(ConnectorError::file(first, error));
         }
         export.one_account(files)?;
+        export.one_organization(files)?;
         pages::check(&export.pages, files, &export.gaad, &mut draft);
         for (file, summary) in &export.summaries {
             pages::totals(*file, summary, &export.gaad, &export.pages, &export.rows, &mut draft);
@@ -113,6 +125,7 @@ struct Export {
     devices: BTreeMap<String, Origin>,
     accessed: Accessed,
     secrets: Secrets,
+    organization: Organization,
     /// Whether some file was understood.
     known: bool,
 }
@@ -172,6 +185,24 @@ impl Export {
         Ok(())
     }
 
+    /// The AWS account that all files are about, by its number; none where they do not say it.
+    fn account(&self) -> Option<String> {
+        let numbers: BTreeSet<&str> = self.accounts().into_values().flatten().collect();
+        numbers.first().filter(|_| numbers.len() == 1).map(|n| (*n).to_owned())
+    }
+
+    /// Policies of one organisation would be put on the accounts of another.
+    fn one_organization(&self, files: &[Input]) -> Result<(), ConnectorError> {
+        let managers = self.organization.managers();
+        let (Some(input), true) = (managers.values().max().and_then(|file| files.get(*file as usize)), managers.len() > 1) else {
+            return Ok(());
+        };
+        let list = managers.keys().map(|a| format!("`{a}`")).collect::<Vec<_>>().join(", ");
+        let message = format!("is of another organisation than files before it: they name the management accounts {list}");
+        let help = "give the files of the account's own organisation only";
+        Err(ConnectorError::file(input, InputError::new("aws-iam/two-organizations", message, help)))
+    }
+
     /// A report that was still being made is missing, unless another file holds it.
     fn pending(&self, draft: &mut Draft) {
         for file in &self.unfinished {
@@ -192,6 +223,8 @@ struct Reader<'a> {
     file: u32,
     record: u64,
     zone: Option<&'a TimeZone>,
+    /// Policies of AWS Organizations met in the list that is being read.
+    summaries: Vec<(Summary, Origin)>,
     /// A fault met inside a document after which the whole file counts for nothing.
     fault: Option<InputError>,
 }
@@ -396,6 +429,49 @@ impl Reader<'_> {
         }
     }
 
+    /// The answer of `list-policies-for-target`: its policies are accepted once it is known which level it is about.
+    fn attached(&mut self, document: &Document, policies: Vec<(Summary, Origin)>) {
+        self.shape("policies of a level");
+        let stated = document.fields.get("TargetId").and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+        let Some(level) = stated.or_else(|| level_in_name(&self.input.name)).filter(|l| is_level(l)) else {
+            if policies.is_empty() {
+                self.unknown("is a list of policies whose `TargetId` is no root, unit or account");
+            }
+            for (_, origin) in policies {
+                self.draft.reject(reject(unnamed(), origin, ""));
+            }
+            return;
+        };
+        // That nothing is attached is one record.
+        let origin = policies.first().map_or_else(|| self.next(), |(_, origin)| *origin);
+        (0..policies.len().max(1)).for_each(|_| self.draft.accept(self.file));
+        if !self.export.organization.listing(level, policies, is_truncated(document), origin) {
+            self.draft.note(self.file, "policies of another type than `SERVICE_CONTROL_POLICY`, not kept");
+        }
+    }
+
+    /// The answer of `describe-policy`.
+    fn described(&mut self, raw: &str) {
+        self.shape("organisation's policy");
+        let origin = self.next();
+        let outcome = self.export.organization.policy(raw, origin).map(|controls| {
+            if !controls {
+                self.draft.note(self.file, "policies of another type than `SERVICE_CONTROL_POLICY`, not kept");
+            }
+        });
+        self.settle(outcome, origin, raw);
+    }
+
+    /// The answer of `list-parents`.
+    fn parents(&mut self, document: &Document, raw: &str) {
+        self.shape("parents");
+        let origin = self.next();
+        let stated = document.fields.get("ChildId").and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+        let child = stated.or_else(|| level_in_name(&self.input.name));
+        let outcome = self.export.organization.parent(child, raw, origin);
+        self.settle(outcome, origin, raw);
+    }
+
     fn device(&mut self, raw: &str, origin: Origin) -> Result<(), Fault> {
         let fields = Fields::of(raw)?;
         if fields.raw("Base32StringSeed").or(fields.raw("QRCodePNG")).is_some() {
@@ -419,6 +495,13 @@ impl Reader<'_> {
 impl Sink for Reader<'_> {
     fn record(&mut self, section: Section, raw: &str) {
         let origin = self.next();
+        if section == Section::Policies && is_summary(raw) {
+            match Summary::of(raw) {
+                Ok(summary) => self.summaries.push((summary, origin)),
+                fault => self.settle(fault.map(|_| ()), origin, raw),
+            }
+            return;
+        }
         let (gaad, zone) = (&mut self.export.gaad, self.zone);
         let outcome = match section {
             Section::Users => gaad.user(raw, origin, zone),
@@ -435,10 +518,16 @@ impl Sink for Reader<'_> {
     fn document(&mut self, document: Document) {
         let has = |section: &Section| document.sections.contains(section);
         let field = |name: &str| document.fields.get(name).map(|raw| raw.get()).filter(|raw| *raw != "null");
+        let summaries = std::mem::take(&mut self.summaries);
         if document.secret {
             self.export.secrets.values = true;
             let origin = self.next();
             self.draft.reject(reject(value_met(), origin, ""));
+            for (_, origin) in summaries {
+                self.draft.reject(reject(value_met(), origin, ""));
+            }
+        } else if !summaries.is_empty() || field("TargetId").is_some() && has(&Section::Policies) {
+            self.attached(&document, summaries);
         } else if [Section::Users, Section::Groups, Section::Roles].iter().any(has) {
             self.shape("account authorization details");
             self.export.pages.push(Page { file: self.file, truncated: is_truncated(&document) });
@@ -459,6 +548,8 @@ impl Sink for Reader<'_> {
             self.truncated(&document, "the list of secrets");
         } else if field("JobStatus").is_some() {
             self.job(&document);
+        } else if field("PolicySummary").is_some() {
+            self.described(&document.object(&["PolicySummary", "Content"]));
         } else if field("Content").is_some() {
             self.fault = self.content(&document).err().or(self.fault.take());
         } else if let Some(raw) = field("AccessKeyLastUsed") {
@@ -468,6 +559,15 @@ impl Sink for Reader<'_> {
             let origin = self.next();
             let outcome = Fields::of(raw).map(|_| self.export.summaries.push((self.file, raw.to_owned())));
             self.settle(outcome, origin, raw);
+        } else if let Some(raw) = field("Policy").filter(|raw| Fields::of(raw).is_ok_and(|f| f.raw("PolicySummary").is_some())) {
+            self.described(raw);
+        } else if let Some(raw) = field("Parents") {
+            self.parents(&document, raw);
+        } else if let Some(raw) = field("Organization") {
+            self.shape("organisation");
+            let origin = self.next();
+            let outcome = self.export.organization.organization(raw, origin);
+            self.settle(outcome, origin, "");
         } else if is_pending(&document) {
             self.shape("credential report in progress");
             self.export.unfinished.push(self.file);

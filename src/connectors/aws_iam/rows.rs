@@ -38,6 +38,8 @@ pub(super) fn draft(export: &Export, draft: &mut Draft) {
         rows.draft.cover(&STATEMENTS);
     }
     rows.policies(export);
+    let controls = export.organization.draft(export.account().as_deref(), rows.draft);
+    rows.entitlements.extend(controls.into_iter().map(|e| (e.row.native_id.clone(), e)));
     rows.holders(export);
     rows.report(export);
     let arns = export.names();

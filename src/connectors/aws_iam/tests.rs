@@ -8,6 +8,7 @@ use super::*;
 use crate::connectors::Principal;
 use crate::model::{AccountKind, CredentialKind, Effect, Level, MembershipKind, MfaState, Row as _, UseState, to_batch};
 
+mod organizations;
 mod services_and_secrets;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/connectors/aws-iam");

@@ -8,6 +8,7 @@ use super::condition::{Condition, Truth};
 use crate::model::{Effect, EntitlementRow, Level, MembershipKind, PrincipalKind, StatementRow};
 use crate::policy::actions::{ActionSet, KNOWN};
 use crate::policy::methods::PASS;
+use crate::policy::risks::IAM_WRITING;
 use crate::policy::{glob, resources};
 
 /// From this many resources on, a statement remembers what it covers.
@@ -54,6 +55,14 @@ pub(super) struct Attached {
     pub entitlement_ix: u32,
 }
 
+/// Where a service control policy is attached, in the attributes of its entitlement.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+struct Placed {
+    attached_to: Vec<String>,
+    not_binding: Option<String>,
+}
+
 /// A trust in whoever it may be.
 #[derive(Clone, Debug)]
 pub(super) struct Trust {
@@ -72,6 +81,8 @@ pub(super) struct Principal {
     pub is_user: bool,
     /// A role that AWS itself makes and mends: nobody can change or pass it.
     pub vendor: bool,
+    /// Service control policies do not bind it.
+    pub service_linked: bool,
     pub grants: Vec<Attached>,
     pub boundaries: Vec<u32>,
     /// Its groups.
@@ -114,6 +125,14 @@ pub(super) struct OwnPolicy {
     pub holders: Vec<usize>,
 }
 
+/// The service control policies of one level of the organisation: root, unit or account.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fence {
+    pub level: String,
+    /// By `entitlement_ix`. Each action must be allowed by one of them and denied by none.
+    pub policies: Vec<u32>,
+}
+
 /// One AWS account.
 #[derive(Debug)]
 pub(super) struct Estate<'a> {
@@ -130,6 +149,10 @@ pub(super) struct Estate<'a> {
     /// Some role trusts anybody.
     pub open_to_anybody: bool,
     pub nobody: Nobody,
+    /// What the organisation holds the account to, by level.
+    pub fences: Vec<Fence>,
+    /// A level whose policies, all of them known, do not allow administration.
+    pub low_fence: Option<String>,
 }
 
 /// Places in [`Estate::arns`] of a user, a role, a group and a policy that nobody is: what only a wildcard covers.
@@ -231,6 +254,8 @@ fn declared(name: &str) -> Option<Rule> {
     let actions = match name {
         "AdministratorAccess" => ActionSet::of(["*"]),
         "IAMFullAccess" => ActionSet::of(["iam:*", "organizations:*"]),
+        // A service control policy.
+        "FullAWSAccess" => ActionSet::of(["*"]),
         "PowerUserAccess" => ActionSet::of(["iam:*", "organizations:*", "account:*"]).others(),
         _ => return None,
     };
@@ -295,7 +320,9 @@ impl<'a> Estate<'a> {
             foreign_role: nobody("\u{1}", "role"),
         };
         let open_to_anybody = principals.iter().any(|p| !p.trusts_anybody.is_empty());
-        Self { system, policies, principals, groups, own_policies, arns, open_to_anybody, nobody }
+        let fences = fences(system);
+        let low_fence = fences.iter().find(|f| is_low(f, &policies)).map(|f| f.level.clone());
+        Self { system, policies, principals, groups, own_policies, arns, open_to_anybody, nobody, fences, low_fence }
     }
 
     pub fn policy(&self, entitlement_ix: u32) -> Option<&Policy> {
@@ -328,6 +355,7 @@ fn principal(account_ix: u32, system: &SystemInput) -> Option<Principal> {
         number: number.to_owned(),
         is_user,
         vendor: row.kind == crate::model::AccountKind::System,
+        service_linked: last.starts_with("role/aws-service-role/"),
         ..Principal::default()
     })
 }
@@ -341,6 +369,30 @@ fn policies(system: &SystemInput, roles: &[&str]) -> Vec<Policy> {
         rest = others;
     }
     out
+}
+
+/// The levels to which service control policies are attached, each with its policies, as the connector keeps them in the attributes.
+fn fences(system: &SystemInput) -> Vec<Fence> {
+    let mut fences: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for row in system.entitlements.iter().filter(|e| e.kind == "service-control-policy") {
+        let attributes: Placed = row.attributes.as_deref().and_then(|a| serde_json::from_str(a).ok()).unwrap_or_default();
+        for level in attributes.attached_to.into_iter().filter(|_| attributes.not_binding.is_none()) {
+            fences.entry(level).or_default().push(row.entitlement_ix);
+        }
+    }
+    fences.into_iter().map(|(level, policies)| Fence { level, policies }).collect()
+}
+
+/// Whether a level's policies are all known and do not allow, on whatever resource and without a condition, what administration is.
+fn is_low(fence: &Fence, policies: &[Policy]) -> bool {
+    let mut open = ActionSet::default();
+    for policy in fence.policies.iter().filter_map(|p| policies.get(*p as usize)) {
+        if policy.unread {
+            return false;
+        }
+        policy.rules.iter().filter(|r| r.allow && r.condition.is_none()).for_each(|r| open.add(&r.wide));
+    }
+    !IAM_WRITING.iter().all(|a| open.has(a))
 }
 
 fn groups(system: &SystemInput) -> BTreeMap<u32, Group> {

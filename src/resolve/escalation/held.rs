@@ -1,9 +1,9 @@
-//! Whether a principal may do one thing: all its Allows, less every Deny, within its permissions boundary.
+//! Whether a principal may do one thing: all its Allows, less every Deny, within its permissions boundary and the organisation's policies.
 
 use std::collections::BTreeSet;
 
 use super::condition::Truth;
-use super::estate::{Estate, Patterns, Policy, Principal, Rule};
+use super::estate::{Estate, Fence, Patterns, Policy, Principal, Rule};
 use crate::policy::actions::KNOWN;
 use crate::policy::glob;
 use crate::policy::resources::{can_be_of, covers_all_of};
@@ -148,7 +148,28 @@ impl Estate<'_> {
                 None => held.only(format!("its permissions boundary `{}` is not in the export", self.entitlement_name(*boundary))),
             };
         }
+        for fence in self.fences.iter().filter(|_| !who.service_linked) {
+            held = self.fenced(fence, ask, who, held)?;
+        }
         Some(held)
+    }
+
+    /// What the service control policies of one level leave: some of them must allow it, none may deny it. `None`: nothing.
+    fn fenced(&self, fence: &Fence, ask: &Ask<'_>, who: &Principal, mut held: Held) -> Option<Held> {
+        let (mut allowed, mut unread): (Option<Held>, bool) = (None, false);
+        for policy in fence.policies.iter().filter_map(|p| self.policy(*p)) {
+            held = self.denied(policy, ask, who, held)?;
+            unread |= policy.unread;
+            if let Some(more) = self.allowed(policy, ask, who) {
+                allowed = Some(more.or(allowed));
+            }
+        }
+        match unread {
+            true => {
+                Some(held.only(format!("the service control policies of `{}` are not all in the export, or cannot be read", fence.level)))
+            }
+            false => Some(held.and(allowed?)),
+        }
     }
 
     fn allowed(&self, policy: &Policy, ask: &Ask<'_>, who: &Principal) -> Option<Held> {

@@ -1,7 +1,8 @@
 //! Table `principal_risk`: what the policies of one AWS principal, taken together, let it become (11.8).
 //!
 //! A user has its own managed and inline policies and those of its groups, a role its own. A method is open where every action of it is
-//! allowed by some of them, none denied by any, and all within the permissions boundary. It is *certain* where what it needs is in the
+//! allowed by some of them, none denied by any, and all within the permissions boundary and, where they are given, the organisation's
+//! service control policies. It is *certain* where what it needs is in the
 //! export, on nothing but that; *possible* where a condition, a held resource or what no IAM export shows decides; *latent* where all of it
 //! is in the export and nothing there gains by it.
 

@@ -139,8 +139,13 @@ impl<'a> Look<'a> {
         SIGN_IN.iter().filter_map(|a| self.on(holder, place(a), arn)).reduce(|a, b| a.or(Some(b)))
     }
 
-    /// What a principal gains is held to its permissions boundary, unless that allows administration.
+    /// What a principal gains is held to its permissions boundary and to each level's service control policies, unless those allow
+    /// administration.
     fn bounded(&self, them: &Principal, held: Held) -> Held {
+        let held = match self.estate.low_fence.as_ref().filter(|_| !them.service_linked) {
+            Some(level) => held.only(format!("no further than the service control policies of `{level}`")),
+            None => held,
+        };
         match them.boundaries.iter().find(|b| self.estate.level(**b) != Level::Admin) {
             Some(b) => {
                 held.only(format!("no further than the permissions boundary `{}` of `{}`", self.estate.entitlement_name(*b), them.name))

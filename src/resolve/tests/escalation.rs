@@ -28,6 +28,10 @@ struct World {
     trusts: Vec<(String, PrincipalKind, String, Option<String>)>,
     /// Policies whose text is not in the export.
     unread: BTreeSet<String>,
+    /// Service control policies: (level, policy, statements).
+    scps: Vec<(String, String, Value)>,
+    /// Why they bind nobody.
+    not_binding: Option<String>,
 }
 
 impl World {
@@ -49,6 +53,12 @@ impl World {
 
     fn boundary(mut self, holder: &str, name: &str, statements: Value) -> Self {
         self.boundaries.push((holder.into(), name.into(), statements));
+        self
+    }
+
+    /// A service control policy on a level of the organisation.
+    fn scp(mut self, level: &str, name: &str, statements: Value) -> Self {
+        self.scps.push((level.into(), name.into(), statements));
         self
     }
 
@@ -85,23 +95,37 @@ impl World {
         }
         let account = |s: &SystemInput, name: &str| s.accounts.iter().find(|a| a.native_id == arn(name)).map(|a| a.account_ix);
         let group = |s: &SystemInput, name: &str| s.groups.iter().find(|g| g.native_id == arn(name)).map(|g| g.group_ix);
-        let named: BTreeMap<&str, &Value> =
-            self.policies.iter().chain(&self.boundaries).map(|(_, name, statements)| (name.as_str(), statements)).collect();
+        let named: BTreeMap<&str, &Value> = self
+            .policies
+            .iter()
+            .chain(&self.boundaries)
+            .chain(&self.scps)
+            .map(|(_, name, statements)| (name.as_str(), statements))
+            .collect();
         for (ix, (name, statements)) in (0..).zip(&named) {
             let unread = self.unread.contains(*name);
+            let levels: Vec<&str> = self.scps.iter().filter(|(_, scp, _)| scp == name).map(|(level, ..)| level.as_str()).collect();
             let rows: Vec<StatementRow> = if unread { Vec::new() } else { statement_rows(ix, statements) };
             let admin = rows.iter().any(|r| r.effect == Effect::Allow && r.level == Level::Admin);
             let level = if unread {
                 Level::Unknown
+            } else if !levels.is_empty() {
+                Level::None
             } else if admin {
                 Level::Admin
             } else {
                 Level::Write
             };
-            let kind = if name.contains('#') { "inline-policy" } else { "managed-policy" };
+            let kind = match (levels.is_empty(), name.contains('#')) {
+                (false, _) => "service-control-policy",
+                (true, true) => "inline-policy",
+                (true, false) => "managed-policy",
+            };
             let native_id = arn(&format!("policy/{name}"));
+            let attributes = (!levels.is_empty()).then(|| json!({ "attached_to": levels, "not_binding": self.not_binding }).to_string());
             let row =
                 EntitlementRow { entitlement_ix: ix, native_id, name: text(name), kind: kind.into(), level, ..EntitlementRow::default() };
+            let row = EntitlementRow { attributes, ..row };
             s.entitlements.push(row);
             s.statements.extend(rows);
         }
@@ -289,6 +313,139 @@ fn a_boundary_that_does_not_allow_it_ends_it() {
     assert_eq!(self_writer.of("user/ida"), possible("iam:PutUserPolicy"));
     let limits = self_writer.row("user/ida", "iam:PutUserPolicy").limits;
     assert_eq!(limits.as_deref(), Some("no further than the permissions boundary `fence` of `ida`"));
+}
+
+const LEVELS: [&str; 3] = ["r-ab12", "ou-ab12-11111111", ACCOUNT];
+
+/// `FullAWSAccess` on every level, as AWS leaves it.
+fn full(world: World) -> World {
+    LEVELS.iter().fold(world, |w, level| w.scp(level, "FullAWSAccess", everything()))
+}
+
+/// Who may make a function run as an administrator.
+fn deployer() -> World {
+    base().policy("user/ida", "own", allow(&["iam:PassRole", "lambda:CreateFunction", "lambda:InvokeFunction"], "*"))
+}
+
+#[test]
+fn rule_11_8_each_level_of_the_organisation_must_allow_and_none_may_deny() {
+    assert_eq!(full(deployer()).of("user/ida"), certain(LAMBDA));
+    assert_eq!(
+        full(deployer()).rows(),
+        deployer().rows().into_iter().map(|r| moved(r, &deployer(), &full(deployer()))).collect::<Vec<_>>()
+    );
+    for level in LEVELS {
+        let only = |statements: Value| {
+            let mut world = full(deployer());
+            world.scps.retain(|(l, ..)| l != level);
+            world.scp(level, "some", statements)
+        };
+        // One level that does not allow a step is enough, whatever the others do.
+        assert_eq!(only(allow(&["s3:*", "lambda:*"], "*")).of("user/ida"), [], "{level}");
+        // Policies of one level add up.
+        let both = only(allow(&["lambda:*"], "*")).scp(level, "more", allow(&["iam:*"], "*"));
+        assert_eq!(both.of("user/ida"), certain(LAMBDA), "{level}");
+        // Those of different levels do not.
+        let other = LEVELS.iter().find(|l| **l != level).unwrap();
+        assert_eq!(only(allow(&["lambda:*"], "*")).scp(other, "more", allow(&["iam:*"], "*")).of("user/ida"), [], "{level}");
+        // A Deny beats every Allow.
+        assert_eq!(full(deployer()).scp(level, "no", deny(&["iam:Pass*"], "*")).of("user/ida"), [], "{level}");
+        assert_eq!(full(deployer()).scp(level, "no", deny(&["iam:CreateUser"], "*")).of("user/ida"), certain(LAMBDA), "{level}");
+    }
+}
+
+/// A row with its ordinals as those of another world: policies of one name are the same.
+fn moved(row: PrincipalRiskRow, from: &World, to: &World) -> PrincipalRiskRow {
+    let (from, to) = (from.system(), to.system());
+    let grants = row.grants.as_deref().map(|list| {
+        let one = |ix: &str| {
+            let grant = &from.grants[ix.parse::<usize>().unwrap()];
+            let id = |s: &SystemInput, g: &GrantRow| s.entitlements[g.entitlement_ix as usize].native_id.clone();
+            let same =
+                to.grants.iter().find(|g| (g.account_ix, g.group_ix, id(&to, g)) == (grant.account_ix, grant.group_ix, id(&from, grant)));
+            same.unwrap().grant_ix.to_string()
+        };
+        list.split(',').map(one).collect::<Vec<_>>().join(",")
+    });
+    PrincipalRiskRow { grants, ..row }
+}
+
+#[test]
+fn conditions_and_resources_of_the_organisation_leave_it_possible() {
+    let unless = json!([{ "Effect": "Deny", "Action": "iam:*", "Resource": "*",
+                          "Condition": { "ArnNotLike": { "aws:PrincipalArn": "arn:aws:iam::*:role/org-admin" } } }]);
+    let world = full(deployer()).scp(ACCOUNT, "no", unless);
+    assert_eq!(world.of("user/ida"), possible(LAMBDA));
+    let condition = world.row("user/ida", LAMBDA).condition;
+    assert_eq!(condition.as_deref(), Some(r#"{"unless":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/org-admin"}}}"#));
+    let region = json!([{ "Effect": "Allow", "Action": "*", "Resource": "*", "Condition": { "StringEquals": { "aws:RequestedRegion": "eu-west-1" } } }]);
+    let world = deployer().scp(ACCOUNT, "region", region);
+    assert_eq!(world.of("user/ida"), possible(LAMBDA));
+    let condition = world.row("user/ida", LAMBDA).condition;
+    assert_eq!(condition.as_deref(), Some(r#"{"StringEquals":{"aws:RequestedRegion":"eu-west-1"}}"#));
+    let some = full(deployer()).scp(ACCOUNT, "no", deny(&["lambda:CreateFunction"], "arn:aws:lambda:*:*:function:prod-*"));
+    assert_eq!(some.of("user/ida"), possible(LAMBDA));
+    let limits = some.row("user/ida", LAMBDA).limits;
+    assert_eq!(limits.as_deref(), Some("`lambda:CreateFunction` denied on `arn:aws:lambda:*:*:function:prod-*`"));
+    // The administrator that it would pass is out of reach.
+    let role = full(deployer()).scp(ACCOUNT, "no", deny(&["iam:PassRole"], &arn("role/lambda-admin")));
+    assert_eq!(role.of("user/ida"), latent(LAMBDA));
+}
+
+#[test]
+fn what_is_not_known_of_a_level_leaves_it_possible_and_never_ends_it() {
+    let unread = |mut world: World| {
+        world.unread = BTreeSet::from(["gone".to_owned()]);
+        world
+    };
+    let world = unread(deployer().scp("r-ab12", "FullAWSAccess", everything()).scp(ACCOUNT, "gone", json!([])));
+    assert_eq!(world.of("user/ida"), possible(LAMBDA));
+    let limits = world.row("user/ida", LAMBDA).limits;
+    let why = "the service control policies of `111122223333` are not all in the export, or cannot be read";
+    assert_eq!(limits.unwrap(), format!("`lambda-admin` itself leads further only perhaps; {why}"));
+    // Beside one that does not allow it, the unknown one may.
+    assert_eq!(
+        unread(deployer().scp(ACCOUNT, "some", allow(&["s3:*"], "*")).scp(ACCOUNT, "gone", json!([]))).of("user/ida"),
+        possible(LAMBDA)
+    );
+    // A Deny that is known holds all the same.
+    assert_eq!(unread(deployer().scp(ACCOUNT, "no", deny(&["iam:*"], "*")).scp(ACCOUNT, "gone", json!([]))).of("user/ida"), []);
+    let admin = unread(base().policy("user/ida", "all", everything()).scp(ACCOUNT, "gone", json!([])));
+    assert_eq!(admin.of("user/ida")[0], ("admin".to_owned(), Verdict::Possible));
+}
+
+#[test]
+fn service_control_policies_give_nothing_and_do_not_bind_everybody() {
+    // They make no administrator of anybody, nor a policy of the account's own that could be rewritten.
+    let world =
+        full(World::default().with("user/ida").policy("user/ida", "v", allow(&["iam:CreatePolicyVersion"], &arn("policy/FullAWSAccess"))));
+    assert_eq!(world.of("user/ida"), []);
+    let mut exempt = deployer().scp(ACCOUNT, "no", deny(&["*"], "*"));
+    assert_eq!(exempt.rows(), []);
+    exempt.not_binding = Some("management account".into());
+    assert_eq!(exempt.of("user/ida"), certain(LAMBDA));
+    // A role that AWS links to a service is not bound, one of Identity Center is.
+    let linked = |name: &str| {
+        let name = format!("role/{name}");
+        World::default().with(&name).policy(&name, "own", everything()).scp(ACCOUNT, "no", deny(&["iam:*"], "*")).of(&name)
+    };
+    assert_eq!(linked("aws-service-role/x.amazonaws.com/AWSServiceRoleForX"), certain("admin"));
+    assert_eq!(linked("aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin"), []);
+    // A trust that names the principal needs no policy of its own; the organisation's binds all the same.
+    let trusted = World::default().with("user/ida").with("role/root").policy("role/root", "admin", everything());
+    let trusted = trusted.trust("role/root", PrincipalKind::Account, "user/ida", None);
+    assert_eq!(full(trusted.clone()).of("user/ida"), certain("sts:AssumeRole"));
+    assert_eq!(trusted.scp(ACCOUNT, "some", allow(&["iam:*"], "*")).of("user/ida"), []);
+}
+
+#[test]
+fn what_one_writes_into_oneself_reaches_no_further_than_the_organisation() {
+    let writer = World::default().with("user/ida").policy("user/ida", "write", allow(&["iam:PutUserPolicy"], "*"));
+    let world = writer.clone().scp("ou-ab12-11111111", "some", allow(&["iam:PutUserPolicy", "s3:*"], "*"));
+    assert_eq!(world.of("user/ida"), possible("iam:PutUserPolicy"));
+    let limits = world.row("user/ida", "iam:PutUserPolicy").limits;
+    assert_eq!(limits.as_deref(), Some("no further than the service control policies of `ou-ab12-11111111`"));
+    assert_eq!(full(writer).of("user/ida"), certain("iam:PutUserPolicy"));
 }
 
 #[test]
@@ -669,6 +826,53 @@ proptest! {
             let (before, after) = (leads(&world, name), leads(&more, name));
             prop_assert!(before.is_none() || after.is_some(), "{name}");
             prop_assert!(before != Some(Verdict::Certain) || after == Some(Verdict::Certain), "{name}");
+        }
+    }
+
+    #[test]
+    fn full_access_on_every_level_changes_nothing(world in worlds()) {
+        let before: Vec<_> = world.rows().into_iter().map(|r| moved(r, &world, &full(world.clone()))).collect();
+        prop_assert_eq!(full(world).rows(), before);
+    }
+
+    #[test]
+    fn the_organisation_never_opens_a_way(
+        world in worlds(),
+        scps in prop::collection::vec((prop::sample::select(LEVELS.to_vec()), statements(), prop::bool::weighted(0.1)), 0..4),
+        on_top in statements(),
+    ) {
+        let leads = |w: &World, name: &str| w.of(name).into_iter().map(|(_, v)| v).max_by_key(|v| *v == Verdict::Certain);
+        let closes = |before: &World, after: &World| {
+            HOLDERS[..5].iter().all(|name| {
+                let (before, after) = (leads(before, name), leads(after, name));
+                (after.is_none() || before.is_some()) && (after != Some(Verdict::Certain) || before == Some(Verdict::Certain))
+            })
+        };
+        let mut bound = world.clone();
+        for (n, (level, statements, unread)) in scps.into_iter().enumerate() {
+            let name = format!("scp{n}");
+            if unread {
+                bound.unread.insert(name.clone());
+            }
+            bound = bound.scp(level, &name, statements);
+        }
+        prop_assert!(closes(&world, &bound));
+        // One more level, whatever it says; and one more Deny on a level that is there.
+        prop_assert!(closes(&bound, &bound.clone().scp("ou-ab12-22222222", "one-more", on_top.clone())));
+        let mut denies = on_top;
+        denies.as_array_mut().unwrap().iter_mut().for_each(|s| s["Effect"] = json!("Deny"));
+        let level = bound.scps.first().map_or("r-ab12", |(level, ..)| level).to_owned();
+        prop_assert!(closes(&bound, &bound.clone().scp(&level, "one-more", denies)));
+    }
+
+    #[test]
+    fn a_level_of_which_nothing_is_known_ends_nothing(world in worlds()) {
+        let mut unknown = world.clone().scp("r-ab12", "gone", json!([]));
+        unknown.unread.insert("gone".into());
+        for name in &HOLDERS[..5] {
+            let (before, after) = (world.of(name), unknown.of(name));
+            prop_assert!(before.is_empty() == after.is_empty(), "{name}");
+            prop_assert!(after.iter().all(|(_, v)| *v != Verdict::Certain), "{name}: {after:?}");
         }
     }
 }
