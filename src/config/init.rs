@@ -35,7 +35,10 @@ mod tests {
         let text = uncommented();
         let config = Config::parse(&text, "holdover.toml", &KNOWN).unwrap_or_else(|e| panic!("{e}\n{text}"));
         let systems: Vec<&str> = config.sources.iter().map(|s| s.system.as_str()).collect();
-        assert_eq!(systems, ["hr", "contractors", "corp-ad", "aws-{account}", "okta", "vault", "workloads", "tickets", "roles", "register"]);
+        assert_eq!(
+            systems,
+            ["hr", "contractors", "corp-ad", "aws-{account}", "okta", "vault", "workloads", "tickets", "roles", "register"]
+        );
         assert_eq!(config.overrides.keys().collect::<Vec<_>>(), ["dormant-account", "stale-key"]);
     }
 
