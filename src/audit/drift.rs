@@ -1,5 +1,6 @@
 //! Earlier snapshots beside the current ones: what changed since, and since when each edge is there.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
@@ -65,19 +66,27 @@ impl Access {
     }
 }
 
-fn picture<'a>(s: &'a System, statements: &'a [StatementRow], short: bool) -> Picture<'a> {
+/// The tables of the current snapshot that are read as they are needed, in memory.
+struct Rows<'a> {
+    accounts: Cow<'a, [AccountRow]>,
+    memberships: Cow<'a, [MembershipRow]>,
+    grants: Cow<'a, [GrantRow]>,
+    credentials: Cow<'a, [CredentialRow]>,
+}
+
+fn picture<'a>(s: &'a System, rows: &'a Rows<'_>, statements: &'a [StatementRow], short: bool) -> Picture<'a> {
     Picture {
         taken_at: s.observed_at(),
         covers: &s.covers,
         short,
-        accounts: &s.accounts,
+        accounts: &rows.accounts,
         groups: &s.groups,
-        memberships: &s.memberships,
+        memberships: &rows.memberships,
         entitlements: &s.entitlements,
         statements,
         resources: &s.resources,
-        grants: &s.grants,
-        credentials: &s.credentials,
+        grants: &rows.grants,
+        credentials: &rows.credentials,
     }
 }
 
@@ -111,7 +120,9 @@ pub fn drift(run: &Run, current: &BTreeMap<String, Current>, states: &BTreeMap<S
 fn one(s: &System, current: Option<&Current>, state: Option<&State>) -> Result<Drift, StoreError> {
     let (Some(Current { now: Some(snapshot), before, .. }), Some(state)) = (current, state) else { return Ok(Drift::default()) };
     let statements = read(&snapshot.dir)?;
-    let now = picture(s, &statements, state.lacks_records());
+    let rows =
+        Rows { accounts: s.accounts.all(), memberships: s.memberships.all(), grants: s.grants.all(), credentials: s.credentials.all() };
+    let now = picture(s, &rows, &statements, state.lacks_records());
     let mut last: Option<Access> = None;
     let mut histories = Histories::new(now);
     for old in before.iter().filter(|old| same_ids(&old.manifest, &s.manifest)) {

@@ -9,6 +9,7 @@ use crate::engine::findings::earlier_origin;
 use crate::engine::{Run, System};
 use crate::model::*;
 use crate::resolve::{CatalogueInput, Moved, PastAccess, Resolved, StatedMove, before_move, fits, mover_access, movers, past_access};
+use crate::store::facts::HELD_ROWS;
 use crate::store::{Current, Snapshot};
 
 /// The moves that the snapshots of one people list state, each once.
@@ -81,11 +82,11 @@ fn former_posts(run: &Run, resolved: &Resolved, current: &BTreeMap<String, Curre
     for ((system_ix, at), people) in wanted {
         let stored = run.system(Some(system_ix)).and_then(|s| current.get(&s.name)).map(|c| c.before.as_slice()).unwrap_or_default();
         let Some(snapshot) = stored.iter().find(|s| s.manifest.taken_at == at) else { continue };
-        let list = System::load(system_ix, snapshot)?;
+        let list = System::load(system_ix, snapshot, HELD_ROWS)?;
         for person in people.into_iter().filter_map(|ix| resolved.people.row(ix)) {
             if let Ok(row) = list.identities.binary_search_by(|i| i.native_id.cmp(&person.identity)) {
                 let row = u32::try_from(row).unwrap_or(u32::MAX);
-                let stated = list.origins(IDENTITIES.name, row).map(|o| earlier_origin(&list, o));
+                let stated = list.origins(IDENTITIES.name, row).map(|o| earlier_origin(&list, &o));
                 out.entry(person.identity_ix).or_default().extend(stated);
             }
         }
@@ -109,7 +110,7 @@ fn past(run: &Run, candidates: &[AccountIdentityRow], current: &BTreeMap<String,
         }
         for (at, accounts) in wanted {
             if let Some(snapshot) = stored.before.get(at) {
-                out.push(past_access(&system_input(&System::load(system.ix, snapshot)?), &accounts));
+                out.push(past_access(&system_input(&System::load(system.ix, snapshot, HELD_ROWS)?), &accounts));
             }
         }
     }

@@ -8,6 +8,7 @@ use crate::model::*;
 use crate::report::{
     Arithmetic, Asked, Candidate, CheckEntry, CheckOutcome, ExceptionEntry, Explanation, FindingEntry, Limit, PathStep, Totals, TraceLine,
 };
+use crate::store::facts::HELD_ROWS;
 use crate::store::table_file::read;
 use crate::store::{Snapshot, Store, StoreError, read_manifest};
 
@@ -33,7 +34,7 @@ pub fn open(store: &Store, run: &str) -> Result<Stored, AuditError> {
     for (i, cited) in manifest.snapshots.iter().enumerate() {
         let at = store.root().join("snapshots").join(&cited.system).join(&cited.snapshot);
         let snapshot = Snapshot { manifest: read_manifest(&at)?, dir: at, name: cited.snapshot.clone() };
-        systems.push(System::load(u32::try_from(i).unwrap_or(u32::MAX), &snapshot)?);
+        systems.push(System::load(u32::try_from(i).unwrap_or(u32::MAX), &snapshot, HELD_ROWS)?);
     }
     let path = dir.join("rules.json");
     let rules = std::fs::read(&path).map_err(|e| StoreError::io(&path, e))?;
@@ -218,5 +219,5 @@ impl Stored {
 }
 
 fn account_ix(s: &System, native_id: &str) -> Option<u32> {
-    s.accounts.binary_search_by(|a| a.native_id.as_str().cmp(native_id)).ok().and_then(|i| u32::try_from(i).ok())
+    s.account(native_id)
 }

@@ -55,7 +55,7 @@ fn native_ids(snapshot: &Snapshot) -> Result<Vec<String>, StoreError> {
 /// The newest row of every account that the current snapshot no longer has, numbered anew in the order of the native ids.
 fn gone(system: &System, past: &[&Snapshot]) -> Result<Vec<AccountRow>, StoreError> {
     let mut gone: BTreeMap<String, AccountRow> = BTreeMap::new();
-    let here = |id: &String| system.accounts.binary_search_by(|a| a.native_id.cmp(id)).is_ok();
+    let here = |id: &String| system.account(id).is_some();
     for snapshot in past.iter().rev() {
         let ids = native_ids(snapshot)?;
         let missing = (0_u32..).zip(&ids).filter(|(_, id)| !here(id) && !gone.contains_key(*id));
@@ -142,17 +142,17 @@ fn one(
         });
         if snapshot.manifest.rows(EVENTS.name).is_some_and(|n| n > 0) {
             let rows: Vec<EventRow> = read(&snapshot.dir)?;
-            events.extend(rows.iter().filter_map(|e| cut_off(e, wanted, |ix| ids.get(ix as usize).map(String::as_str))));
+            events.extend(rows.iter().filter_map(|e| cut_off(e, wanted, |ix| ids.get(ix as usize).cloned())));
         }
     }
     let mut accounts = BTreeMap::new();
-    for account in system.accounts.iter().filter(|a| wanted.contains(a.native_id.as_str())) {
-        if let Some(state) = run.state(system.ix, account.account_ix) {
-            accounts.insert(account.native_id.clone(), AccountLook { live: state.can_authenticate });
+    for (id, ix) in wanted.iter().filter_map(|id| Some((*id, system.account(id)?))) {
+        if let Some(state) = run.state(system.ix, ix) {
+            accounts.insert(id.to_owned(), AccountLook { live: state.can_authenticate });
         }
     }
     out.looks.push(Look { at: system.observed_at(), complete: !state.lacks_records(), accounts });
-    let id = |ix: u32| system.accounts.get(ix as usize).map(|a| a.native_id.as_str());
+    let id = |ix: u32| system.accounts.get(ix as usize).map(|a| a.native_id.clone());
     events.extend(system.events.iter().filter_map(|e| cut_off(e, wanted, id)));
     for (account, at) in events {
         out.cut_off.entry(account).or_default().insert(at);
@@ -184,11 +184,11 @@ fn looks(snapshot: &Snapshot, positions: &[u32]) -> Result<BTreeMap<String, Acco
 }
 
 /// An event after which one of the wanted accounts lets nobody in.
-fn cut_off<'a>(event: &'a EventRow, wanted: &BTreeSet<&str>, account: impl Fn(u32) -> Option<&'a str>) -> Option<(String, Time)> {
+fn cut_off(event: &EventRow, wanted: &BTreeSet<&str>, account: impl Fn(u32) -> Option<String>) -> Option<(String, Time)> {
     let whole = event.entitlement_ref.is_none() && CUT_OFF.contains(&event.action.as_str());
     if !whole || event.outcome.as_deref() == Some("failure") {
         return None;
     }
-    let named = event.account_ix.and_then(account).or(event.principal_ref.as_deref())?;
-    wanted.contains(named).then(|| (named.to_owned(), event.at))
+    let named = event.account_ix.and_then(account).or_else(|| event.principal_ref.clone())?;
+    wanted.contains(named.as_str()).then_some((named, event.at))
 }

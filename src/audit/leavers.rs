@@ -40,7 +40,7 @@ pub(super) fn judge(run: &mut Run, world: &World, resolved: &Resolved, stored: &
                 rows.extend(leaver_reach(&scene, &secrets, &left));
                 continue;
             };
-            let old = System::load(ix, at)?;
+            let old = System::load(ix, at, settings.sizes.held_rows)?;
             rows.extend(earlier(&old, language, &secrets, &left, world, settings)?);
             past.push(old);
         }

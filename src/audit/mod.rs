@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-pub use settings::{Authority, CheckOverride, Gate, Settings, SourcePolicy};
+pub use settings::{Authority, CheckOverride, Gate, Settings, Sizes, SourcePolicy};
 
 use crate::checks::{Check, CheckError, Grain};
 use crate::engine::{Frames, Run, System, Wanted, catalog, evaluate, findings, frame_of};
@@ -243,7 +243,7 @@ fn load(
     run.systems = present
         .par_iter()
         .enumerate()
-        .map(|(i, snapshot)| System::load(u32::try_from(i).unwrap_or(u32::MAX), snapshot))
+        .map(|(i, snapshot)| System::load(u32::try_from(i).unwrap_or(u32::MAX), snapshot, settings.sizes.held_rows))
         .collect::<Result<_, StoreError>>()?;
     completeness::register(states, &run.systems);
     let owners: BTreeMap<&str, &SystemRow> = run.systems.iter().flat_map(|s| &s.register).map(|r| (r.system.as_str(), r)).collect();
@@ -292,13 +292,13 @@ pub(super) fn system_input(s: &System) -> SystemInput {
         connector: s.manifest.connector.clone(),
         observed_at: s.observed_at(),
         covers: s.covers.clone(),
-        accounts: s.accounts.clone(),
+        accounts: s.accounts.all().into_owned(),
         groups: s.groups.clone(),
-        memberships: s.memberships.clone(),
+        memberships: s.memberships.all().into_owned(),
         entitlements: s.entitlements.clone(),
         statements: s.statements.clone(),
-        grants: s.grants.clone(),
-        credentials: s.credentials.clone(),
+        grants: s.grants.all().into_owned(),
+        credentials: s.credentials.all().into_owned(),
         resources: s.resources.clone(),
     }
 }
@@ -468,7 +468,7 @@ fn except(run: &Run, findings: &mut [FindingRow], first_seen: &BTreeMap<String, 
     let exceptions: Vec<ExceptionRow> = run.systems.iter().flat_map(|s| s.exceptions.iter().cloned()).collect();
     let mut logins: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for s in &run.systems {
-        for a in &s.accounts {
+        for a in s.accounts.iter() {
             if let Some(login) = &a.login_norm {
                 logins.entry((s.name.clone(), login.clone())).or_default().insert(a.native_id.clone());
             }

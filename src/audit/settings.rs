@@ -58,6 +58,21 @@ impl Default for Gate {
     }
 }
 
+/// How much is worked on at once: decides memory and time, never the result.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// Rows up to which a table is held in memory.
+    pub held_rows: usize,
+    /// Accounts of one partition.
+    pub partition: u32,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { held_rows: crate::store::facts::HELD_ROWS, partition: 65_536 }
+    }
+}
+
 /// Everything that an audit depends on, beside the store.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -82,6 +97,7 @@ pub struct Settings {
     pub revoke_sla: i64,
     pub resolve: crate::resolve::Settings,
     pub gate: Gate,
+    pub sizes: Sizes,
 }
 
 impl Settings {
@@ -101,6 +117,7 @@ impl Settings {
             revoke_sla: DAY,
             resolve: crate::resolve::Settings::default(),
             gate: Gate::default(),
+            sizes: Sizes::default(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Rows behind a finding beyond those of its subject: of earlier snapshots, and of the role catalogue.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::Run;
@@ -29,22 +30,20 @@ pub(super) fn secret<'a>(run: &'a Run, system_ix: u32, secret: &CredentialRow) -
     for reach in run.reach_of(system_ix, &secret.native_id).filter(|r| changed.is_none_or(|at| at < r.left_by)) {
         identities.insert(reach.identity_ix);
         let Some(then) = run.snapshot(reach.system_ix, &reach.snapshot) else { continue };
-        let at = then.accounts.binary_search_by(|a| a.native_id.cmp(&reach.account)).ok();
-        let Some(account) = at.and_then(|at| then.accounts.get(at)) else { continue };
-        out.rows.push((then, "accounts", account.account_ix));
+        let Some(account_ix) = then.account(&reach.account) else { continue };
+        out.rows.push((then, "accounts", account_ix));
         let policies: BTreeSet<u32> = reach
             .via
             .split("; ")
             .filter_map(|id| then.entitlements.binary_search_by(|e| e.native_id.as_str().cmp(id)).ok())
             .filter_map(|at| u32::try_from(at).ok())
             .collect();
-        let held = |g: &&GrantRow| policies.contains(&g.entitlement_ix);
-        let first = then.grants.partition_point(|g| g.account_ix.is_some_and(|a| a < account.account_ix));
-        let own = then.grants.iter().skip(first).take_while(|g| g.account_ix == Some(account.account_ix)).filter(held);
+        let held = |g: &Cow<'_, GrantRow>| policies.contains(&g.entitlement_ix);
+        let own = then.grants.range(then.grants_of(account_ix, account_ix.saturating_add(1))).filter(held);
         out.rows.extend(own.map(|g| (then, "grants", g.grant_ix)));
-        let of_groups = then.grants.iter().skip(then.grants.partition_point(|g| g.account_ix.is_some())).filter(held);
+        let of_groups = then.grants.range(then.grants_of(0, u32::MAX).end..then.grants.len()).filter(held);
         let holders: BTreeSet<u32> = of_groups.filter_map(|g| g.group_ix).collect();
-        let (groups, memberships) = way_in(then, account.account_ix, holders);
+        let (groups, memberships) = way_in(then, account_ix, holders);
         out.rows.extend(memberships.into_iter().map(|m| (then, "memberships", m)));
         out.rows.extend(groups.into_iter().map(|g| (then, "groups", g)));
         out.rows.extend(policies.into_iter().map(|p| (then, "entitlements", p)));
@@ -55,7 +54,12 @@ pub(super) fn secret<'a>(run: &'a Run, system_ix: u32, secret: &CredentialRow) -
 
 /// The groups through which an account is in some groups, those themselves included, and the memberships on the way; ascending.
 fn way_in(system: &System, account_ix: u32, mut groups: BTreeSet<u32>) -> (BTreeSet<u32>, BTreeSet<u32>) {
-    let nested = || system.memberships.iter().filter_map(|m| Some((m.membership_ix, m.member_group_ix?, m.group_ix)));
+    let nested = || {
+        system
+            .memberships
+            .range(system.memberships_of(0, u32::MAX).end..system.memberships.len())
+            .filter_map(|m| Some((m.membership_ix, m.member_group_ix?, m.group_ix)))
+    };
     let mut before = 0;
     while groups.len() > before {
         before = groups.len();
@@ -63,7 +67,8 @@ fn way_in(system: &System, account_ix: u32, mut groups: BTreeSet<u32>) -> (BTree
         groups.extend(below);
     }
     // Of the groups below, those that the account's own memberships lead through.
-    let own = system.memberships.iter().filter(|m| m.account_ix == Some(account_ix) && groups.contains(&m.group_ix));
+    let of_account = system.memberships.range(system.memberships_of(account_ix, account_ix.saturating_add(1)));
+    let own = of_account.filter(|m| groups.contains(&m.group_ix));
     let (mut edges, mut reached): (BTreeSet<u32>, BTreeSet<u32>) = own.map(|m| (m.membership_ix, m.group_ix)).unzip();
     before = 0;
     while reached.len() > before {

@@ -1,5 +1,7 @@
 //! The views by array lookup: ordinals index the dimension rows directly, nothing is hashed.
 
+use std::borrow::Cow;
+
 use super::load::System;
 use super::views::*;
 use crate::model::*;
@@ -26,7 +28,7 @@ pub struct Context<'a> {
 /// `accounts` of the accounts `from..to`.
 pub fn accounts(c: &Context<'_>, from: u32, to: u32) -> Vec<AccountView> {
     let span = |n: usize| (from as usize).min(n)..(to as usize).min(n);
-    let rows = c.system.accounts.get(span(c.system.accounts.len())).unwrap_or_default();
+    let rows = c.system.accounts.part(span(c.system.accounts.len()));
     let states = c.states.get(span(c.states.len())).unwrap_or_default();
     rows.iter()
         .zip(states)
@@ -98,9 +100,7 @@ pub fn candidates(c: &Context<'_>, from: u32, to: u32) -> Vec<CandidateView> {
 
 /// `access` of the accounts `from..to`: memberships, then grants.
 pub fn access(c: &Context<'_>, from: u32, to: u32) -> Vec<AccessView> {
-    let within = |ix: Option<u32>| ix.filter(|a| (from..to).contains(a));
-    let first = c.system.memberships.partition_point(|m| m.account_ix.is_some_and(|a| a < from));
-    let members = c.system.memberships.iter().skip(first).take_while(|m| within(m.account_ix).is_some()).filter_map(|m| {
+    let members = c.system.memberships.range(c.system.memberships_of(from, to)).filter_map(|m| {
         if !matches!(m.kind, MembershipKind::Direct | MembershipKind::Assume) {
             return None;
         }
@@ -124,8 +124,7 @@ pub fn access(c: &Context<'_>, from: u32, to: u32) -> Vec<AccessView> {
             observed_at: c.seen.observed_at,
         })
     });
-    let first = c.system.grants.partition_point(|g| g.account_ix.is_some_and(|a| a < from));
-    let grants = c.system.grants.iter().skip(first).take_while(|g| within(g.account_ix).is_some()).filter_map(|g| {
+    let grants = c.system.grants.range(c.system.grants_of(from, to)).filter_map(|g| {
         if g.effect != Effect::Allow {
             return None;
         }
@@ -141,7 +140,7 @@ pub fn access(c: &Context<'_>, from: u32, to: u32) -> Vec<AccessView> {
             risks: e.risks.clone(),
             conditional: e.conditional || g.condition.is_some(),
             path: None,
-            resource: resource(c, g),
+            resource: resource(c, &g),
             granted_at: g.granted_at,
             expires_at: g.expires_at,
             request_ref: g.request_ref.clone(),
@@ -162,7 +161,7 @@ fn target(c: &Context<'_>, edge: &str, edge_ix: u32) -> Option<Target> {
     }
     let g = c.system.grants.get(edge_ix as usize)?;
     let e = c.system.entitlements.get(g.entitlement_ix as usize)?;
-    Some((e.native_id.clone(), e.name.clone(), e.level, resource(c, g), g.granted_at))
+    Some((e.native_id.clone(), e.name.clone(), e.level, resource(c, &g), g.granted_at))
 }
 
 /// `access_fit` of the accounts `from..to`.
@@ -266,14 +265,17 @@ fn resource(c: &Context<'_>, g: &GrantRow) -> Option<String> {
 
 /// `grants` of the system.
 pub fn grants(c: &Context<'_>) -> Vec<GrantView> {
-    let row = |g: &GrantRow| {
+    let row = |g: Cow<'_, GrantRow>| {
         let e = c.system.entitlements.get(g.entitlement_ix as usize)?;
         let account = g.account_ix.and_then(|a| c.system.accounts.get(a as usize));
         let state = g.account_ix.and_then(|a| c.states.get(a as usize));
         let group = g.group_ix.and_then(|x| c.system.groups.get(x as usize));
         let reach = g.group_ix.and_then(|x| c.reach.get(x as usize));
-        let principal = account.map(|a| &a.native_id).or(group.map(|x| &x.native_id)).or(g.principal_ref.as_ref())?.clone();
-        let name = account.and_then(|a| a.login.clone().or_else(|| a.display_name.clone())).or_else(|| group.and_then(|x| x.name.clone()));
+        let principal = account.as_ref().map(|a| &a.native_id).or(group.map(|x| &x.native_id)).or(g.principal_ref.as_ref())?.clone();
+        let name = account
+            .as_ref()
+            .and_then(|a| a.login.clone().or_else(|| a.display_name.clone()))
+            .or_else(|| group.and_then(|x| x.name.clone()));
         Some(GrantView {
             system_ix: c.system.ix,
             grant_ix: g.grant_ix,
@@ -292,7 +294,7 @@ pub fn grants(c: &Context<'_>) -> Vec<GrantView> {
             conditional: e.conditional || g.condition.is_some(),
             vendor_managed: e.vendor_managed,
             effect: g.effect,
-            resource: resource(c, g),
+            resource: resource(c, &g),
             members: reach.map_or_else(|| u32::from(g.account_ix.is_some()), |r| r.members),
             granted_at: g.granted_at,
             expires_at: g.expires_at,
@@ -304,9 +306,9 @@ pub fn grants(c: &Context<'_>) -> Vec<GrantView> {
 
 /// `memberships` of the system.
 pub fn memberships(c: &Context<'_>) -> Vec<MembershipView> {
-    let row = |m: &MembershipRow| {
+    let row = |m: Cow<'_, MembershipRow>| {
         let group = c.system.groups.get(m.group_ix as usize)?;
-        let account = m.account_ix.and_then(|a| c.system.accounts.get(a as usize)).map(|a| &a.native_id);
+        let account = m.account_ix.and_then(|a| c.system.accounts.get(a as usize));
         let member = m.member_group_ix.and_then(|x| c.system.groups.get(x as usize)).map(|x| &x.native_id);
         Some(MembershipView {
             system_ix: c.system.ix,
@@ -315,7 +317,7 @@ pub fn memberships(c: &Context<'_>) -> Vec<MembershipView> {
             account_ix: m.account_ix,
             member_group_ix: m.member_group_ix,
             principal_kind: m.principal_kind,
-            principal: account.or(member).or(m.principal_ref.as_ref())?.clone(),
+            principal: account.as_ref().map(|a| &a.native_id).or(member).or(m.principal_ref.as_ref())?.clone(),
             group_ix: m.group_ix,
             group_id: group.native_id.clone(),
             group_name: group.name.clone(),
@@ -333,7 +335,7 @@ pub fn memberships(c: &Context<'_>) -> Vec<MembershipView> {
 
 /// `credentials` of the system.
 pub fn credentials(c: &Context<'_>) -> Vec<CredentialView> {
-    let row = |x: &CredentialRow| {
+    let row = |x: Cow<'_, CredentialRow>| {
         let account = x.account_ix.and_then(|a| c.system.accounts.get(a as usize));
         let state = x.account_ix.and_then(|a| c.states.get(a as usize));
         Some(CredentialView {
@@ -342,10 +344,10 @@ pub fn credentials(c: &Context<'_>) -> Vec<CredentialView> {
             system: c.system.name.clone(),
             credential: x.native_id.clone(),
             account_ix: x.account_ix,
-            holder: account.map(|a| &a.native_id).or(x.holder_ref.as_ref())?.clone(),
-            login: account.and_then(|a| a.login.clone()),
+            holder: account.as_ref().map(|a| &a.native_id).or(x.holder_ref.as_ref())?.clone(),
+            login: account.as_ref().and_then(|a| a.login.clone()),
             account_kind: state.map_or(AccountKind::Unknown, |s| s.kind),
-            account_status: account.map_or(AccountStatus::Unknown, |a| a.status),
+            account_status: account.as_ref().map_or(AccountStatus::Unknown, |a| a.status),
             can_authenticate: state.map_or(Answer::Unknown, |s| s.can_authenticate),
             match_state: state.map_or(MatchState::NotEvaluated, |s| s.match_state),
             kind: x.kind,

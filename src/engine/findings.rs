@@ -177,7 +177,7 @@ fn subject<'a>(run: &'a Run, check: &Check, hit: &Hit) -> Option<Subject<'a>> {
             let metadata = system?.resources.binary_search_by(same).ok().and_then(|at| u32::try_from(at).ok());
             s.rows.extend(metadata.map(|at| ("resources", at)));
             if check.needs.iter().any(|n| n == LEAVER_REACH.name) {
-                let known = behind::secret(run, hit.system_ix?, row);
+                let known = behind::secret(run, hit.system_ix?, &row);
                 (s.identities, s.further) = (known.identities, known.rows);
             }
         }
@@ -260,7 +260,6 @@ fn request(run: &Run, system: &System, columns: &Map<String, Value>, s: &mut Sub
 }
 
 fn edge(system: &System, edge: &str, ix: u32, s: &mut Subject<'_>) -> Option<()> {
-    let account = |a: Option<u32>| a.and_then(|a| system.accounts.get(a as usize));
     let group = |g: Option<u32>| g.and_then(|g| system.groups.get(g as usize));
     let (account_ix, holder_group, verbatim);
     match edge {
@@ -285,9 +284,12 @@ fn edge(system: &System, edge: &str, ix: u32, s: &mut Subject<'_>) -> Option<()>
     }
     s.account_ix = account_ix;
     s.rows.extend(account_ix.map(|a| ("accounts", a)));
-    let holder = account(account_ix).map(|a| &a.native_id).or(group(holder_group).map(|g| &g.native_id)).or(verbatim.as_ref())?;
+    let account = account_ix.and_then(|a| system.accounts.get(a as usize));
+    let own = account.as_ref().map(|a| &a.native_id);
+    let holder = own.or(group(holder_group).map(|g| &g.native_id)).or(verbatim.as_ref())?.clone();
     s.principal = Some(holder.clone());
-    let name = account(account_ix)
+    let name = account
+        .as_ref()
         .and_then(|a| a.login.clone().or_else(|| a.display_name.clone()))
         .or_else(|| group(holder_group).and_then(|g| g.name.clone()));
     s.name = Some(name.unwrap_or_else(|| holder.clone()));
@@ -335,12 +337,12 @@ fn origins(run: &Run, s: &Subject<'_>) -> Vec<Value> {
     let mut out: Vec<Value> = Vec::new();
     if let Some(system) = run.system(s.system_ix) {
         for (table, row) in &s.rows {
-            out.extend(system.origins(table, *row).map(|o| origin(system, o)));
+            out.extend(system.origins(table, *row).map(|o| origin(system, &o)));
         }
     }
     for (then, table, row) in &s.further {
         let current = run.systems.iter().any(|now| (now.ix, &now.snapshot) == (then.ix, &then.snapshot));
-        out.extend(then.origins(table, *row).map(|o| if current { origin(then, o) } else { earlier_origin(then, o) }));
+        out.extend(then.origins(table, *row).map(|o| if current { origin(then, &o) } else { earlier_origin(then, &o) }));
     }
     out.extend(s.former.iter().cloned());
     for identity in s.identities.iter().filter_map(|i| run.identities.get(*i as usize)) {
@@ -351,11 +353,11 @@ fn origins(run: &Run, s: &Subject<'_>) -> Vec<Value> {
             continue;
         };
         let Some(here) = authority.identities.get(at) else { continue };
-        out.extend(authority.origins("identities", here.identity_ix).map(|o| origin(authority, o)));
+        out.extend(authority.origins("identities", here.identity_ix).map(|o| origin(authority, &o)));
         let first = authority.employments.partition_point(|e| e.identity_ix < here.identity_ix);
         for (row, _) in authority.employments.iter().enumerate().skip(first).take_while(|(_, e)| e.identity_ix == here.identity_ix) {
             if let Ok(row) = u32::try_from(row) {
-                out.extend(authority.origins("employments", row).map(|o| origin(authority, o)));
+                out.extend(authority.origins("employments", row).map(|o| origin(authority, &o)));
             }
         }
     }
@@ -450,7 +452,7 @@ mod tests {
             invariants: Vec::new(),
         };
         let snapshot = crate::store::Snapshot { dir: dir.path().to_owned(), name: "20261122T000000Z".into(), manifest };
-        Run { systems: vec![System::load(0, &snapshot).unwrap()], ..Run::default() }
+        Run { systems: vec![System::load(0, &snapshot, crate::store::facts::HELD_ROWS).unwrap()], ..Run::default() }
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! The snapshots of a run, in memory.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use crate::model::*;
+use crate::store::facts::Facts;
 use crate::store::table_file::read;
 use crate::store::{Manifest, Snapshot, StoreError};
 
@@ -14,14 +17,14 @@ pub struct System {
     pub snapshot: String,
     pub manifest: Manifest,
     pub covers: BTreeSet<String>,
-    pub accounts: Vec<AccountRow>,
+    pub accounts: Facts<AccountRow>,
     pub groups: Vec<GroupRow>,
-    pub memberships: Vec<MembershipRow>,
+    pub memberships: Facts<MembershipRow>,
     pub entitlements: Vec<EntitlementRow>,
     pub statements: Vec<StatementRow>,
     pub resources: Vec<ResourceRow>,
-    pub grants: Vec<GrantRow>,
-    pub credentials: Vec<CredentialRow>,
+    pub grants: Facts<GrantRow>,
+    pub credentials: Facts<CredentialRow>,
     pub identities: Vec<IdentityRow>,
     pub employments: Vec<EmploymentRow>,
     pub lifecycle: Vec<LifecycleRow>,
@@ -33,15 +36,15 @@ pub struct System {
     pub exceptions: Vec<ExceptionRow>,
     pub register: Vec<SystemRow>,
     pub rejects: Vec<RejectRow>,
-    origins: Vec<OriginRow>,
+    origins: Facts<OriginRow>,
 }
 
 impl System {
-    /// Reads a sealed snapshot.
+    /// Opens a sealed snapshot. Of its large tables, those of up to `held` rows are read at once.
     ///
     /// # Errors
     /// A table is missing or damaged.
-    pub fn load(ix: u32, snapshot: &Snapshot) -> Result<Self, StoreError> {
+    pub fn load(ix: u32, snapshot: &Snapshot, held: usize) -> Result<Self, StoreError> {
         let dir = &snapshot.dir;
         Ok(Self {
             ix,
@@ -49,14 +52,14 @@ impl System {
             snapshot: snapshot.name.clone(),
             covers: snapshot.manifest.covers.iter().cloned().collect(),
             manifest: snapshot.manifest.clone(),
-            accounts: read(dir)?,
+            accounts: Facts::open(dir, held)?,
             groups: read(dir)?,
-            memberships: read(dir)?,
+            memberships: Facts::open(dir, held)?,
             entitlements: read(dir)?,
             statements: read(dir)?,
             resources: read(dir)?,
-            grants: read(dir)?,
-            credentials: read(dir)?,
+            grants: Facts::open(dir, held)?,
+            credentials: Facts::open(dir, held)?,
             identities: read(dir)?,
             employments: read(dir)?,
             lifecycle: read(dir)?,
@@ -68,7 +71,7 @@ impl System {
             exceptions: read(dir)?,
             register: read(dir)?,
             rejects: read(dir)?,
-            origins: read(dir)?,
+            origins: Facts::open(dir, held)?,
         })
     }
 
@@ -78,9 +81,30 @@ impl System {
     }
 
     /// The origins of a row, in the order of (fact, file, number).
-    pub fn origins(&self, table: &str, row: u32) -> impl Iterator<Item = &OriginRow> {
-        let from = self.origins.partition_point(|o| (o.table.as_str(), o.row) < (table, row));
-        self.origins.iter().skip(from).take_while(move |o| o.table == table && o.row == row)
+    pub fn origins(&self, table: &str, row: u32) -> impl Iterator<Item = Cow<'_, OriginRow>> {
+        let from = self.origins.first_origin(table, row);
+        (from..self.origins.len()).map_while(|at| self.origins.get(at)).take_while(move |o| o.table == table && o.row == row)
+    }
+
+    /// The position of an account by its native id.
+    pub fn account(&self, native_id: &str) -> Option<u32> {
+        self.accounts.find("native_id", |a| &a.native_id, native_id).and_then(|at| u32::try_from(at).ok())
+    }
+
+    /// What kept a table from being read after it was opened, if anything did.
+    pub fn fault(&self) -> Option<&StoreError> {
+        let of_rows = self.accounts.fault().or(self.memberships.fault()).or(self.grants.fault());
+        of_rows.or(self.credentials.fault()).or(self.origins.fault())
+    }
+
+    /// Positions of the memberships of the accounts `from..to`.
+    pub fn memberships_of(&self, from: u32, to: u32) -> Range<usize> {
+        self.memberships.span("account_ix", |m| m.account_ix, from, to)
+    }
+
+    /// Positions of the grants of the accounts `from..to`.
+    pub fn grants_of(&self, from: u32, to: u32) -> Range<usize> {
+        self.grants.span("account_ix", |g| g.account_ix, from, to)
     }
 
     /// How reports name a file of this snapshot.

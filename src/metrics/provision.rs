@@ -8,7 +8,7 @@ use super::{Input, joiners};
 use crate::engine::System;
 use crate::model::text::norm;
 use crate::model::time::DAY;
-use crate::model::{ACCOUNTS, AccountRow, Decision, MatchState, REQUESTS, RequestAction, RequestRow, TicketState, Time};
+use crate::model::{ACCOUNTS, Decision, MatchState, REQUESTS, RequestAction, RequestRow, TicketState, Time};
 
 /// What is known of one wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +95,7 @@ pub fn joiner_facts(input: &Input<'_>) -> Waits {
 /// When an account came: at its creation where the export tells, else between two looks.
 fn appeared(input: &Input<'_>, system_ix: u32, account: &str) -> Option<(Option<Time>, Time)> {
     let system = input.run.system(Some(system_ix))?;
-    let now = system.accounts.binary_search_by(|a| a.native_id.as_str().cmp(account)).ok().and_then(|i| system.accounts.get(i));
+    let now = system.account(account).and_then(|ix| system.accounts.get(ix as usize));
     if let Some(created) = now.and_then(|a| a.created_at) {
         return Some((Some(created.plus(-1)), created));
     }
@@ -120,19 +120,19 @@ pub fn request_facts(input: &Input<'_>) -> Waits {
 
 /// What requests are held against, by system.
 #[derive(Default)]
-struct Known<'a> {
-    /// Accounts of the one person to whom they are linked.
-    accounts: BTreeMap<(u32, u32), Vec<&'a AccountRow>>,
+struct Known {
+    /// Accounts of the one person to whom they are linked, with their creation.
+    accounts: BTreeMap<(u32, u32), Vec<(u32, Option<Time>)>>,
     /// Rights that an export shows, by id and by name, whoever holds them.
     rights: BTreeMap<u32, BTreeSet<String>>,
 }
 
-impl<'a> Known<'a> {
-    fn of(input: &Input<'a>) -> Self {
+impl Known {
+    fn of(input: &Input<'_>) -> Self {
         let mut known = Self::default();
         for c in input.run.account_identity.iter().filter(|c| c.state == MatchState::Linked) {
             let account = input.run.system(Some(c.system_ix)).and_then(|s| s.accounts.get(c.account_ix as usize));
-            known.accounts.entry((c.system_ix, c.identity_ix)).or_default().extend(account);
+            known.accounts.entry((c.system_ix, c.identity_ix)).or_default().extend(account.map(|a| (a.account_ix, a.created_at)));
         }
         for system in access(input) {
             let rights = known.rights.entry(system.ix).or_default();
@@ -147,7 +147,7 @@ impl<'a> Known<'a> {
     }
 }
 
-fn granted(input: &Input<'_>, known: &Known<'_>, request: &RequestRow) -> Wait {
+fn granted(input: &Input<'_>, known: &Known, request: &RequestRow) -> Wait {
     let Some(start) = request.decided_at.map(|t| request.valid_from.map_or(t, |from| from.max(t))) else { return Wait::Undated };
     let named = request.system.as_deref().and_then(norm);
     let system = access(input).into_iter().find(|s| norm(&s.name) == named && named.is_some());
@@ -162,7 +162,7 @@ fn granted(input: &Input<'_>, known: &Known<'_>, request: &RequestRow) -> Wait {
         Some(right) if known.rights.get(&system.ix).is_some_and(|all| all.contains(&right)) => edges(system, own, &right),
         // Nobody can tell whether it is there: the export does not show rights, or calls this one otherwise.
         Some(_) => return Wait::NotMatched,
-        None => own.iter().map(|a| a.created_at).collect(),
+        None => own.iter().map(|(_, created)| *created).collect(),
     };
     if came.is_empty() {
         // What was approved for a time that is over may have come and gone.
@@ -179,24 +179,18 @@ fn is(right: &str, id: &str, name: Option<&String>) -> bool {
 }
 
 /// When the accounts got a right, by its id or name; `None` for one without a date.
-fn edges(system: &System, own: &[&AccountRow], right: &str) -> Vec<Option<Time>> {
+fn edges(system: &System, own: &[(u32, Option<Time>)], right: &str) -> Vec<Option<Time>> {
     let group = |ix: u32| system.groups.get(ix as usize).is_some_and(|g| is(right, &g.native_id, g.name_norm.as_ref()));
     let entitlement = |ix: u32| system.entitlements.get(ix as usize).is_some_and(|e| is(right, &e.native_id, e.name_norm.as_ref()));
     let mut out = Vec::new();
-    for account in own {
-        let ix = account.account_ix;
-        let memberships = of_account(&system.memberships, |m| m.account_ix, ix).filter(|m| group(m.group_ix));
+    for (ix, _) in own {
+        let of_account = system.memberships_of(*ix, ix.saturating_add(1));
+        let memberships = system.memberships.range(of_account).filter(|m| group(m.group_ix));
         out.extend(memberships.map(|m| m.granted_at));
-        let grants = of_account(&system.grants, |g| g.account_ix, ix).filter(|g| entitlement(g.entitlement_ix));
+        let grants = system.grants.range(system.grants_of(*ix, ix.saturating_add(1))).filter(|g| entitlement(g.entitlement_ix));
         out.extend(grants.map(|g| g.granted_at));
     }
     out
-}
-
-/// The rows of one account, of rows that are sorted by account, those of none last.
-fn of_account<T>(rows: &[T], account: impl Fn(&T) -> Option<u32>, ix: u32) -> impl Iterator<Item = &T> {
-    let from = rows.partition_point(|r| account(r).is_some_and(|a| a < ix));
-    rows.iter().skip(from).take_while(move |r| account(r) == Some(ix))
 }
 
 /// Both ways to wait.

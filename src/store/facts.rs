@@ -1,0 +1,515 @@
+//! The rows of one stored table: held in memory if they are few, else read row group by row group as they are asked for.
+//!
+//! Reading on demand can fail long after the table was opened. Readers then get what could be read, the first fault is kept, and whoever
+//! made them asks [`Facts::fault`] before anything is written: a run ends by name and leaves nothing.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use arrow::array::{Array, AsArray, RecordBatch, RecordBatchReader};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
+use parquet::file::statistics::Statistics;
+
+use super::StoreError;
+use crate::model::cell::{CellError, ColType};
+use crate::model::{OriginRow, Row, from_batch};
+
+/// Rows up to which a table is held in memory.
+pub const HELD_ROWS: usize = 65_536;
+
+/// Row groups that stay decoded for rows asked for one by one.
+const KEPT: usize = 6;
+
+/// The rows of one table in the order of its key.
+pub struct Facts<R> {
+    held: Held<R>,
+}
+
+enum Held<R> {
+    Rows(Vec<R>),
+    Stored(Stored<R>),
+}
+
+struct Stored<R> {
+    path: PathBuf,
+    metadata: ArrowReaderMetadata,
+    /// The first row of each row group, and the number of all rows.
+    starts: Vec<usize>,
+    fault: OnceLock<StoreError>,
+    kept: Mutex<VecDeque<(usize, Arc<Decoded>)>>,
+    rows: PhantomData<fn() -> R>,
+}
+
+/// A row group with the columns of its table in their order.
+struct Decoded {
+    batch: RecordBatch,
+}
+
+impl<R> Default for Facts<R> {
+    fn default() -> Self {
+        Self { held: Held::Rows(Vec::new()) }
+    }
+}
+
+impl<R> From<Vec<R>> for Facts<R> {
+    fn from(rows: Vec<R>) -> Self {
+        Self { held: Held::Rows(rows) }
+    }
+}
+
+impl<R: Row> std::fmt::Debug for Facts<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} rows of `{}`", self.len(), R::TABLE.name)
+    }
+}
+
+impl<R: Row> Facts<R> {
+    /// Opens `dir/<table>.parquet`; up to `held` rows are read at once.
+    ///
+    /// # Errors
+    /// The file is missing or damaged, or its columns are not the table's.
+    pub fn open(dir: &Path, held: usize) -> Result<Self, StoreError> {
+        let path = dir.join(format!("{}.parquet", R::TABLE.name));
+        let stored = Stored::open(path)?;
+        if stored.len() > held {
+            return Ok(Self { held: Held::Stored(stored) });
+        }
+        let mut rows = Vec::with_capacity(stored.len());
+        for group in 0..stored.groups() {
+            let batch = stored.decode(group, None)?;
+            rows.extend(from_batch::<R>(&batch).map_err(|e| StoreError::damaged(&stored.path, e.to_string()))?);
+        }
+        Ok(Self { held: Held::Rows(rows) })
+    }
+
+    pub fn len(&self) -> usize {
+        match &self.held {
+            Held::Rows(rows) => rows.len(),
+            Held::Stored(stored) => stored.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What kept rows from being read, if anything did.
+    pub fn fault(&self) -> Option<&StoreError> {
+        match &self.held {
+            Held::Rows(_) => None,
+            Held::Stored(stored) => stored.fault.get(),
+        }
+    }
+
+    /// The row at a position.
+    pub fn get(&self, at: usize) -> Option<Cow<'_, R>> {
+        match &self.held {
+            Held::Rows(rows) => rows.get(at).map(Cow::Borrowed),
+            Held::Stored(stored) => stored.get(at).map(Cow::Owned),
+        }
+    }
+
+    /// All rows.
+    pub fn iter(&self) -> Box<dyn Iterator<Item = Cow<'_, R>> + '_> {
+        self.range(0..self.len())
+    }
+
+    /// The rows at consecutive positions.
+    pub fn range(&self, range: Range<usize>) -> Box<dyn Iterator<Item = Cow<'_, R>> + '_> {
+        match &self.held {
+            Held::Rows(rows) => Box::new(within(rows, range).iter().map(Cow::Borrowed)),
+            Held::Stored(stored) => Box::new(stored.cut(range).flat_map(|(group, span)| stored.rows(group, span)).map(Cow::Owned)),
+        }
+    }
+
+    /// The rows at consecutive positions, in memory.
+    pub fn part(&self, range: Range<usize>) -> Cow<'_, [R]> {
+        match &self.held {
+            Held::Rows(rows) => Cow::Borrowed(within(rows, range)),
+            Held::Stored(_) => Cow::Owned(self.range(range).map(Cow::into_owned).collect()),
+        }
+    }
+
+    /// Every row, in memory: for what cannot do with less.
+    pub fn all(&self) -> Cow<'_, [R]> {
+        self.part(0..self.len())
+    }
+
+    /// Positions of the rows whose `column` (ordinals, ascending, nulls last) lies in `from..to`; `of` reads it from a row.
+    pub fn span(&self, column: &'static str, of: impl Fn(&R) -> Option<u32>, from: u32, to: u32) -> Range<usize> {
+        match &self.held {
+            Held::Rows(rows) => {
+                let before = |limit: u32| rows.partition_point(|r| of(r).is_some_and(|v| v < limit));
+                before(from)..before(to)
+            }
+            Held::Stored(stored) => stored.before(column, from)..stored.before(column, to),
+        }
+    }
+
+    /// The position of the row whose `column` (text, ascending in byte order, no nulls) is `text`; `of` reads it from a row.
+    pub fn find(&self, column: &'static str, of: impl Fn(&R) -> &str, text: &str) -> Option<usize> {
+        match &self.held {
+            Held::Rows(rows) => rows.binary_search_by(|r| of(r).cmp(text)).ok(),
+            Held::Stored(stored) => stored.find(column, text),
+        }
+    }
+
+    /// Some columns of the rows at consecutive positions, as far as possible without copies; words as dictionaries.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub fn columns(&self, range: Range<usize>, columns: &[&str]) -> Result<Vec<RecordBatch>, StoreError> {
+        match &self.held {
+            Held::Rows(rows) => {
+                let batch = crate::model::to_batch(within(rows, range)).map_err(|e| StoreError::internal(R::TABLE.name, e))?;
+                let at: Vec<usize> = columns.iter().filter_map(|c| batch.schema().index_of(c).ok()).collect();
+                Ok(vec![batch.project(&at).map_err(|e| StoreError::internal(R::TABLE.name, e))?])
+            }
+            Held::Stored(stored) => {
+                stored.cut(range).map(|(group, span)| stored.decode_some(group, span, columns)).collect::<Result<_, _>>()
+            }
+        }
+    }
+}
+
+fn within<R>(rows: &[R], range: Range<usize>) -> &[R] {
+    rows.get(range.start.min(rows.len())..range.end.min(rows.len())).unwrap_or_default()
+}
+
+impl Facts<OriginRow> {
+    /// The position of the first origin of a row of a table.
+    pub fn first_origin(&self, table: &str, row: u32) -> usize {
+        let key = |o: &OriginRow| (o.table.as_str(), o.row) < (table, row);
+        match &self.held {
+            Held::Rows(rows) => rows.partition_point(key),
+            Held::Stored(stored) => stored.partition_point(key),
+        }
+    }
+}
+
+impl<R: Row> Stored<R> {
+    fn open(path: PathBuf) -> Result<Self, StoreError> {
+        let file = File::open(&path).map_err(|e| StoreError::io(&path, e))?;
+        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(|e| StoreError::parquet(&path, e))?;
+        let mut starts = vec![0];
+        for group in metadata.metadata().row_groups() {
+            let next = starts.last().copied().unwrap_or(0) + usize::try_from(group.num_rows()).unwrap_or(0);
+            starts.push(next);
+        }
+        let stored = Self { path, metadata, starts, fault: OnceLock::new(), kept: Mutex::new(VecDeque::new()), rows: PhantomData };
+        for column in R::TABLE.columns {
+            stored.column(column.name)?;
+        }
+        Ok(stored)
+    }
+
+    fn len(&self) -> usize {
+        self.starts.last().copied().unwrap_or(0)
+    }
+
+    fn groups(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// The place of a column in the file.
+    fn column(&self, name: &str) -> Result<usize, StoreError> {
+        let at = self.metadata.schema().index_of(name);
+        at.map_err(|_| StoreError::damaged(&self.path, format!("column `{name}` is missing from the stored table")))
+    }
+
+    /// Reads a row group, or some columns of it.
+    fn decode(&self, group: usize, columns: Option<&[&str]>) -> Result<RecordBatch, StoreError> {
+        let rows = self.starts.get(group + 1).zip(self.starts.get(group)).map_or(0, |(to, from)| to - from);
+        self.read(self.metadata.clone(), group, 0..rows, columns)
+    }
+
+    /// Reads some columns of some rows of a row group, words as dictionaries.
+    fn decode_some(&self, group: usize, span: Range<usize>, columns: &[&str]) -> Result<RecordBatch, StoreError> {
+        let options = ArrowReaderOptions::new().with_schema(with_dictionaries::<R>(self.metadata.schema()));
+        let metadata = ArrowReaderMetadata::try_new(Arc::clone(self.metadata.metadata()), options);
+        self.read(metadata.map_err(|e| StoreError::parquet(&self.path, e))?, group, span, Some(columns))
+    }
+
+    fn read(
+        &self,
+        metadata: ArrowReaderMetadata,
+        group: usize,
+        span: Range<usize>,
+        columns: Option<&[&str]>,
+    ) -> Result<RecordBatch, StoreError> {
+        let fail = |e| StoreError::parquet(&self.path, e);
+        let rows = self.starts.get(group + 1).zip(self.starts.get(group)).map_or(0, |(to, from)| to - from);
+        let file = File::open(&self.path).map_err(|e| StoreError::io(&self.path, e))?;
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).with_row_groups(vec![group]);
+        if let Some(columns) = columns {
+            let at = columns.iter().map(|c| self.column(c)).collect::<Result<Vec<_>, _>>()?;
+            let mask = ProjectionMask::roots(builder.parquet_schema(), at);
+            builder = builder.with_projection(mask);
+        }
+        if span.start > 0 || span.end < rows {
+            let selection = vec![RowSelector::skip(span.start), RowSelector::select(span.len()), RowSelector::skip(rows - span.end)];
+            builder = builder.with_row_selection(RowSelection::from(selection));
+        }
+        let mut reader = builder.with_batch_size(span.len().max(1)).build().map_err(fail)?;
+        let schema = reader.schema();
+        let batch = reader.next().transpose().map_err(|e| StoreError::damaged(&self.path, e.to_string()))?;
+        let batch = batch.unwrap_or_else(|| RecordBatch::new_empty(schema));
+        if batch.num_rows() != span.len() {
+            return Err(StoreError::damaged(&self.path, format!("row group {group} ends before its last row")));
+        }
+        Ok(batch)
+    }
+
+    /// The row groups that a range of rows touches, each with the rows of it.
+    fn cut(&self, range: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> + '_ {
+        let groups = 0..self.groups();
+        groups.filter_map(move |group| {
+            let (start, end) = (*self.starts.get(group)?, *self.starts.get(group + 1)?);
+            let (from, to) = (range.start.max(start), range.end.min(end));
+            (from < to).then(|| (group, from - start..to - start))
+        })
+    }
+
+    /// The value, or the fault kept for later.
+    fn or_fault<T>(&self, result: Result<T, StoreError>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(fault) => {
+                drop(self.fault.set(fault));
+                None
+            }
+        }
+    }
+
+    fn in_order(batch: &RecordBatch) -> Result<Decoded, CellError> {
+        let columns: Vec<usize> = R::TABLE.columns.iter().filter_map(|c| batch.schema().index_of(c.name).ok()).collect();
+        let fail = |e: arrow::error::ArrowError| CellError { column: R::TABLE.name, row: 0, what: e.to_string() };
+        Ok(Decoded { batch: batch.project(&columns).map_err(fail)? })
+    }
+
+    fn row(&self, decoded: &Decoded, at: usize) -> Option<R> {
+        self.or_fault(R::at(decoded.batch.columns(), at).map_err(|e| StoreError::damaged(&self.path, e.to_string())))
+    }
+
+    fn open_group(&self, group: usize) -> Option<Arc<Decoded>> {
+        let damaged = |e: CellError| StoreError::damaged(&self.path, e.to_string());
+        self.or_fault(self.decode(group, None).and_then(|b| Self::in_order(&b).map_err(damaged))).map(Arc::new)
+    }
+
+    fn rows(&self, group: usize, span: Range<usize>) -> Box<dyn Iterator<Item = R> + '_> {
+        match self.open_group(group) {
+            Some(decoded) => Box::new(span.filter_map(move |at| self.row(&decoded, at))),
+            None => Box::new(std::iter::empty()),
+        }
+    }
+
+    fn get(&self, at: usize) -> Option<R> {
+        let group = self.starts.partition_point(|s| *s <= at).checked_sub(1).filter(|g| *g < self.groups())?;
+        let decoded = self.keep(group)?;
+        self.row(&decoded, at - self.starts.get(group)?)
+    }
+
+    /// A row group, from those that stay decoded if it is among them.
+    fn keep(&self, group: usize) -> Option<Arc<Decoded>> {
+        let known = |kept: &VecDeque<(usize, Arc<Decoded>)>| kept.iter().find(|(g, _)| *g == group).map(|(_, d)| Arc::clone(d));
+        if let Some(decoded) = known(&self.kept.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Some(decoded);
+        }
+        let decoded = self.open_group(group)?;
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if known(&kept).is_none() {
+            if kept.len() >= KEPT {
+                kept.pop_front();
+            }
+            kept.push_back((group, Arc::clone(&decoded)));
+        }
+        Some(decoded)
+    }
+
+    /// How many rows stand before the first whose ordinal is `limit` or more.
+    fn before(&self, column: &str, limit: u32) -> usize {
+        let at = self.or_fault(self.column(column)).unwrap_or(0);
+        let least = |group: usize| {
+            let chunk = self.metadata.metadata().row_groups().get(group)?.columns().get(at)?;
+            match chunk.statistics()? {
+                Statistics::Int32(s) => s.min_opt().map(|v| v.cast_unsigned()),
+                _ => None,
+            }
+        };
+        // A group of nulls only lies behind every ordinal. The last group that begins below the limit holds the border.
+        let candidates = (0..self.groups()).rev().find(|g| least(*g).is_some_and(|v| v < limit));
+        let Some(group) = candidates else { return 0 };
+        let batch = self.or_fault(self.decode(group, Some(&[column])));
+        let values = batch.as_ref().and_then(|b| b.columns().first()).and_then(|c| c.as_primitive_opt::<UInt32Type>());
+        let Some(values) = values else { return self.len() };
+        let (mut low, mut high) = (0, values.len());
+        while low < high {
+            let middle = (low + high) / 2;
+            if values.is_valid(middle) && values.value(middle) < limit { low = middle + 1 } else { high = middle }
+        }
+        self.starts.get(group).copied().unwrap_or(0) + low
+    }
+
+    fn find(&self, column: &str, text: &str) -> Option<usize> {
+        let at = self.or_fault(self.column(column))?;
+        let bounds = |group: usize| {
+            let chunk = self.metadata.metadata().row_groups().get(group)?.columns().get(at)?;
+            match chunk.statistics()? {
+                Statistics::ByteArray(s) => Some((s.min_opt()?.data().to_vec(), s.max_opt()?.data().to_vec())),
+                _ => None,
+            }
+        };
+        // Long values are cut in statistics, always outwards: what lies outside of the bounds is not in the group.
+        let holds = |g: &usize| bounds(*g).is_none_or(|(min, max)| min.as_slice() <= text.as_bytes() && text.as_bytes() <= max.as_slice());
+        for group in (0..self.groups()).filter(holds) {
+            let batch = self.or_fault(self.decode(group, Some(&[column])))?;
+            let values = batch.columns().first()?.as_string_opt::<i32>()?;
+            let (mut low, mut high) = (0, values.len());
+            while low < high {
+                let middle = (low + high) / 2;
+                if values.value(middle) < text { low = middle + 1 } else { high = middle }
+            }
+            if low < values.len() && values.value(low) == text {
+                return Some(self.starts.get(group)? + low);
+            }
+        }
+        None
+    }
+
+    fn partition_point(&self, before: impl Fn(&R) -> bool) -> usize {
+        let first = |group: usize| self.starts.get(group).and_then(|s| self.get(*s));
+        let (mut low, mut high) = (0, self.groups());
+        while low < high {
+            let middle = (low + high) / 2;
+            if first(middle).is_some_and(|r| before(&r)) { low = middle + 1 } else { high = middle }
+        }
+        let Some(group) = low.checked_sub(1) else { return 0 };
+        let (Some(start), Some(end)) = (self.starts.get(group), self.starts.get(group + 1)) else { return self.len() };
+        let (mut low, mut high) = (*start, *end);
+        while low < high {
+            let middle = (low + high) / 2;
+            if self.get(middle).is_some_and(|r| before(&r)) { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+}
+
+/// The schema of a table with its words as dictionaries, which is how they are stored.
+fn with_dictionaries<R: Row>(stored: &SchemaRef) -> SchemaRef {
+    let word = |name: &str| R::TABLE.columns.iter().any(|c| c.name == name && matches!(c.ty, ColType::Word(_)));
+    let of = |f: &Arc<Field>| -> Arc<Field> {
+        if !word(f.name()) {
+            return Arc::clone(f);
+        }
+        let ty = DataType::Dictionary(Box::new(DataType::UInt16), Box::new(DataType::Utf8));
+        Arc::new(Field::new(f.name(), ty, f.is_nullable()))
+    };
+    Arc::new(Schema::new(stored.fields().iter().map(of).collect::<Vec<_>>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AccountRow, AccountStatus, MembershipRow, RecordUnit};
+    use crate::store::table_file::write;
+
+    fn accounts(count: u32) -> Vec<AccountRow> {
+        let status = |i: u32| if i.is_multiple_of(3) { AccountStatus::Disabled } else { AccountStatus::Active };
+        let row = |i: u32| AccountRow { account_ix: i, native_id: format!("a{i:06}"), status: status(i), ..AccountRow::default() };
+        (0..count).map(row).collect()
+    }
+
+    /// Rows on both sides of the border between two row groups.
+    const MANY: u32 = 65_536 + 400;
+
+    #[test]
+    fn stored_rows_are_those_in_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let rows = accounts(MANY);
+        write(dir.path(), &rows).unwrap();
+        let stored = Facts::<AccountRow>::open(dir.path(), 10).unwrap();
+        let held = Facts::<AccountRow>::open(dir.path(), 100_000).unwrap();
+        assert!(matches!(stored.held, Held::Stored(_)) && matches!(held.held, Held::Rows(_)));
+        for facts in [&stored, &held] {
+            assert_eq!(facts.len(), rows.len());
+            assert!(facts.iter().zip(&rows).all(|(a, b)| *a == *b));
+            for at in [0, 7, 65_535, 65_536, rows.len() - 1] {
+                assert_eq!(facts.get(at).as_deref(), rows.get(at), "{at}");
+            }
+            assert!(facts.get(rows.len()).is_none());
+            assert_eq!(*facts.part(65_530..65_540), rows[65_530..65_540]);
+            assert_eq!(facts.span("account_ix", |r| Some(r.account_ix), 65_530, 65_540), 65_530..65_540);
+            assert_eq!(facts.find("native_id", |r| &r.native_id, "a065536"), Some(65_536));
+            assert_eq!(facts.find("native_id", |r| &r.native_id, "a0655360"), None);
+            let batches = facts.columns(65_530..65_540, &["account_ix", "status"]).unwrap();
+            let got: usize = batches.iter().map(RecordBatch::num_rows).sum();
+            assert_eq!(got, 10);
+            assert!(facts.fault().is_none());
+        }
+        let words = stored.columns(0..3, &["status"]).unwrap();
+        assert!(matches!(words[0].column(0).data_type(), DataType::Dictionary(..)));
+    }
+
+    #[test]
+    fn rows_of_accounts_are_found_by_their_ordinal_and_nulls_lie_last() {
+        let dir = tempfile::tempdir().unwrap();
+        let of = |i: u32| if i < 66_000 { Some(i / 3 + 10) } else { None };
+        let rows: Vec<MembershipRow> =
+            (0..70_000).map(|i| MembershipRow { membership_ix: i, account_ix: of(i), ..MembershipRow::default() }).collect();
+        write(dir.path(), &rows).unwrap();
+        for held in [10, 100_000] {
+            let facts = Facts::<MembershipRow>::open(dir.path(), held).unwrap();
+            let span = |from, to| facts.span("account_ix", |r| r.account_ix, from, to);
+            assert_eq!(span(0, 10), 0..0);
+            assert_eq!(span(10, 12), 0..6);
+            assert_eq!(span(21_000, 21_001), 62_970..62_973);
+            assert_eq!(span(22_009, u32::MAX), 65_997..66_000);
+        }
+    }
+
+    #[test]
+    fn origins_are_found_over_the_border_of_row_groups() {
+        let dir = tempfile::tempdir().unwrap();
+        let origin = |table: &str, row: u32, number: u64| OriginRow {
+            table: table.into(),
+            row,
+            fact: "row".into(),
+            file_ix: 0,
+            unit: RecordUnit::Line,
+            number,
+        };
+        let mut rows: Vec<OriginRow> = (0..40_000).map(|i| origin("accounts", i / 2, u64::from(i))).collect();
+        rows.extend((0..40_000).map(|i| origin("grants", i, u64::from(i))));
+        write(dir.path(), &rows).unwrap();
+        for held in [10, 100_000] {
+            let facts = Facts::<OriginRow>::open(dir.path(), held).unwrap();
+            for (table, row, want) in
+                [("accounts", 0, 0), ("accounts", 7, 14), ("grants", 0, 40_000), ("grants", 39_999, 79_999), ("x", 0, 80_000)]
+            {
+                assert_eq!(facts.first_origin(table, row), want, "{table} {row}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_that_is_damaged_halfway_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &accounts(3 * MANY)).unwrap();
+        let path = dir.path().join("accounts.parquet");
+        let mut bytes = std::fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle..middle + 2_000].fill(0xAB);
+        std::fs::write(&path, bytes).unwrap();
+        let facts = Facts::<AccountRow>::open(dir.path(), 10).unwrap();
+        assert!(facts.iter().count() < 3 * MANY as usize);
+        let fault = facts.fault().unwrap().to_string();
+        assert!(fault.contains("accounts.parquet` is damaged"), "{fault}");
+    }
+}
