@@ -92,6 +92,7 @@ pub struct Audit {
 /// # Errors
 /// The store, the configuration, or a fault of holdover.
 pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
+    let stage = Stage::begin("plan");
     let names = store.systems()?;
     let (as_of, as_of_from) = as_of(store, &names, settings)?;
     let mut current = BTreeMap::new();
@@ -101,12 +102,18 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
     let prepared = prepare(settings)?;
     let mut run = Run { as_of, ..Run::default() };
     let mut states = completeness::judge(&current, settings, as_of, as_of_from);
+    let stage = stage.then("load");
     load(&mut run, &current, settings, &mut states)?;
+    stage.rows(run.systems.iter().map(|s| s.accounts.len() + s.memberships.len() + s.grants.len()).sum());
+    let stage = stage.then("drift");
     let drift = drift::drift(&run, &current, &states)?;
     (run.changes, run.edge_history) = (drift.changes, drift.edge_history);
+    let stage = stage.then("resolve");
     let world = World { systems: systems(&run), authorities: authorities(&run, &current, settings, &states)? };
     let resolved = resolve(&world.systems, &world.authorities, settings)?;
     let crowded = resolved.crowded.len();
+    stage.rows(resolved.account_state.len());
+    let stage = stage.then("relate");
     asked::judge(&mut run, &world, &resolved, settings);
     entitled::judge(&mut run, &world, &resolved, &current, settings)?;
     leavers::judge(&mut run, &world, &resolved, &leavers::Stored { current: &current, states: &states }, settings)?;
@@ -121,6 +128,7 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
     run.principal_risk = resolved.principal_risk;
     let people = resolved.people;
 
+    let stage = stage.then("past");
     let previous = output::previous_run(store, as_of)?;
     let past = previous.as_ref().map(|p| output::past(store, &p.id)).transpose()?.unwrap_or_default();
     let mut trend = output::trend(store, previous.as_ref())?;
@@ -129,7 +137,9 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
     let unresolved = |f: &&FindingRow| f.state != FindingState::Resolved;
     let counted: BTreeSet<(String, String)> =
         past.findings.iter().filter(unresolved).map(|f| (f.check_id.clone(), f.fingerprint.clone())).collect();
+    drop(stage);
     let judged = judge(&run, &prepared, past)?;
+    let stage = Stage::begin("metrics");
     let mut resolved_now = counted;
     let gone: BTreeSet<(&str, &str)> = judged
         .findings
@@ -148,6 +158,7 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
         revoke_sla: settings.revoke_sla,
     });
     metrics.trend.append(&mut trend);
+    drop(stage);
     Ok(Audit {
         id,
         as_of,
@@ -427,13 +438,17 @@ struct Answered {
 
 /// Checks, then triage: first what reads the world, then what reads the judgement on exceptions.
 fn judge(run: &Run, prepared: &[Prepared], past: output::Past) -> Result<Judged, AuditError> {
+    let stage = Stage::begin("views");
     let mut frames = Frames::of(run, &wanted(prepared)).map_err(AuditError::internal)?;
+    stage.rows(frames.partitions.iter().flat_map(|p| p.frames.values()).map(polars::prelude::DataFrame::height).sum());
+    let stage = stage.then("checks");
     let late = |p: &&Prepared| p.query.reads().contains_key(EXCEPTION_MATCHES.name);
     let (second, first): (Vec<&Prepared>, Vec<&Prepared>) = prepared.iter().partition(late);
 
     let mut broken = BTreeMap::new();
     let (mut outcomes, found) = run_checks(run, &first, &frames, &mut broken);
 
+    let stage = stage.then("triage");
     let mut previous = past.findings;
     let second_ids: BTreeSet<&str> = second.iter().map(|p| p.check.id.as_str()).collect();
     let (previous_second, previous_first): (Vec<_>, Vec<_>) = previous.drain(..).partition(|f| second_ids.contains(f.check_id.as_str()));
@@ -441,8 +456,10 @@ fn judge(run: &Run, prepared: &[Prepared], past: output::Past) -> Result<Judged,
     let exceptions = except(run, &mut findings, &past.first_seen);
 
     frames.whole.insert(EXCEPTION_MATCHES.name, frame_of(&exceptions).map_err(AuditError::internal)?);
+    let stage = stage.then("checks");
     let (late, found) = run_checks(run, &second, &frames, &mut broken);
     outcomes.extend(late);
+    let stage = stage.then("triage");
     findings.extend(triage::states(found, previous_second, &closing(&run.seen, &outcomes, prepared)));
 
     findings.sort_by(|a, b| (&a.check_id, &a.fingerprint).cmp(&(&b.check_id, &b.fingerprint)));
@@ -450,6 +467,7 @@ fn judge(run: &Run, prepared: &[Prepared], past: output::Past) -> Result<Judged,
     triage::cover(&mut findings, &checks);
     count(&mut outcomes, &findings);
     outcomes.sort_by(|a, b| (&a.check_id, &a.system).cmp(&(&b.check_id, &b.system)));
+    stage.rows(findings.len());
     Ok(Judged { outcomes, findings, exceptions, broken })
 }
 
@@ -503,6 +521,7 @@ fn run_checks(
 }
 
 fn run_check(run: &Run, p: &Prepared, frames: &Frames) -> Answered {
+    let _part = Stage::part("checks", &p.check.id);
     let mut outcomes = Vec::new();
     let mut able = BTreeSet::new();
     let whole_world =

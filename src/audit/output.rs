@@ -8,7 +8,7 @@ use super::{Audit, AuditError};
 use crate::metrics::TrendPoint;
 use crate::model::*;
 use crate::report::{self, Report};
-use crate::store::table_file::{TableEntry, digest, read, write};
+use crate::store::table_file::{self, TableEntry, digest, read};
 use crate::store::{Store, StoreError, Writer, write_file};
 
 /// `run.json`: what the run stood on and which files it wrote.
@@ -164,6 +164,12 @@ pub fn commit(store: &Store, writer: &Writer, audit: &Audit, report: &Report) ->
     Ok(Committed { dir, new: true })
 }
 
+fn write<R: Row>(dir: &Path, rows: &[R]) -> Result<TableEntry, StoreError> {
+    let part = Stage::part("write", R::TABLE.name);
+    part.rows(rows.len());
+    table_file::write(dir, rows)
+}
+
 fn tables(dir: &Path, audit: &Audit) -> Result<Vec<TableEntry>, StoreError> {
     let run = &audit.run;
     Ok(vec![
@@ -193,6 +199,7 @@ fn tables(dir: &Path, audit: &Audit) -> Result<Vec<TableEntry>, StoreError> {
 
 /// The rules as run, the report in every format, and the small summary.
 fn texts(dir: &Path, audit: &Audit, report: &Report) -> Result<Vec<TableEntry>, AuditError> {
+    let _part = Stage::part("write", "texts");
     let mut out = Vec::new();
     let mut put = |name: &str, text: &str| -> Result<(), AuditError> {
         let path = dir.join(name);

@@ -8,7 +8,7 @@ use clap::Args;
 use super::setup;
 use super::{Failure, Format, Place, import, instant, out};
 use crate::audit::{self, Audit, Settings, output, present};
-use crate::model::{Threshold, Time, Word};
+use crate::model::{Stage, Threshold, Time, Word};
 use crate::report::{self, Report, TerminalOptions};
 use crate::store::Store;
 
@@ -114,7 +114,9 @@ pub struct Done {
 pub fn perform(store: &Store, settings: &Settings) -> Result<Done, Failure> {
     let writer = store.writer()?;
     let audit = audit::audit(store, settings)?;
+    let stage = Stage::begin("report");
     let report = present::report(&audit, settings)?;
+    let _stage = stage.then("write");
     output::commit(store, &writer, &audit, &report)?;
     Ok(Done { audit, report })
 }

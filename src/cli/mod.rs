@@ -13,6 +13,7 @@ mod progress;
 mod query;
 mod setup;
 mod store;
+mod timings;
 
 use std::path::PathBuf;
 
@@ -30,6 +31,9 @@ pub struct Cli {
     /// Worker threads (default: one per core); the result is the same for any number.
     #[arg(long, global = true, value_name = "N")]
     threads: Option<usize>,
+    /// Print the time, the rows and the memory of each stage to standard error
+    #[arg(long, global = true, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "table")]
+    timings: Option<timings::Format>,
     #[command(subcommand)]
     command: Command,
 }
@@ -114,7 +118,16 @@ pub fn run(cli: Cli) -> Result<u8, Failure> {
     // 0: as many as the machine has cores. The stack leaves room for work that is taken up while other work waits.
     let pool = rayon::ThreadPoolBuilder::new().num_threads(cli.threads.unwrap_or(0)).stack_size(POOL_STACK);
     pool.build_global().map_err(|e| Failure::internal(e.to_string()))?;
-    match cli.command {
+    let timings = cli.timings.map(|format| (timings::Timings::start(), format));
+    let code = perform(cli.command);
+    if let Some((timings, format)) = timings {
+        timings.print(format);
+    }
+    code
+}
+
+fn perform(command: Command) -> Result<u8, Failure> {
+    match command {
         Command::Demo(args) => demo::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Audit(args) => audit::run(&args),

@@ -9,6 +9,7 @@ pub mod mask;
 pub mod records;
 pub mod run;
 pub mod schema;
+pub mod stage;
 pub mod text;
 pub mod time;
 
@@ -17,4 +18,5 @@ pub use facts::*;
 pub use records::*;
 pub use run::*;
 pub use schema::*;
+pub use stage::Stage;
 pub use time::Time;

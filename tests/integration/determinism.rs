@@ -56,6 +56,23 @@ fn rule_11_1_two_stores_and_any_number_of_threads_give_the_same_bytes() {
 }
 
 #[test]
+fn rule_11_1_timings_go_to_standard_error_and_change_no_byte() {
+    let (timed, plain) = (copy_of(WORLDS[0]), copy_of(WORLDS[0]));
+    let told = run(timed.path(), &["audit", "--format", "csv", "--timings=json"]);
+    let text = String::from_utf8(told.stderr).unwrap();
+    let line = text.lines().find(|l| l.starts_with("{\"timings\"")).unwrap_or_else(|| panic!("no times in {text}"));
+    let told_of: Value = serde_json::from_str(line).unwrap();
+    let stages: Vec<&str> = told_of["timings"].as_array().unwrap().iter().map(|s| s["stage"].as_str().unwrap()).collect();
+    for stage in ["load", "resolve", "views", "checks", "checks/ghost-account", "write", "write/findings", "total"] {
+        assert!(stages.contains(&stage), "{stage} of {stages:?}");
+    }
+    audit(&plain, &[]);
+    assert_same(&contents(&timed.path().join("store")), &contents(&plain.path().join("store")), "with and without times");
+    let printed = String::from_utf8(run(timed.path(), &["audit", "--format", "csv", "--timings"]).stderr).unwrap();
+    assert!(printed.lines().any(|l| l.trim_start().starts_with("ghost-account")), "{printed}");
+}
+
+#[test]
 fn rule_11_1_a_run_that_exists_is_not_written_again() {
     let dir = copy_of(WORLDS[0]);
     audit(&dir, &[]);
