@@ -27,6 +27,8 @@ pub(super) enum Patterns {
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
     pub allow: bool,
+    /// It makes its holder an administrator by itself.
+    pub admin: bool,
     pub actions: ActionSet,
     pub resources: Patterns,
     /// Actions for which it is held to no particular resource.
@@ -215,6 +217,7 @@ impl Rule {
         let dangling = dangling.into_iter().filter(|p| is_role(p) && !roles.iter().any(|r| glob::covers(p, r))).cloned().collect();
         Some(Self {
             allow,
+            admin: row.level == Level::Admin,
             actions,
             resources,
             wide,
@@ -262,6 +265,7 @@ fn declared(name: &str) -> Option<Rule> {
     let wide = actions.clone();
     Some(Rule {
         allow: true,
+        admin: IAM_WRITING.iter().all(|a| actions.has(a)),
         actions,
         resources: Patterns::Only(vec!["*".into()]),
         wide,

@@ -124,11 +124,11 @@ impl Estate<'_> {
         self.held_by(who, ask, without, &|_| true)
     }
 
-    /// The same, allowed by the policies that `by` takes; the Deny statements of all count.
-    pub fn held_by(&self, who: &Principal, ask: &Ask<'_>, without: &Without, by: &dyn Fn(u32) -> bool) -> Option<Held> {
-        let grants = who.grants.iter().filter(|g| !without.grants.contains(&g.grant_ix) && by(g.entitlement_ix));
+    /// The same, allowed by the statements that `by` takes; every Deny counts.
+    pub fn held_by(&self, who: &Principal, ask: &Ask<'_>, without: &Without, by: &dyn Fn(&Rule) -> bool) -> Option<Held> {
+        let grants = who.grants.iter().filter(|g| !without.grants.contains(&g.grant_ix));
         let policies = grants.filter_map(|g| self.policy(g.entitlement_ix)).filter(|p| p.allowed.has_at(ask.action));
-        let allowed = policies.filter_map(|p| self.allowed(p, ask, who)).reduce(|a, b| a.or(Some(b)))?;
+        let allowed = policies.filter_map(|p| self.allowed_by(p, ask, who, by)).reduce(|a, b| a.or(Some(b)))?;
         self.limited(who, ask, without, allowed, true)
     }
 
@@ -173,8 +173,12 @@ impl Estate<'_> {
     }
 
     fn allowed(&self, policy: &Policy, ask: &Ask<'_>, who: &Principal) -> Option<Held> {
+        self.allowed_by(policy, ask, who, &|_| true)
+    }
+
+    fn allowed_by(&self, policy: &Policy, ask: &Ask<'_>, who: &Principal, by: &dyn Fn(&Rule) -> bool) -> Option<Held> {
         let mut best: Option<Held> = None;
-        for rule in policy.rules.iter().filter(|r| r.allow && r.actions.has_at(ask.action)) {
+        for rule in policy.rules.iter().filter(|r| r.allow && r.actions.has_at(ask.action) && by(r)) {
             let held = match (self.fit(rule, ask, who), rule.holds(ask.service)) {
                 (Fit::No, _) | (_, Truth::No) => continue,
                 (Fit::Yes, _) => Held::default(),

@@ -260,22 +260,41 @@ impl<'a> Rows<'a> {
             (PrincipalRisk::DataExfiltration, EXFILTRATION),
             (PrincipalRisk::ResourceExposure, EXPOSURE),
         ];
-        let nothing = Without::default();
-        let one = |(risk, list): (PrincipalRisk, &[&'static str])| {
-            let open = |a: &&&'static str| holder.allowed.has(a);
-            let ask = |action: &str| Ask { action: place(action), on: On::Something, service: None };
-            let held = |a: &&'static str| Some((*a, self.estate.held(holder, &ask(a), &nothing)?));
-            let all: Vec<(&str, Held)> = list.iter().filter(open).filter_map(held).filter(|(_, h)| !h.narrow).collect();
+        let one = |(risk, list): (PrincipalRisk, &'static [&'static str])| {
+            let all: Vec<(&str, Held)> = self.held_of(holder, list, &Without::default()).collect();
             let best = all.iter().map(|(_, h)| h.clone()).reduce(|a, b| a.or(Some(b)))?;
+            let cut = self.cut_of_list(holder, list);
             let actions: Vec<&str> = all.iter().map(|(a, _)| *a).collect();
-            let grants: BTreeSet<u32> = actions.iter().flat_map(|a| self.allowing(holder, a)).collect();
-            let cut = Cut { grants: grants.into_iter().collect(), ..Cut::default() };
             let shown = actions.iter().take(LISTED).copied().collect::<Vec<_>>().join(",");
             let more = actions.len().saturating_sub(LISTED);
             let actions = if more > 0 { format!("{shown},({more} more)") } else { shown };
             Some(PrincipalRiskRow { actions, ..self.row(holder, crate::model::Word::as_str(risk), risk, &best, &cut) })
         };
         kinds.into_iter().filter_map(one).collect()
+    }
+
+    /// The actions of a list that a principal may take, held to no particular resource.
+    fn held_of(&self, holder: &Principal, list: &'static [&'static str], without: &Without) -> impl Iterator<Item = (&'static str, Held)> {
+        let ask = |action: &str| Ask { action: place(action), on: On::Something, service: None };
+        let open = list.iter().filter(|a| holder.allowed.has(a));
+        let held = open.filter_map(move |a| Some((*a, self.estate.held(holder, &ask(a), without)?)));
+        held.filter(|(_, h)| !h.narrow)
+    }
+
+    /// The fewest attachments whose removal leaves no action of a list. A policy that goes takes its Deny along, which may open another
+    /// action of the list: what allows that one goes, too.
+    fn cut_of_list(&self, holder: &Principal, list: &'static [&'static str]) -> Cut {
+        let mut without = Without::default();
+        loop {
+            let allowing: BTreeSet<u32> = self.held_of(holder, list, &without).flat_map(|(a, _)| self.allowing(holder, a)).collect();
+            let before = without.grants.len();
+            without.grants.extend(allowing);
+            if without.grants.len() == before {
+                break;
+            }
+        }
+        let cut = Cut { grants: without.grants.into_iter().collect(), ..Cut::default() };
+        self.lessened(cut, &|without| self.held_of(holder, list, without).next().is_none())
     }
 }
 

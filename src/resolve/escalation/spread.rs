@@ -11,15 +11,15 @@ use crate::policy::risks::IAM_WRITING;
 /// What an administrator's row is called.
 pub(super) const ADMIN: &str = "admin";
 
-/// Whether a principal is an administrator already: by one policy, within its boundary, with something left after Deny.
+/// Whether a principal is an administrator already: by one statement that makes one, within its boundary, with something left after Deny.
+/// What other statements of the same policy allow makes nobody an administrator, nor one more surely.
 pub(super) fn admin(estate: &Estate<'_>, who: &Principal, without: &Without) -> Option<Held> {
     let bounded = who.boundaries.iter().any(|b| estate.level(*b) != Level::Admin);
     if bounded || !who.grants.iter().any(|g| estate.level(g.entitlement_ix) == Level::Admin) {
         return None;
     }
-    let by = |entitlement_ix: u32| estate.level(entitlement_ix) == Level::Admin;
     let ask = |action: &str| Ask { action: place(action), on: On::Something, service: None };
-    let held = IAM_WRITING.iter().filter_map(|a| estate.held_by(who, &ask(a), without, &by));
+    let held = IAM_WRITING.iter().filter_map(|a| estate.held_by(who, &ask(a), without, &|rule| rule.admin));
     held.filter(|h| !h.narrow).reduce(|a, b| a.or(Some(b)))
 }
 

@@ -640,6 +640,42 @@ fn administrators_have_one_row() {
 }
 
 #[test]
+fn an_administrator_is_as_sure_as_the_statement_that_makes_one() {
+    let secure = json!({ "Bool": { "aws:SecureTransport": "true" } });
+    let conditional = json!({ "Effect": "Allow", "Action": "iam:*", "Resource": "*", "Condition": secure });
+    let other = json!({ "Effect": "Allow", "Action": "iam:UpdateAssumeRolePolicy", "Resource": "*" });
+    let together = base().policy("user/ida", "own", json!([conditional, other]));
+    let apart = base().policy("user/ida", "own", json!([conditional])).policy("user/ida", "more", json!([other]));
+    let due = vec![("admin".to_owned(), Verdict::Possible), ("iam:UpdateAssumeRolePolicy".to_owned(), Verdict::Certain)];
+    assert_eq!((together.of("user/ida"), apart.of("user/ida")), (due.clone(), due));
+    assert_eq!(together.row("user/ida", "admin").condition, Some(secure.to_string()));
+    // Who leads over such an administrator goes by what is certain.
+    let passes = together.with("role/app").policy("role/app", "own", json!([conditional, other])).with("user/bo").policy(
+        "user/bo",
+        "assume",
+        allow(&["sts:AssumeRole"], &arn("role/app")),
+    );
+    let passes = passes.trust("role/app", PrincipalKind::Root, &arn("root"), None);
+    assert_eq!(passes.row("user/bo", "sts:AssumeRole").path.as_deref(), Some("bo > app > lambda-admin > admin"));
+}
+
+#[test]
+fn a_policy_that_goes_takes_its_deny_along() {
+    let mut both = allow(&["iam:CreatePolicyVersion"], "*");
+    both.as_array_mut().unwrap().extend(deny(&["iam:PassRole"], "*").as_array().unwrap().clone());
+    let world = base().policy("user/ida", "both", both).policy("user/ida", "pass", allow(&["iam:PassRole"], "*"));
+    let row = world.row("user/ida", "resource-exposure");
+    assert_eq!((row.actions.as_str(), row.attachments.as_deref()), ("iam:createpolicyversion", Some("`both` on `ida`; `pass` on `ida`")));
+    // What is held to named resources is none, and need not go.
+    let world = base().policy("user/ida", "all", allow(&["s3:GetObject"], "*")).policy(
+        "user/ida",
+        "one",
+        allow(&["s3:GetObject"], "arn:aws:s3:::plans/*"),
+    );
+    assert_eq!(world.row("user/ida", "data-exfiltration").attachments.as_deref(), Some("`all` on `ida`"));
+}
+
+#[test]
 fn other_risks_are_judged_over_all_policies_too() {
     let world = base().policy("user/ida", "data", allow(&["s3:GetObject", "secretsmanager:GetSecretValue"], "*")).policy(
         "user/ida",
@@ -746,8 +782,9 @@ fn worlds() -> impl Strategy<Value = World> {
     let policies = prop::collection::vec((prop::sample::select(HOLDERS.to_vec()), statements()), 0..7);
     let trusts = prop::collection::vec((0..3_usize, 0..6_usize, prop::bool::ANY), 0..6);
     let admin = prop::sample::select(vec!["role/s", "user/b", "group/h"]);
-    (policies, trusts, admin, prop::option::of(statements())).prop_map(|(policies, trusts, admin, fence)| {
-        let mut world = World::default().group("group/g", &["user/a"]).group("group/h", &["user/b"]);
+    let members = prop::sample::select(vec![vec!["user/a"], vec!["user/a", "user/b"]]);
+    (policies, trusts, admin, members, prop::option::of(statements())).prop_map(|(policies, trusts, admin, members, fence)| {
+        let mut world = World::default().group("group/g", &members).group("group/h", &["user/b"]);
         for name in &HOLDERS[..5] {
             world = world.with(name);
         }
