@@ -40,6 +40,59 @@ pub(super) fn prove(plan: &Plan) -> Result<(), Diagnostic> {
     }
 }
 
+/// Proves that the plan may run over any cut of the rows of these views.
+///
+/// # Errors
+/// The first operator that may bring rows of cut views together, or repeats rows in every piece.
+pub(super) fn prove_row_local(plan: &Plan, chunked: &BTreeSet<&str>) -> Result<(), Diagnostic> {
+    let mut ctes = Vec::new();
+    for cte in &plan.ctes {
+        let cut = row_local(&cte.rel, chunked, &ctes)?;
+        ctes.push(cut);
+    }
+    if row_local(&plan.rel, chunked, &ctes)? {
+        return Ok(());
+    }
+    refuse(Pos { line: 1, column: 1 }, "the query reads no view that is cut: every piece would give all its rows", "run it once")
+}
+
+/// Whether the rows come from cut views.
+fn row_local(rel: &Rel, chunked: &BTreeSet<&str>, ctes: &[bool]) -> Parsed<bool> {
+    let help = "run it over the whole of the view";
+    let alone = |input: &Rel, pos: Pos, what: &str| match row_local(input, chunked, ctes)? {
+        true => refuse(pos, format!("{what} over the rows of a view that is cut"), help),
+        false => Ok(false),
+    };
+    match rel {
+        Rel::Scan { view, .. } => Ok(chunked.contains(view.as_str())),
+        Rel::Shared { cte, .. } => Ok(ctes.get(*cte).copied().unwrap_or(false)),
+        Rel::Filter { input, .. } | Rel::Project { input, .. } => row_local(input, chunked, ctes),
+        Rel::Join { left, right, outer, pos, .. } => match (row_local(left, chunked, ctes)?, row_local(right, chunked, ctes)?) {
+            (true, true) => refuse(*pos, "a join of two views that are cut", help),
+            (false, true) if *outer => refuse(*pos, "LEFT JOIN of a view that is cut to rows that every piece repeats", help),
+            (left, right) => Ok(left || right),
+        },
+        Rel::Exists { input, inner, pos, .. } => match row_local(inner, chunked, ctes)? {
+            true => refuse(*pos, "EXISTS on rows of a view that is cut", help),
+            false => row_local(input, chunked, ctes),
+        },
+        Rel::Aggregate { input, pos, .. } => alone(input, *pos, "an aggregate"),
+        Rel::Distinct { input, pos, .. } => alone(input, *pos, "DISTINCT"),
+        Rel::Sort { input, pos, .. } => alone(input, *pos, "ORDER BY or LIMIT"),
+        Rel::Window { input, windows } => alone(input, windows.first().map_or_else(Pos::default, |w| w.pos), "a window"),
+        Rel::Union { inputs, pos, .. } => {
+            let mut cut = Vec::new();
+            for (input, _) in inputs {
+                cut.push(row_local(input, chunked, ctes)?);
+            }
+            match (cut.contains(&true), cut.contains(&false)) {
+                (true, true) => refuse(*pos, "UNION ALL of rows of a view that is cut with rows that every piece repeats", help),
+                (some, _) => Ok(some),
+            }
+        }
+    }
+}
+
 struct Prover {
     ctes: Vec<Spread>,
 }

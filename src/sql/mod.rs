@@ -15,6 +15,7 @@ mod kernels;
 mod keys;
 mod like;
 mod literal;
+pub mod local;
 mod lower;
 mod lower_expr;
 mod parse;
@@ -62,7 +63,7 @@ pub struct Query {
 }
 
 /// Why a checked query gave no rows.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum SqlError {
     #[error("the view `{0}` has no table")]
     MissingTable(String),
@@ -158,6 +159,15 @@ impl Query {
     /// The first join, EXISTS, GROUP BY, DISTINCT or window that is not keyed by account, with the fix.
     pub fn prove_account_grain(&self) -> Result<(), Diagnostic> {
         grain::prove(&self.plan)
+    }
+
+    /// Proves that running it over any cut of the rows of `chunked` views, one piece after another, gives the rows of one run over everything: each row
+    /// meets only rows of other views, which are whole.
+    ///
+    /// # Errors
+    /// The first join, EXISTS, GROUP BY, DISTINCT or window over the rows of a cut view.
+    pub fn prove_row_local(&self, chunked: &BTreeSet<&str>) -> Result<(), Diagnostic> {
+        grain::prove_row_local(&self.plan, chunked)
     }
 
     /// The view that its rows make for a query over them.
