@@ -3,7 +3,7 @@
 -- title = "Leaver's credential that still works"
 -- severity = "critical"
 -- confidence = "high"
--- grain = "run"
+-- grain = "account"
 -- subject = "credential"
 -- needs = ["credentials", "identities"]
 -- message = "{kind} of `{login}` is active although its owner had left by {left_by}"

@@ -7,9 +7,9 @@ use polars::prelude::IntoLazy;
 
 use super::setup;
 use super::{Failure, Place, out};
+use crate::audit::Sizes;
 use crate::audit::explain::open;
-use crate::engine::{Frames, batch_of, catalog, frame_of};
-use crate::model::EXCEPTION_MATCHES;
+use crate::engine::{Tables, batch_of, catalog};
 use crate::sql::compile;
 use crate::store::Store;
 use crate::store::table_file::write_batch;
@@ -46,15 +46,17 @@ pub fn recalculate(args: &RecalculateArgs) -> Result<u8, Failure> {
     std::fs::create_dir_all(&args.dir).map_err(|e| Failure::internal(e.to_string()))?;
     let fail = |e: &dyn std::fmt::Display| Failure::internal(e.to_string());
     let stored = open(&store, &args.run)?;
-    let mut frames = Frames::build(&stored.run).map_err(|e| fail(&e))?;
-    frames.whole.insert(EXCEPTION_MATCHES.name, frame_of(&stored.exceptions).map_err(|e| fail(&e))?);
-    for (name, frame) in &frames.whole {
-        write_batch(&args.dir, &format!("view-{name}"), &batch_of(frame).map_err(|e| fail(&e))?)?;
-    }
+    let tables = Tables::new(&stored.run, Sizes::default().partition);
+    tables.put(&stored.exceptions).map_err(|e| fail(&e))?;
     let catalog = catalog();
+    for name in catalog.views.keys() {
+        if let Some(batch) = tables.batch(name).map_err(|e| fail(&e))? {
+            write_batch(&args.dir, &format!("view-{name}"), &batch)?;
+        }
+    }
     for rule in &stored.rules {
         let query = compile(&rule.rule_text, &std::collections::BTreeMap::new(), &catalog).map_err(|d| Failure::internal(d.message))?;
-        let rows = query.run(&|name| frames.whole.get(name).map(|f| f.clone().lazy())).map_err(|e| fail(&e))?;
+        let rows = query.run(&|name| tables.frame(name).ok().flatten().map(IntoLazy::lazy)).map_err(|e| fail(&e))?;
         write_batch(&args.dir, &format!("check-{}", rule.id), &batch_of(&rows).map_err(|e| fail(&e))?)?;
     }
     Ok(0)

@@ -8,10 +8,11 @@ use polars::prelude::{DataFrame, IntoLazy};
 use super::audit::named_or_newest;
 use super::setup;
 use super::{Failure, Format, Place, out};
+use crate::audit::Sizes;
 use crate::audit::explain::open;
-use crate::engine::{Frames, batch_of, catalog, evaluate, frame_of, view};
+use crate::engine::{Tables, batch_of, catalog, evaluate, view};
 use crate::model::*;
-use crate::sql::{Catalog, Mode, compile_as, frame};
+use crate::sql::{Catalog, Mode, Query, compile_as, frame};
 use crate::store::Store;
 use crate::store::table_file::read_batches;
 
@@ -31,44 +32,50 @@ pub struct QueryArgs {
     format: Format,
 }
 
-/// Views and their rows.
-struct World {
-    catalog: Catalog,
-    frames: BTreeMap<String, DataFrame>,
-}
-
 pub fn run(args: &QueryArgs) -> Result<u8, Failure> {
     let configured = setup::configured(&args.place, None)?;
     let store = Store::open(&setup::store_path(&args.place, configured.as_ref())?)?;
-    let world = match &args.snapshot {
-        Some(snapshot) => of_snapshot(&store, snapshot)?,
-        None => of_run(&store, &named_or_newest(&store, args.run.as_deref())?)?,
+    let result = match &args.snapshot {
+        Some(snapshot) => of_snapshot(&store, snapshot, &args.sql)?,
+        None => of_run(&store, &named_or_newest(&store, args.run.as_deref())?, &args.sql)?,
     };
-    let query = compile_as(Mode::Ask, &args.sql, &BTreeMap::new(), &world.catalog)
-        .map_err(|d| Failure::usage(format!("line {}, column {}: {}", d.line, d.column, d.message), &d.help))?;
-    let result = query
-        .run(&|name| world.frames.get(name).map(|f| f.clone().lazy()))
-        .map_err(|e| Failure::usage(e.to_string(), "see `holdover schema` for the tables"))?;
     out(&shown(&result, args.format)?)?;
     Ok(0)
 }
 
-fn of_run(store: &Store, run: &str) -> Result<World, Failure> {
+/// Compiles what a person asks.
+fn compiled(sql: &str, catalog: &Catalog) -> Result<Query, Failure> {
+    compile_as(Mode::Ask, sql, &BTreeMap::new(), catalog)
+        .map_err(|d| Failure::usage(format!("line {}, column {}: {}", d.line, d.column, d.message), &d.help))
+}
+
+/// Asks tables of which only those that the query reads are there.
+fn asked(query: &Query, frames: &BTreeMap<String, DataFrame>) -> Result<DataFrame, Failure> {
+    query
+        .run(&|name| frames.get(name).map(|f| f.clone().lazy()))
+        .map_err(|e| Failure::usage(e.to_string(), "see `holdover schema` for the tables"))
+}
+
+fn of_run(store: &Store, run: &str, sql: &str) -> Result<DataFrame, Failure> {
     let fail = |e: crate::engine::FrameError| Failure::internal(e.to_string());
     let stored = open(store, run)?;
     let mut catalog = catalog();
-    let mut frames: BTreeMap<String, DataFrame> =
-        Frames::build(&stored.run).map_err(fail)?.whole.into_iter().map(|(n, f)| (n.to_owned(), f)).collect();
-    frames.insert(EXCEPTION_MATCHES.name.to_owned(), frame_of(&stored.exceptions).map_err(fail)?);
-    frames.insert(FINDINGS.name.to_owned(), frame_of(&stored.findings).map_err(fail)?);
-    frames.insert(OUTCOMES.name.to_owned(), frame_of(&stored.outcomes).map_err(fail)?);
     for table in [&FINDINGS, &OUTCOMES] {
         catalog.views.insert(table.name.to_owned(), view(table));
     }
-    Ok(World { catalog, frames })
+    let query = compiled(sql, &catalog)?;
+    let tables = Tables::new(&stored.run, Sizes::default().partition);
+    tables.put(&stored.exceptions).map_err(fail)?;
+    tables.put(&stored.findings).map_err(fail)?;
+    tables.put(&stored.outcomes).map_err(fail)?;
+    let mut frames = BTreeMap::new();
+    for name in query.reads().keys() {
+        frames.extend(tables.frame(name).map_err(fail)?.map(|f| (name.clone(), f)));
+    }
+    asked(&query, &frames)
 }
 
-fn of_snapshot(store: &Store, name: &str) -> Result<World, Failure> {
+fn of_snapshot(store: &Store, name: &str, sql: &str) -> Result<DataFrame, Failure> {
     let (system, time) = name.split_once('/').map_or((name, None), |(s, t)| (s, Some(t)));
     // By its name in the list: a path such as `..` leads to a folder, too.
     let all = if store.systems()?.iter().any(|s| s == system) { store.snapshots(system)? } else { Vec::new() };
@@ -77,14 +84,18 @@ fn of_snapshot(store: &Store, name: &str) -> Result<World, Failure> {
         None => all.last(),
     };
     let found = found.ok_or_else(|| Failure::usage(format!("there is no snapshot `{name}`"), "`holdover store list` names them all"))?;
-    let mut world = World { catalog: Catalog::default(), frames: BTreeMap::new() };
+    let mut catalog = Catalog::default();
     for table in SNAPSHOT_TABLES {
+        catalog.views.insert(table.name.to_owned(), view(table));
+    }
+    let query = compiled(sql, &catalog)?;
+    let mut frames = BTreeMap::new();
+    for table in SNAPSHOT_TABLES.iter().filter(|t| query.reads().contains_key(t.name)) {
         let batches = read_batches(&found.dir.join(format!("{}.parquet", table.name)))?;
         let rows = frame::from_batches(&table.arrow(), &batches).map_err(|e| Failure::internal(e.to_string()))?;
-        world.catalog.views.insert(table.name.to_owned(), view(table));
-        world.frames.insert(table.name.to_owned(), rows);
+        frames.insert(table.name.to_owned(), rows);
     }
-    Ok(world)
+    asked(&query, &frames)
 }
 
 fn shown(result: &DataFrame, format: Format) -> Result<String, Failure> {

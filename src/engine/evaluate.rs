@@ -1,16 +1,19 @@
-//! Runs one check over its partitions and sorts what comes back into counts and hits.
+//! Runs checks over the parts of a run, or over the whole of it, and sorts what comes back into counts and findings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType, UInt32Type, UInt64Type};
-use polars::prelude::IntoLazy;
-use rayon::prelude::*;
+use polars::prelude::{IntoLazy, LazyFrame};
 use serde_json::{Map, Value};
 
-use super::Frames;
+use super::findings::HalfMade;
+use super::parts::{Columns, Cut};
+use super::tables::part_frame;
+use super::{FrameError, Tables, cut_into_parts, turns};
 use crate::checks::{Check, Grain};
-use crate::model::{Certainty, Time, Word};
+use crate::model::{Certainty, FindingRow, Time, Word};
+use crate::sql::local::{Fused, Over, Tally};
 use crate::sql::{Query, SqlError};
 
 /// One row of a check's result that says `finding`.
@@ -35,8 +38,8 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, outcome: &str) -> Result<(), String> {
-        self.population += 1;
+    fn add(&mut self, outcome: &str, rows: u64) -> Result<(), String> {
+        self.population += rows;
         *match outcome {
             "finding" | "ok" => &mut self.evaluated,
             "unknown" => &mut self.unknown,
@@ -46,7 +49,7 @@ impl Counts {
             other => {
                 return Err(format!("outcome `{other}` is not one of finding, ok, unknown, too_new, not_yet_observable, before_coverage"));
             }
-        } += 1;
+        } += rows;
         Ok(())
     }
 
@@ -65,7 +68,7 @@ impl Counts {
 #[derive(Clone, Debug, Default)]
 pub struct Answers {
     pub counts: BTreeMap<Option<u32>, Counts>,
-    pub hits: Vec<Hit>,
+    pub found: Vec<FindingRow>,
 }
 
 impl Answers {
@@ -73,7 +76,7 @@ impl Answers {
         for (system, counts) in other.counts {
             self.counts.entry(system).or_default().add_all(counts);
         }
-        self.hits.extend(other.hits);
+        self.found.extend(other.found);
     }
 }
 
@@ -86,63 +89,171 @@ pub enum EvaluateError {
     Rows(String),
     #[error("the check's rows are not of the form that checks must have: {0}")]
     Form(String),
+    #[error(transparent)]
+    Half(#[from] HalfMade),
+}
+
+impl From<FrameError> for EvaluateError {
+    fn from(error: FrameError) -> Self {
+        Self::Rows(error.to_string())
+    }
 }
 
 impl EvaluateError {
     /// Whether the query and the data it met are at fault, and not the engine.
     pub fn of_the_check(&self) -> bool {
-        matches!(self, Self::Sql(SqlError::Value(_)) | Self::Form(_))
+        match self {
+            Self::Sql(SqlError::Value(_)) | Self::Form(_) => true,
+            Self::Half(half) => half.of_the_check,
+            Self::Sql(_) | Self::Rows(_) => false,
+        }
     }
 }
 
-/// Runs `query` over the systems in `systems`; rows of others are passed over.
+/// A check that is put to some systems; rows of others are passed over.
+#[derive(Clone, Debug)]
+pub struct Asked<'a> {
+    pub check: &'a Check,
+    pub query: &'a Query,
+    pub systems: BTreeSet<u32>,
+}
+
+impl Asked<'_> {
+    /// Whether the rows of the parts, taken together, are those of the whole.
+    pub fn in_parts(&self) -> bool {
+        self.check.grain == Grain::Account || self.query.prove_row_local(&cut_into_parts()).is_ok()
+    }
+}
+
+/// Makes the finding of a hit of the check at that place.
+pub type Make<'a> = &'a (dyn Fn(usize, &Hit) -> Result<FindingRow, HalfMade> + Sync);
+
+/// What one check said of one part, or why it could not.
+type Said = Result<Answers, EvaluateError>;
+
+/// Puts checks to every part of a run. Those that the fused executor takes share what they have in common; polars answers the others, and decides where
+/// values fail.
 ///
-/// # Errors
-/// The query fails, or its rows are not of the form that checks must have.
-pub fn evaluate(check: &Check, query: &Query, frames: &Frames, systems: &BTreeSet<u32>) -> Result<Answers, EvaluateError> {
-    let parts: Vec<Answers> = match check.grain {
-        Grain::Account => frames
-            .partitions
-            .par_iter()
-            .filter(|p| systems.contains(&p.system_ix))
-            .map(|p| {
-                let table = |name: &str| p.frames.get(name).or_else(|| frames.whole.get(name)).map(|f| f.clone().lazy());
-                read(&crate::sql::frame::to_batch(&query.run(&table)?).map_err(|e| EvaluateError::Rows(e.to_string()))?, systems)
-            })
-            .collect::<Result<_, EvaluateError>>()?,
-        Grain::Run => {
-            let table = |name: &str| frames.whole.get(name).map(|f| f.clone().lazy());
-            vec![read(&crate::sql::frame::to_batch(&query.run(&table)?).map_err(|e| EvaluateError::Rows(e.to_string()))?, systems)?]
+/// One result per check, in their order: its query fails, or its rows are not of the form that checks must have.
+pub fn over_parts(asked: &[Asked<'_>], tables: &Tables<'_>, make: Make<'_>) -> Vec<Said> {
+    let queries: Vec<&Query> = asked.iter().map(|a| a.query).collect();
+    let fused = Fused::new(&queries, &cut_into_parts());
+    let over = fused.over(tables);
+    let cuts = &tables.parts().cuts;
+    let one = |i: usize| cuts.get(i).map(|cut| of_part(asked, *cut, tables, &over, make)).unwrap_or_default();
+    let mut out: Vec<Said> = asked.iter().map(|_| Ok(Answers::default())).collect();
+    for part in turns::in_turn(cuts.len(), one) {
+        for (all, said) in out.iter_mut().zip(part) {
+            match (all.as_mut(), said) {
+                (Ok(all), Ok(said)) => all.merge(said),
+                // The first fault in the order of the parts is told.
+                (Ok(_), Err(fault)) => *all = Err(fault),
+                (Err(_), _) => {}
+            }
+        }
+    }
+    out
+}
+
+fn of_part(asked: &[Asked<'_>], cut: Cut, tables: &Tables<'_>, over: &Over<'_>, make: Make<'_>) -> Vec<Said> {
+    let wanted = |i: usize| asked.get(i).is_some_and(|a| a.systems.contains(&cut.system_ix));
+    let Some(columns) = tables.parts().part(cut) else { return Vec::new() };
+    let tallies = over.run(&columns, &wanted).into_iter();
+    let of_one = |(i, (a, tally)): (usize, (&Asked<'_>, Option<Result<Tally, SqlError>>))| {
+        if !wanted(i) {
+            return Ok(Answers::default());
+        }
+        let make = |hit: &Hit| make(i, hit);
+        match tally {
+            Some(Ok(tally)) => counted(&tally, &a.systems, &make),
+            Some(Err(SqlError::Value(_))) | None => by_polars(a, tables, Some(&columns), &make),
+            Some(Err(fault)) => Err(fault.into()),
         }
     };
-    let mut out = Answers::default();
-    for part in parts {
-        out.merge(part);
+    asked.iter().zip(tallies).enumerate().map(of_one).collect()
+}
+
+/// Puts one check to the whole of a run.
+///
+/// # Errors
+/// Its query fails, or its rows are not of the form that checks must have.
+pub fn over_whole(asked: &Asked<'_>, tables: &Tables<'_>, make: &dyn Fn(&Hit) -> Result<FindingRow, HalfMade>) -> Said {
+    by_polars(asked, tables, None, make)
+}
+
+fn by_polars(
+    asked: &Asked<'_>,
+    tables: &Tables<'_>,
+    part: Option<&Columns<'_>>,
+    make: &dyn Fn(&Hit) -> Result<FindingRow, HalfMade>,
+) -> Said {
+    let mut frames: BTreeMap<&str, LazyFrame> = BTreeMap::new();
+    for view in asked.query.reads().keys() {
+        let cut = part.map(|columns| part_frame(columns, view)).transpose()?.flatten();
+        let frame = match cut {
+            Some(frame) => Some(frame),
+            None => tables.frame(view)?,
+        };
+        frames.extend(frame.map(|f| (view.as_str(), f.lazy())));
     }
+    let rows = asked.query.run(&|name| frames.get(name).cloned())?;
+    read(&crate::sql::frame::to_batch(&rows).map_err(|e| EvaluateError::Rows(e.to_string()))?, &asked.systems, make)
+}
+
+/// Answers of a tally.
+fn counted(tally: &Tally, systems: &BTreeSet<u32>, make: &dyn Fn(&Hit) -> Result<FindingRow, HalfMade>) -> Said {
+    let mut out = Answers::default();
+    for ((system, outcome), rows) in &tally.counts {
+        if system.is_none_or(|s| systems.contains(&s)) {
+            out.counts.entry(*system).or_default().add(outcome, *rows).map_err(EvaluateError::Form)?;
+        }
+    }
+    out.found = hits(&tally.hits, systems, make)?;
     Ok(out)
 }
 
-fn read(batch: &RecordBatch, systems: &BTreeSet<u32>) -> Result<Answers, EvaluateError> {
-    let text = |name: &str| batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
-    let outcomes = text("outcome").ok_or_else(|| EvaluateError::Form("there is no text column `outcome`".to_owned()))?;
-    let certainty = text("certainty");
+fn read(batch: &RecordBatch, systems: &BTreeSet<u32>, make: &dyn Fn(&Hit) -> Result<FindingRow, HalfMade>) -> Said {
+    let outcomes = batch.column_by_name("outcome").and_then(|c| c.as_string_opt::<i32>());
+    let outcomes = outcomes.ok_or_else(|| EvaluateError::Form("there is no text column `outcome`".to_owned()))?;
     let system_ix = batch.column_by_name("system_ix").and_then(|c| c.as_primitive_opt::<UInt32Type>());
-    let since = batch.column_by_name("since").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
     let mut out = Answers::default();
+    let mut found = Vec::new();
     for i in 0..batch.num_rows() {
         let system = system_ix.filter(|c| c.is_valid(i)).map(|c| c.value(i));
         if system.is_some_and(|s| !systems.contains(&s)) {
             continue;
         }
         let outcome = if outcomes.is_valid(i) { outcomes.value(i) } else { "unknown" };
-        out.counts.entry(system).or_default().add(outcome).map_err(EvaluateError::Form)?;
-        if outcome != "finding" {
+        out.counts.entry(system).or_default().add(outcome, 1).map_err(EvaluateError::Form)?;
+        if outcome == "finding" {
+            found.push(i);
+        }
+    }
+    let places = arrow::array::UInt64Array::from_iter_values(found.into_iter().map(|i| i as u64));
+    let rows = arrow::compute::take_record_batch(batch, &places).map_err(|e| EvaluateError::Rows(e.to_string()))?;
+    out.found = hits(&rows, systems, make)?;
+    Ok(out)
+}
+
+/// The findings of rows that say `finding`.
+fn hits(
+    batch: &RecordBatch,
+    systems: &BTreeSet<u32>,
+    make: &dyn Fn(&Hit) -> Result<FindingRow, HalfMade>,
+) -> Result<Vec<FindingRow>, EvaluateError> {
+    let certainty = batch.column_by_name("certainty").and_then(|c| c.as_string_opt::<i32>());
+    let system_ix = batch.column_by_name("system_ix").and_then(|c| c.as_primitive_opt::<UInt32Type>());
+    let since = batch.column_by_name("since").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
+    let mut out = Vec::with_capacity(batch.num_rows());
+    for i in 0..batch.num_rows() {
+        let system = system_ix.filter(|c| c.is_valid(i)).map(|c| c.value(i));
+        if system.is_some_and(|s| !systems.contains(&s)) {
             continue;
         }
         let certain = certainty.filter(|c| c.is_valid(i)).map_or(Some(Certainty::Certain), |c| Certainty::parse(c.value(i)));
         let certainty = certain.ok_or_else(|| EvaluateError::Form("`certainty` is neither `certain` nor `possible`".to_owned()))?;
         let since = since.filter(|c| c.is_valid(i)).and_then(|c| Time::from_micros(c.value(i)));
-        out.hits.push(Hit { certainty, system_ix: system, since, columns: row(batch, i) });
+        out.push(make(&Hit { certainty, system_ix: system, since, columns: row(batch, i) })?);
     }
     Ok(out)
 }

@@ -4,8 +4,10 @@ mod behind;
 pub mod build;
 pub mod evaluate;
 pub mod findings;
-mod frames;
 pub mod load;
+pub mod parts;
+pub mod tables;
+pub mod turns;
 pub mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,8 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::array::RecordBatch;
 use polars::prelude::DataFrame;
 
-pub use frames::Wanted;
 pub use load::System;
+pub use tables::Tables;
 
 use crate::model::cell::ColType;
 use crate::model::*;
@@ -22,9 +24,6 @@ use crate::sql::{Catalog, Type, View, frame};
 
 /// The portable definitions of the views, for engines other than this one.
 pub const VIEWS_SQL: &str = include_str!("views.sql");
-
-/// Accounts in one partition.
-const PARTITION: u32 = 65_536;
 
 /// Everything that the checks and the renderers of one run stand on.
 #[derive(Debug, Default)]
@@ -131,36 +130,12 @@ fn slice<T, K: Ord>(rows: &[T], of: impl Fn(&T) -> K, key: K) -> &[T] {
     rows.get(from..to).unwrap_or_default()
 }
 
-/// The views of a set of whole accounts of one system.
-#[derive(Debug)]
-pub struct Partition {
-    pub system_ix: u32,
-    pub frames: BTreeMap<&'static str, DataFrame>,
-}
-
-/// Every view, in partitions and whole.
-#[derive(Debug, Default)]
-pub struct Frames {
-    pub partitions: Vec<Partition>,
-    pub whole: BTreeMap<&'static str, DataFrame>,
-}
-
 /// Arrow or polars refused rows that this crate itself made.
 #[derive(Debug, thiserror::Error)]
 #[error("view `{view}`: {what}")]
 pub struct FrameError {
-    pub view: &'static str,
+    pub view: String,
     pub what: String,
-}
-
-/// The frame of rows of one table.
-///
-/// # Errors
-/// Arrow or polars refuses them.
-pub fn frame_of<R: Row>(rows: &[R]) -> Result<DataFrame, FrameError> {
-    let fail = |what: String| FrameError { view: R::TABLE.name, what };
-    let batch = to_batch(rows).map_err(|e| fail(e.to_string()))?;
-    frame::from_batches(&R::TABLE.arrow(), &[batch]).map_err(|e| fail(e.to_string()))
 }
 
 /// Names of the views that are cut into parts of whole accounts.
@@ -221,5 +196,5 @@ fn sql_type(ty: ColType) -> Type {
 /// # Errors
 /// A column type that the store does not hold.
 pub fn batch_of(frame: &DataFrame) -> Result<RecordBatch, FrameError> {
-    frame::to_batch(frame).map_err(|e| FrameError { view: "query", what: e.to_string() })
+    frame::to_batch(frame).map_err(|e| FrameError { view: "query".to_owned(), what: e.to_string() })
 }

@@ -247,8 +247,9 @@ table!(V_REVIEWS, ReviewView, "reviews", key ["source_ix", "review"], "Every dec
     observed_at: Time, "the list's `taken_at`";
 });
 
-/// Views that are cut into partitions of whole accounts.
-pub static PARTITIONED: &[&Table] = &[&V_ACCOUNTS, &V_CANDIDATES, &V_ACCESS, &V_ACCESS_FIT, &V_ESCALATIONS];
+/// Views that are cut into partitions of whole accounts; what no account holds forms one of its own in each system.
+pub static PARTITIONED: &[&Table] =
+    &[&V_ACCOUNTS, &V_CANDIDATES, &V_ACCESS, &V_ACCESS_FIT, &V_ESCALATIONS, &V_GRANTS, &V_MEMBERSHIPS, &V_CREDENTIALS];
 
-/// Views over all accounts, groups and other principals of a run.
-pub static WHOLE: &[&Table] = &[&V_GRANTS, &V_MEMBERSHIPS, &V_CREDENTIALS, &V_MOVED_ACCESS, &V_REGISTER, &V_REVIEWS];
+/// Views that are not cut.
+pub static WHOLE: &[&Table] = &[&V_MOVED_ACCESS, &V_REGISTER, &V_REVIEWS];

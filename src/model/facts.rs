@@ -6,6 +6,10 @@ pub trait Word: Sized + Copy + 'static {
     const ALL: &'static [Self];
     /// The stored spelling.
     fn as_str(self) -> &'static str;
+    /// Its place in `ALL`.
+    fn code(self) -> u8 {
+        Self::ALL.iter().position(|w| w.as_str() == self.as_str()).and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX)
+    }
     /// The member spelt `text`.
     fn parse(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|w| w.as_str() == text)
@@ -21,6 +25,9 @@ macro_rules! words {
             const ALL: &'static [Self] = &[Self::$first, $(Self::$variant),*];
             fn as_str(self) -> &'static str {
                 match self { Self::$first => $first_text, $(Self::$variant => $text),* }
+            }
+            fn code(self) -> u8 {
+                self as u8
             }
         }
         impl std::fmt::Display for $name {

@@ -100,6 +100,11 @@ impl<R: Row> Facts<R> {
         self.len() == 0
     }
 
+    /// Whether all rows are in memory.
+    pub fn is_held(&self) -> bool {
+        matches!(self.held, Held::Rows(_))
+    }
+
     /// What kept rows from being read, if anything did.
     pub fn fault(&self) -> Option<&StoreError> {
         match &self.held {

@@ -63,13 +63,13 @@ fn rule_11_1_timings_go_to_standard_error_and_change_no_byte() {
     let line = text.lines().find(|l| l.starts_with("{\"timings\"")).unwrap_or_else(|| panic!("no times in {text}"));
     let told_of: Value = serde_json::from_str(line).unwrap();
     let stages: Vec<&str> = told_of["timings"].as_array().unwrap().iter().map(|s| s["stage"].as_str().unwrap()).collect();
-    for stage in ["load", "resolve", "views", "checks", "checks/ghost-account", "write", "write/findings", "total"] {
+    for stage in ["load", "resolve", "checks", "checks/source-incomplete", "write", "write/findings", "total"] {
         assert!(stages.contains(&stage), "{stage} of {stages:?}");
     }
     audit(&plain, &[]);
     assert_same(&contents(&timed.path().join("store")), &contents(&plain.path().join("store")), "with and without times");
     let printed = String::from_utf8(run(timed.path(), &["audit", "--format", "csv", "--timings"]).stderr).unwrap();
-    assert!(printed.lines().any(|l| l.trim_start().starts_with("ghost-account")), "{printed}");
+    assert!(printed.lines().any(|l| l.trim_start().starts_with("source-incomplete")), "{printed}");
 }
 
 #[test]

@@ -1,0 +1,168 @@
+//! Columns of Arrow from what a run holds.
+
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, RecordBatch, StringArray, TimestampMicrosecondArray, UInt8Array, UInt32Array,
+    new_null_array,
+};
+use arrow::compute::{cast, concat};
+use arrow::datatypes::{DataType, UInt32Type};
+
+use crate::model::{Row, Time, Word, to_batch};
+use crate::sql::SqlError;
+use crate::store::facts::Facts;
+
+pub(super) fn engine(error: impl std::fmt::Display) -> SqlError {
+    SqlError::Engine(error.to_string())
+}
+
+pub(super) fn unknown(view: &str, column: &str) -> SqlError {
+    SqlError::Engine(format!("the view `{view}` has no column `{column}`"))
+}
+
+/// Rows of a stored table, column by column.
+pub(super) struct Source<'a, R> {
+    facts: &'a Facts<R>,
+    range: Range<usize>,
+    /// The rows of a table that is held.
+    held: OnceLock<Result<RecordBatch, String>>,
+}
+
+impl<'a, R: Row> Source<'a, R> {
+    pub fn new(facts: &'a Facts<R>, range: Range<usize>) -> Self {
+        Self { facts, range, held: OnceLock::new() }
+    }
+
+    pub fn len(&self) -> usize {
+        self.range.len()
+    }
+
+    /// A column as it is stored; words may be dictionaries.
+    pub fn column(&self, name: &str) -> Result<ArrayRef, SqlError> {
+        if self.facts.is_held() {
+            let rows = || to_batch(&self.facts.part(self.range.clone())).map_err(|e| e.to_string());
+            let batch = self.held.get_or_init(rows).as_ref().map_err(engine)?;
+            return batch.column_by_name(name).cloned().ok_or_else(|| unknown(R::TABLE.name, name));
+        }
+        let batches = self.facts.columns(self.range.clone(), &[name]).map_err(engine)?;
+        let parts: Vec<&dyn Array> = batches.iter().filter_map(|b| b.columns().first()).map(AsRef::as_ref).collect();
+        match parts.as_slice() {
+            [] => {
+                let ty = R::TABLE.columns.iter().find(|c| c.name == name).map(|c| c.ty.arrow());
+                ty.map(|ty| new_null_array(&ty, 0)).ok_or_else(|| unknown(R::TABLE.name, name))
+            }
+            [_] => Ok(Arc::clone(batches.first().and_then(|b| b.columns().first()).ok_or_else(|| unknown(R::TABLE.name, name))?)),
+            // The parts of a dictionary may have grown beyond its keys, were they joined as such.
+            _ => concat(&parts).map_err(engine),
+        }
+    }
+
+    /// A column of ordinals.
+    pub fn ordinals(&self, name: &str) -> Result<UInt32Array, SqlError> {
+        self.column(name)?.as_primitive_opt::<UInt32Type>().cloned().ok_or_else(|| unknown(R::TABLE.name, name))
+    }
+}
+
+/// The same text in every row.
+pub(super) fn constant(text: Option<&str>, rows: usize) -> ArrayRef {
+    let keys = match text {
+        Some(_) => UInt8Array::from_value(0, rows),
+        None => UInt8Array::new_null(rows),
+    };
+    coded(keys, &[text.unwrap_or_default()])
+}
+
+/// The same instant in every row.
+pub(super) fn instant(at: Time, rows: usize) -> ArrayRef {
+    Arc::new(TimestampMicrosecondArray::from_value(at.micros(), rows))
+}
+
+/// The same number in every row.
+pub(super) fn number(value: u32, rows: usize) -> ArrayRef {
+    Arc::new(UInt32Array::from_value(value, rows))
+}
+
+/// Codes with what they stand for.
+pub(super) fn coded(keys: UInt8Array, words: &[&str]) -> ArrayRef {
+    let values: ArrayRef = Arc::new(StringArray::from_iter_values(words));
+    // Every key is a place among the words: the rows were read as such.
+    match DictionaryArray::try_new(keys.clone(), Arc::clone(&values)) {
+        Ok(array) => Arc::new(array),
+        Err(_) => Arc::new(keys.iter().map(|k| k.and_then(|k| words.get(k as usize).copied())).collect::<StringArray>()),
+    }
+}
+
+/// Words of a closed set.
+pub(super) fn words<W: Word>(words: impl Iterator<Item = W>) -> ArrayRef {
+    coded(words.map(Word::code).collect(), &spellings::<W>())
+}
+
+/// The same for a column in which some are missing.
+pub(super) fn optional_words<W: Word>(words: impl Iterator<Item = Option<W>>) -> ArrayRef {
+    coded(words.map(|w| w.map(Word::code)).collect(), &spellings::<W>())
+}
+
+pub(super) fn spellings<W: Word>() -> Vec<&'static str> {
+    W::ALL.iter().map(|w| w.as_str()).collect()
+}
+
+pub(super) fn times(times: impl Iterator<Item = Option<Time>>) -> ArrayRef {
+    Arc::new(times.map(|t| t.map(Time::micros)).collect::<TimestampMicrosecondArray>())
+}
+
+pub(super) fn flags(flags: impl Iterator<Item = bool>) -> ArrayRef {
+    Arc::new(flags.map(Some).collect::<BooleanArray>())
+}
+
+/// Few different texts in many rows.
+pub(super) fn labels<'a>(texts: impl Iterator<Item = &'a str>) -> ArrayRef {
+    let mut seen: Vec<&str> = Vec::new();
+    let keys: Vec<u32> = texts
+        .map(|text| {
+            let at = seen.iter().position(|s| *s == text).unwrap_or_else(|| {
+                seen.push(text);
+                seen.len() - 1
+            });
+            u32::try_from(at).unwrap_or(u32::MAX)
+        })
+        .collect();
+    over(UInt32Array::from(keys), &StringArray::from_iter_values(seen))
+}
+
+/// Texts of a dimension by their places in it; no place and no text are both null.
+pub(super) fn over(places: UInt32Array, texts: &StringArray) -> ArrayRef {
+    let known = |p: u32| (p as usize) < texts.len() && texts.is_valid(p as usize);
+    let whole = places.null_count() == 0 && texts.null_count() == 0 && places.values().iter().all(|p| (*p as usize) < texts.len());
+    let keys = if whole { places } else { places.iter().map(|p| p.filter(|p| known(*p))).collect() };
+    if texts.is_empty() {
+        return new_null_array(&DataType::Utf8, keys.len());
+    }
+    match DictionaryArray::try_new(keys.clone(), Arc::new(texts.clone())) {
+        Ok(array) => Arc::new(array),
+        Err(_) => Arc::new(keys.iter().map(|k| k.map(|k| texts.value(k as usize))).collect::<StringArray>()),
+    }
+}
+
+/// Words of a dimension by their places in it, each a code; no place is null.
+pub(super) fn codes(places: &UInt32Array, dimension: &[u8], words: &[&str]) -> ArrayRef {
+    coded(places.iter().map(|p| p.and_then(|p| dimension.get(p as usize).copied())).collect(), words)
+}
+
+/// Values of one array by their places in it.
+pub(super) fn gather(values: &ArrayRef, places: &UInt32Array) -> Result<ArrayRef, SqlError> {
+    arrow::compute::take(values, places, None).map_err(engine)
+}
+
+/// One array below the other, of one type: a dictionary becomes plain text where only one of them is.
+pub(super) fn below(above: &ArrayRef, under: &ArrayRef) -> Result<ArrayRef, SqlError> {
+    if above.data_type() == under.data_type() {
+        return concat(&[above.as_ref(), under.as_ref()]).map_err(engine);
+    }
+    let plain = |a: &ArrayRef| match a.data_type() {
+        DataType::Dictionary(..) => cast(a, &DataType::Utf8).map_err(engine),
+        _ => Ok(Arc::clone(a)),
+    };
+    concat(&[plain(above)?.as_ref(), plain(under)?.as_ref()]).map_err(engine)
+}

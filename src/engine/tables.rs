@@ -1,0 +1,153 @@
+//! Every view of a run, made when somebody reads it: in parts of whole accounts, and as a whole.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::compute::{cast, concat_batches};
+use arrow::datatypes::DataType;
+use polars::prelude::DataFrame;
+
+use super::parts::{Columns, Parts};
+use super::{FrameError, Run, build, slice, views};
+use crate::model::*;
+use crate::sql::local::Part;
+use crate::sql::{SqlError, frame};
+
+/// The views of one run.
+pub struct Tables<'r> {
+    run: &'r Run,
+    parts: Parts<'r>,
+    /// Views and tables as a whole, made or given.
+    whole: Mutex<BTreeMap<String, RecordBatch>>,
+}
+
+impl<'r> Tables<'r> {
+    /// `accounts`: how many stand in one part.
+    pub fn new(run: &'r Run, accounts: u32) -> Self {
+        Self { run, parts: Parts::new(run, accounts), whole: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// The views that are cut, in their parts.
+    pub fn parts(&self) -> &Parts<'r> {
+        &self.parts
+    }
+
+    /// Gives a table that the run itself does not hold.
+    ///
+    /// # Errors
+    /// Arrow refuses the rows.
+    pub fn put<R: Row>(&self, rows: &[R]) -> Result<(), FrameError> {
+        let batch = to_batch(rows).map_err(|e| fail(R::TABLE.name, e))?;
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner).insert(R::TABLE.name.to_owned(), batch);
+        Ok(())
+    }
+
+    /// A view as a whole, text as plain text. `None`: there is no such view.
+    ///
+    /// # Errors
+    /// A table cannot be read, or Arrow refuses its rows.
+    pub fn batch(&self, view: &str) -> Result<Option<RecordBatch>, FrameError> {
+        if let Some(batch) = self.whole.lock().unwrap_or_else(PoisonError::into_inner).get(view) {
+            return Ok(Some(batch.clone()));
+        }
+        let Some(batch) = self.made(view)? else { return Ok(None) };
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner).insert(view.to_owned(), batch.clone());
+        Ok(Some(batch))
+    }
+
+    /// A view as a whole, for polars.
+    ///
+    /// # Errors
+    /// As [`Tables::batch`].
+    pub fn frame(&self, view: &str) -> Result<Option<DataFrame>, FrameError> {
+        self.batch(view)?.map(|b| frame::from_batches(&b.schema(), std::slice::from_ref(&b)).map_err(|e| fail(view, e))).transpose()
+    }
+
+    fn made(&self, view: &str) -> Result<Option<RecordBatch>, FrameError> {
+        if let Some(table) = views::PARTITIONED.iter().copied().chain([&APPROVALS]).find(|t| t.name == view) {
+            return self.joined(table).map(Some);
+        }
+        let run = self.run;
+        macro_rules! tables {
+            ($($rows:expr),*) => {
+                $(if name_of($rows) == view {
+                    return to_batch($rows).map(Some).map_err(|e| fail(view, e));
+                })*
+            };
+        }
+        tables!(&run.seen, &run.identities, &run.sources, &run.account_state, &run.account_identity, &run.match_trace);
+        tables!(&run.group_reach, &run.changes, &run.edge_history, &run.log_coverage, &run.revocations, &run.roles_seen);
+        tables!(&run.movers, &run.leaver_reach, &run.principal_risk);
+        let present = run.systems.iter().map(|s| s.name.as_str()).collect();
+        let contexts = run.systems.iter().filter_map(|s| run.context(s));
+        let moved = |c: &build::Context<'_>| build::moved_access(c, slice(&run.mover_access, |r| r.system_ix, c.system.ix));
+        macro_rules! of_systems {
+            ($rows:expr) => {
+                to_batch(&$rows.collect::<Vec<_>>()).map(Some).map_err(|e| fail(view, e))
+            };
+        }
+        match view {
+            "moved_access" => of_systems!(contexts.flat_map(|c| moved(&c))),
+            "register" => of_systems!(run.systems.iter().flat_map(|s| build::register(s, &present))),
+            "reviews" => of_systems!(run.systems.iter().flat_map(build::reviews)),
+            _ => Ok(None),
+        }
+    }
+
+    /// A view that is cut, its parts one below the other.
+    fn joined(&self, table: &'static Table) -> Result<RecordBatch, FrameError> {
+        let mut batches = Vec::new();
+        for columns in self.parts.cuts.iter().filter_map(|c| self.parts.part(*c)) {
+            batches.push(part(&columns, table)?);
+        }
+        concat_batches(&table.arrow(), &batches).map_err(|e| fail(table.name, e))
+    }
+}
+
+fn name_of<R: Row>(_: &[R]) -> &'static str {
+    R::TABLE.name
+}
+
+fn fail(view: &str, error: impl std::fmt::Display) -> FrameError {
+    FrameError { view: view.to_owned(), what: error.to_string() }
+}
+
+/// A view of one part with all its columns, text as plain text.
+fn part(columns: &Columns<'_>, table: &'static Table) -> Result<RecordBatch, FrameError> {
+    let arrays = table.columns.iter().map(|c| columns.column(table.name, c.name).and_then(|a| plain(&a)));
+    let arrays: Vec<ArrayRef> = arrays.collect::<Result<_, _>>().map_err(|e| fail(table.name, e))?;
+    RecordBatch::try_new(table.arrow(), arrays).map_err(|e| fail(table.name, e))
+}
+
+fn plain(array: &ArrayRef) -> Result<ArrayRef, SqlError> {
+    match array.data_type() {
+        DataType::Dictionary(..) => cast(array, &DataType::Utf8).map_err(|e| SqlError::Engine(e.to_string())),
+        _ => Ok(std::sync::Arc::clone(array)),
+    }
+}
+
+/// A view of one part, for polars; `None`: it is not cut.
+///
+/// # Errors
+/// A table cannot be read.
+pub fn part_frame(columns: &Columns<'_>, view: &str) -> Result<Option<DataFrame>, FrameError> {
+    let table = views::PARTITIONED.iter().copied().chain([&APPROVALS]).find(|t| t.name == view);
+    let batch = table.map(|table| part(columns, table)).transpose()?;
+    batch.map(|b| frame::from_batches(&b.schema(), std::slice::from_ref(&b)).map_err(|e| fail(view, e))).transpose()
+}
+
+/// The views that are not cut, as every part sees them.
+impl Part for Tables<'_> {
+    fn rows(&self, view: &str) -> Result<usize, SqlError> {
+        let batch = self.batch(view).map_err(|e| SqlError::Engine(e.to_string()))?;
+        batch.map(|b| b.num_rows()).ok_or_else(|| SqlError::MissingTable(view.to_owned()))
+    }
+
+    fn column(&self, view: &str, column: &str) -> Result<ArrayRef, SqlError> {
+        let batch = self.batch(view).map_err(|e| SqlError::Engine(e.to_string()))?;
+        let batch = batch.ok_or_else(|| SqlError::MissingTable(view.to_owned()))?;
+        let unknown = || SqlError::Engine(format!("the view `{view}` has no column `{column}`"));
+        batch.column_by_name(column).cloned().ok_or_else(unknown)
+    }
+}
