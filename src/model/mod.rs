@@ -5,16 +5,20 @@
 pub mod cell;
 pub mod drift;
 pub mod facts;
+mod label;
 pub mod mask;
 pub mod records;
 pub mod run;
 pub mod schema;
 pub mod text;
 pub mod time;
+mod why;
 
 pub use drift::*;
 pub use facts::*;
+pub use label::{Label, Short};
 pub use records::*;
 pub use run::*;
 pub use schema::*;
 pub use time::Time;
+pub use why::Why;
