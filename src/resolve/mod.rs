@@ -17,6 +17,7 @@ mod edges;
 mod escalation;
 mod forms;
 mod graph;
+mod groups;
 mod history;
 mod index;
 mod join;
@@ -33,7 +34,7 @@ mod role_oracle;
 mod roles;
 mod rules;
 mod settings;
-mod tally;
+mod skeleton;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -45,7 +46,7 @@ use rayon::prelude::*;
 
 use crate::model::{
     AccountIdentityRow, AccountRow, AccountStateRow, CredentialRow, EmploymentRow, EntitlementRow, GrantRow, GroupReachRow, GroupRow,
-    IdentityKind, IdentityRow, MatchTraceRow, MembershipRow, Population, PrincipalRiskRow, ResourceRow, StatementRow, Time,
+    IdentityKind, IdentityRow, MatchTraceRow, MembershipKind, MembershipRow, Population, PrincipalRiskRow, ResourceRow, StatementRow, Time,
 };
 
 pub use account::{Account, AccountColumns};
@@ -53,10 +54,11 @@ pub use accounts::{AccountChunk, AccountResolver, SystemAccounts};
 pub use approvals::{ApprovalInput, approvals};
 pub use authenticate::{Credentials, can_authenticate};
 pub use changes::{changes, incomparable, number};
-pub use closure::{ANCESTORS_LISTED, Groups, PATH_NAMES, Primary};
+pub use closure::{ANCESTORS_LISTED, Closure, Members};
 pub use correlate::{Crowded, MAX_SHARED};
 pub use coverage::{LogInput, log_coverage};
 pub use edges::Picture;
+pub use groups::{GroupGrant, Groups, Link, PATH_NAMES, Primary, TwinSeeker, Twins};
 pub use history::Histories;
 pub use leaver_reach::{Language, Left, Scene, Secret, leaver_reach};
 pub use movers::{HeldEdge, Moved, PastAccess, StatedMove, before_move, mover_access, movers, past_access};
@@ -188,6 +190,19 @@ impl Resolver {
         AccountResolver::new(about, &self.people, &self.matchers, &self.coverage, &self.compiled)
     }
 
+    /// Table `group_reach` of one system. `members`: of every group, as [`Closure::members`] counted them. Grants to others than groups
+    /// are passed over.
+    pub fn groups(
+        &self,
+        about: &About<'_>,
+        closure: &Closure<'_>,
+        entitlements: &[EntitlementRow],
+        grants: impl IntoIterator<Item = GroupGrant>,
+        members: Vec<u32>,
+    ) -> Vec<GroupReachRow> {
+        closure.reach(about.system_ix, &self.compiled.group_levels(about.system), entitlements, grants, members)
+    }
+
     /// The people, with the number of their accounts filled in from the candidates of every account.
     pub fn into_people(mut self, candidates: &[AccountIdentityRow]) -> People {
         self.people.count_accounts(candidates);
@@ -197,6 +212,8 @@ impl Resolver {
 
 /// Accounts that one thread resolves at a time.
 const CHUNK: usize = 8_192;
+/// Memberships, of whole accounts, that one thread counts at a time.
+const LINKS: usize = 65_536;
 
 /// Resolves every account and group against the authorities.
 ///
@@ -209,12 +226,13 @@ pub fn resolve(systems: &[SystemInput], authorities: &[AuthorityInput], settings
     let mut ordered: Vec<&SystemInput> = systems.iter().collect();
     ordered.sort_by_key(|s| s.system_ix);
     for system in ordered {
-        let mut found = accounts_of(system, &resolver, CHUNK);
+        let about = About { system_ix: system.system_ix, system: &system.system, observed_at: system.observed_at };
+        let mut found = accounts_of(system, &about, &resolver, CHUNK);
         resolved.account_state.append(&mut found.states);
         resolved.account_identity.append(&mut found.candidates);
         resolved.match_trace.append(&mut found.trace);
         crowded.append(&mut found.crowded);
-        resolved.group_reach.extend(Groups::new(system).reach(system, &resolver.compiled.group_levels(&system.system)));
+        resolved.group_reach.append(&mut groups_of(system, &about, &resolver, LINKS));
         resolved.principal_risk.extend(escalation::principal_risk(system));
     }
     resolved.people = resolver.into_people(&resolved.account_identity);
@@ -223,9 +241,8 @@ pub fn resolve(systems: &[SystemInput], authorities: &[AuthorityInput], settings
 }
 
 /// Resolves the accounts of a system that is held in memory.
-fn accounts_of(system: &SystemInput, resolver: &Resolver, chunk: usize) -> SystemAccounts {
-    let about = About { system_ix: system.system_ix, system: &system.system, observed_at: system.observed_at };
-    let accounts = resolver.accounts(&about);
+fn accounts_of(system: &SystemInput, about: &About<'_>, resolver: &Resolver, chunk: usize) -> SystemAccounts {
+    let accounts = resolver.accounts(about);
     let credentials = system.covers.contains("credentials").then(|| {
         let mut held = Credentials::new(system.accounts.len(), system.observed_at);
         system.credentials.iter().for_each(|c| held.add(c.account_ix, c.kind, c.status, c.expires_at));
@@ -243,4 +260,36 @@ fn accounts_of(system: &SystemInput, resolver: &Resolver, chunk: usize) -> Syste
     }
     accounts.close(&mut found, &owners);
     found
+}
+
+/// Closes the groups of a system that is held in memory.
+fn groups_of(system: &SystemInput, about: &About<'_>, resolver: &Resolver, links: usize) -> Vec<GroupReachRow> {
+    if system.groups.is_empty() {
+        return Vec::new();
+    }
+    let twins = Twins::of(system);
+    let closure = Closure::new(&system.groups, &twins, system.memberships.iter().map(Link::from));
+    let members = closure.members();
+    let counted = |m: &MembershipRow| {
+        let account = m.account_ix.filter(|a| m.kind != MembershipKind::Primary && (*a as usize) < system.accounts.len())?;
+        Some((account, m.group_ix))
+    };
+    let holder = |m: &MembershipRow| (m.account_ix.is_none(), m.account_ix);
+    if system.memberships.is_sorted_by_key(holder) {
+        let mut parts = Vec::new();
+        let mut rest = system.memberships.as_slice();
+        while let Some(last) = rest.get(links.min(rest.len()).saturating_sub(1)) {
+            // All memberships of an account stay together.
+            let (part, further) = rest.split_at(rest.partition_point(|m| holder(m) <= holder(last)));
+            parts.push(part);
+            rest = further;
+        }
+        parts.into_par_iter().for_each(|part| members.add(part.iter().filter_map(counted)));
+    } else {
+        let mut all: Vec<(u32, u32)> = system.memberships.iter().filter_map(counted).collect();
+        all.sort_unstable();
+        members.add(all);
+    }
+    let grants = system.grants.iter().map(GroupGrant::from);
+    resolver.groups(about, &closure, &system.entitlements, grants, members.finish())
 }
