@@ -154,11 +154,11 @@ impl Stored {
                 .filter(move |t| (t.system_ix, t.account_ix, t.identity_ix) == (system_ix, account_ix, identity_ix));
             mine.map(|t| TraceLine {
                 tier: t.tier,
-                rule: t.rule.clone(),
+                rule: t.rule.to_string(),
                 weight: t.weight,
-                account_column: t.account_column.clone(),
-                identity_column: t.identity_column.clone(),
-                value: t.value.clone(),
+                account_column: t.account_column.to_string(),
+                identity_column: t.identity_column.to_string(),
+                value: t.value.to_string(),
             })
             .collect()
         };

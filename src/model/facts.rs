@@ -54,6 +54,10 @@ words!(
     }
 );
 words!(
+    /// What told an account's kind.
+    KindFrom { None = "none", Registry = "registry", Connector = "connector", Pattern = "pattern" }
+);
+words!(
     /// The account's own state in its system.
     AccountStatus {
         Unknown = "unknown", Active = "active", Disabled = "disabled", Locked = "locked", Expired = "expired",

@@ -5,6 +5,7 @@
 pub mod cell;
 pub mod drift;
 pub mod facts;
+mod label;
 pub mod mask;
 pub mod records;
 pub mod run;
@@ -12,11 +13,14 @@ pub mod schema;
 pub mod stage;
 pub mod text;
 pub mod time;
+mod why;
 
 pub use drift::*;
 pub use facts::*;
+pub use label::{Label, Short};
 pub use records::*;
 pub use run::*;
 pub use schema::*;
 pub use stage::Stage;
 pub use time::Time;
+pub use why::Why;

@@ -4,8 +4,10 @@ use arrow::array::ArrayRef;
 
 use super::cell::{Builder, Cell, CellError};
 use super::facts::*;
+use super::label::{Label, Short};
 use super::schema::{Column, Row, Table, table};
 use super::time::Time;
+use super::why::Why;
 
 table!(RUN_SYSTEMS, RunSystemRow, "systems_seen", key ["system_ix"], "The current snapshot of every system of this run.", {
     system_ix: u32, "ordinal in the byte order of `system`; with `account_ix` it is the key of an account in this run";
@@ -55,14 +57,14 @@ table!(ACCOUNT_STATE, AccountStateRow, "account_state", key ["system_ix", "accou
     system_ix: u32, "system";
     account_ix: u32, "account";
     kind: AccountKind, "registry link, else the connector's certain knowledge, else configured patterns, else `unknown`";
-    kind_from: String, "`registry`, `connector`, `pattern` or `none`";
+    kind_from: KindFrom, "what told the kind";
     match_state: MatchState, "how it relates to the authorities";
     candidates: u32, "rows that it has in `account_identity`";
     candidates_left: u32, "candidates that had left at its `observed_at`";
     candidates_suspended: u32, "candidates that were on leave at its `observed_at`";
     owner_identity_ix: Option<u32>, "owner, resolved; null: none stated or not resolved";
     can_authenticate: Answer, "active or locked, unexpired, and (where credentials are covered) one credential live";
-    can_authenticate_why: String, "the reason in a few words";
+    can_authenticate_why: Why, "the reason in a few words";
 });
 
 table!(ACCOUNT_IDENTITY, AccountIdentityRow, "account_identity", key ["system_ix", "account_ix", "rank"], "Every candidate of every account.", {
@@ -71,7 +73,7 @@ table!(ACCOUNT_IDENTITY, AccountIdentityRow, "account_identity", key ["system_ix
     rank: u32, "0 is the best; ties in the order of `identity_ix`";
     identity_ix: u32, "candidate";
     score: f64, "confidence, 0 to 1";
-    rule: String, "strongest rule that fits";
+    rule: Label, "strongest rule that fits";
     state: MatchState, "`linked` or `disputed`";
     standing: Standing, "the candidate's, at the account's `observed_at`";
     left_after: Option<Time>, "as in `identities_seen`, for the end that counts at the account's `observed_at`";
@@ -87,11 +89,11 @@ table!(MATCH_TRACE, MatchTraceRow, "match_trace", key ["system_ix", "account_ix"
     account_ix: u32, "account";
     identity_ix: u32, "candidate";
     tier: u32, "tier of the rule, from 1";
-    rule: String, "rule id";
+    rule: Label, "rule id";
     weight: f64, "weight of the rule";
-    account_column: String, "column of the account that was compared";
-    identity_column: String, "column of the identity that was compared";
-    value: String, "normalised value on which they agree";
+    account_column: Label, "column of the account that was compared";
+    identity_column: Label, "column of the identity that was compared";
+    value: Short, "normalised value on which they agree";
 });
 
 table!(GROUP_REACH, GroupReachRow, "group_reach", key ["system_ix", "group_ix"], "What membership of a group leads to, nested groups included.", {

@@ -1,14 +1,17 @@
 //! What the run knows of each account: its kind, its candidates, its owner, whether it is live (11.3, 11.6, 11.9).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::authenticate::can_authenticate;
-use super::correlate::{Candidates, Crowded, Matchers, SystemMatcher};
-use super::owners::{Owners, is_gone};
-use super::settings::Compiled;
-use super::{AuthorityInput, People, Reference, Seen, SystemInput};
+use super::account::Account;
+use super::authenticate::{Credentials, answer};
+use super::correlate::{Crowded, Crowds, Desk, Matcher, Matchers, SystemMatchers};
+use super::index::TextMap;
+use super::owners::{OwnFound, OwnNames, is_gone};
+use super::settings::{Compiled, KindPatterns};
+use super::{About, AuthorityInput, People, Reference, Seen};
+use crate::model::text::folded;
 use crate::model::{
-    AccountIdentityRow, AccountKind, AccountRow, AccountStateRow, CredentialRow, IdentityKind, MatchState, MatchTraceRow, Standing, Time,
+    AccountIdentityRow, AccountKind, AccountStateRow, IdentityKind, KindFrom, MatchState, MatchTraceRow, Standing, Time,
 };
 
 /// Which kinds of principals the authorities speak for, and until when.
@@ -70,198 +73,299 @@ impl Class {
     }
 }
 
-/// The rows of one system.
-#[derive(Default)]
-pub(super) struct SystemRows {
+/// Resolves the accounts of one system, some at a time.
+pub struct AccountResolver<'a> {
+    system_ix: u32,
+    observed_at: Time,
+    people: &'a People,
+    coverage: &'a Coverage,
+    matchers: SystemMatchers<'a>,
+    kinds: KindPatterns<'a>,
+}
+
+/// What was found of some consecutive accounts.
+#[derive(Debug, Default)]
+pub struct AccountChunk {
+    /// One row per account, in their order.
     pub states: Vec<AccountStateRow>,
     pub candidates: Vec<AccountIdentityRow>,
     pub trace: Vec<MatchTraceRow>,
     pub crowded: BTreeSet<Crowded>,
+    /// Accounts whose owner may be one of the system's own accounts, and the normalised names by which they call it.
+    open: Vec<Open<u32>>,
+    open_names: Vec<String>,
 }
 
-/// An account's kind, where it comes from, and who may be behind it.
-struct Matched<'a> {
-    kind: AccountKind,
-    kind_from: &'static str,
-    candidates: Candidates<'a>,
+/// An account whose owner is not known yet.
+#[derive(Clone, Debug)]
+struct Open<Row> {
+    /// Its row among the states.
+    row: Row,
+    /// Its state depends on whether the owner is gone.
+    judged: bool,
+    /// The registry's word, then the account's own.
+    said: [Said; 2],
 }
 
-/// Resolves the accounts of one system.
-pub(super) fn resolve_system(
-    system: &SystemInput,
-    people: &People,
-    matchers: &Matchers,
-    coverage: &Coverage,
-    compiled: &Compiled,
-) -> SystemRows {
-    let person_rules = matchers.people.for_system(system.system_ix, &system.system);
-    let registry_rules = matchers.registry.for_system(system.system_ix, &system.system);
-    let mut accounts: Vec<&AccountRow> = system.accounts.iter().collect();
-    accounts.sort_by_key(|a| a.account_ix);
-    let mut rows = SystemRows::default();
-    let mut kinds = Vec::with_capacity(accounts.len());
-    for account in &accounts {
-        let matched = match_account(account, &registry_rules, &person_rules, people, compiled, &system.system, &mut rows.crowded);
-        candidate_rows(system, account, &matched.candidates, people, &mut rows);
-        kinds.push((matched.kind, matched.kind_from));
-    }
-    let at_end = rows.candidates.len();
-    let owners = owners_of(&accounts, &rows.candidates, people);
-    let credentials = credentials_of(system);
-    let none: Vec<&CredentialRow> = Vec::new();
-    let mut start = 0;
-    for (account, (kind, kind_from)) in accounts.iter().zip(kinds) {
-        let rest = rows.candidates.get(start..at_end).unwrap_or_default();
-        let own = rest.partition_point(|c| c.account_ix <= account.account_ix);
-        let candidates = rest.get(..own).unwrap_or_default();
-        start += own;
-        let owner = Owner::of(account, candidates, people, &owners);
-        let held = credentials.as_ref().map(|held| held.get(&account.account_ix).unwrap_or(&none).as_slice());
-        let (can, why) = can_authenticate(account, held, system.observed_at);
-        let count = |standing| candidates.iter().filter(|c| c.standing == standing).count() as u32;
-        rows.states.push(AccountStateRow {
-            system_ix: system.system_ix,
-            account_ix: account.account_ix,
-            kind,
-            kind_from: kind_from.to_owned(),
-            match_state: state(account, Class::of(kind), candidates, &owner, people, coverage, system.observed_at),
-            candidates: candidates.len() as u32,
-            candidates_left: count(Standing::Left),
-            candidates_suspended: count(Standing::Suspended),
-            owner_identity_ix: owner.named.one(),
-            can_authenticate: can,
-            can_authenticate_why: why,
-        });
-    }
-    rows
+/// What is known of one reference to an owner.
+#[derive(Clone, Debug)]
+enum Said {
+    /// There is none.
+    Nothing,
+    /// Whom it names.
+    Known(Reference),
+    /// It names nobody among the people; the name by which one of the system's own accounts may go, by its number.
+    Open(u32),
 }
 
-/// Finds the kind and the candidates: a registry link tells the kind, then the connector, then the configured patterns (11.9).
-fn match_account<'a>(
-    account: &AccountRow,
-    registry: &SystemMatcher<'a>,
-    persons: &SystemMatcher<'a>,
-    people: &People,
-    compiled: &Compiled,
-    system: &str,
-    crowded: &mut BTreeSet<Crowded>,
-) -> Matched<'a> {
-    let registered = registry.candidates(account, crowded);
-    if let Some(first) = registered.all.first() {
-        let agent = people.row(first.identity_ix).is_some_and(|i| i.kind == IdentityKind::Agent);
-        let kind = if agent { AccountKind::Agent } else { AccountKind::Workload };
-        return Matched { kind, kind_from: "registry", candidates: registered };
-    }
-    let (kind, kind_from) = match (account.kind, compiled.kind_of(system, account)) {
-        (AccountKind::Unknown, Some(kind)) => (kind, "pattern"),
-        (AccountKind::Unknown, None) => (AccountKind::Unknown, "none"),
-        (certain, _) => (certain, "connector"),
-    };
-    let candidates = match Class::of(kind) {
-        Class::Human => persons.candidates(account, crowded),
-        Class::NonHuman | Class::Outside => Candidates::default(),
-    };
-    Matched { kind, kind_from, candidates }
+/// References to owners that were looked up, by their text.
+struct References<'r> {
+    people: &'r People,
+    known: TextMap<&'r str, Said>,
+    names: OwnNames,
+    open_names: Vec<String>,
 }
 
-fn candidate_rows(system: &SystemInput, account: &AccountRow, candidates: &Candidates<'_>, people: &People, rows: &mut SystemRows) {
-    let (system_ix, account_ix) = (system.system_ix, account.account_ix);
-    let state = if candidates.linked { MatchState::Linked } else { MatchState::Disputed };
-    let mut traces = Vec::new();
-    for (rank, candidate) in (0_u32..).zip(&candidates.all) {
-        let identity_ix = candidate.identity_ix;
-        let view = people.standing(identity_ix, system.observed_at, Seen::BySystem);
-        let leave = view.and_then(|v| v.leave);
-        rows.candidates.push(AccountIdentityRow {
-            system_ix,
-            account_ix,
-            rank,
-            identity_ix,
-            score: candidate.score,
-            rule: candidate.strongest().to_owned(),
-            state,
-            standing: view.map_or(Standing::Unknown, |v| v.standing),
-            left_after: leave.and_then(|l| l.after),
-            left_by: leave.map(|l| l.by),
-            left_exact: leave.is_some_and(|l| l.exact),
-            known_after: leave.and_then(|l| l.known_after),
-            known_by: leave.map(|l| l.known_by),
-            leaves_later: view.is_some_and(|v| v.leaves_later),
-        });
-        traces.extend(candidate.trace.iter().map(|t| MatchTraceRow {
-            system_ix,
-            account_ix,
-            identity_ix,
-            tier: t.rule.tier,
-            rule: t.rule.id.clone(),
-            weight: t.rule.weight,
-            account_column: t.rule.account.clone(),
-            identity_column: t.rule.identity.clone(),
-            value: t.value.clone(),
-        }));
+impl<'r> References<'r> {
+    fn find(&mut self, text: Option<&'r str>) -> Said {
+        let Some(text) = text else { return Said::Nothing };
+        if let Some(known) = self.known.get(text) {
+            return known.clone();
+        }
+        let said = match (self.people.find(text), folded(text)) {
+            (Reference::Nobody, Some(name)) => {
+                let number = self.names.add(&name);
+                if number as usize == self.open_names.len() {
+                    self.open_names.push(name.into_owned());
+                }
+                Said::Open(number)
+            }
+            (named, _) => Said::Known(named),
+        };
+        self.known.insert(text, said.clone());
+        said
     }
-    traces.sort_by(|a, b| (a.identity_ix, &a.rule).cmp(&(b.identity_ix, &b.rule)));
-    rows.trace.append(&mut traces);
 }
 
-/// Credentials by account; `None`: the snapshot does not cover them.
-fn credentials_of(system: &SystemInput) -> Option<BTreeMap<u32, Vec<&CredentialRow>>> {
-    if !system.covers.contains("credentials") {
-        return None;
+/// Who answers for an account: the registry's word first, then the account's own; the first that names anybody counts.
+struct Owner {
+    said: [Said; 2],
+}
+
+impl Owner {
+    fn stated(&self) -> bool {
+        self.said.iter().any(|s| !matches!(s, Said::Nothing))
     }
-    let mut held: BTreeMap<u32, Vec<&CredentialRow>> = BTreeMap::new();
-    for credential in &system.credentials {
-        if let Some(account_ix) = credential.account_ix {
-            held.entry(account_ix).or_default().push(credential);
+
+    /// Whom it names; `None`: that is open.
+    fn named(&self) -> Option<&Reference> {
+        for said in &self.said {
+            match said {
+                Said::Nothing | Said::Known(Reference::Nobody) => {}
+                Said::Known(named) => return Some(named),
+                Said::Open(_) => return None,
+            }
+        }
+        Some(&Reference::Nobody)
+    }
+}
+
+impl<'a> AccountResolver<'a> {
+    pub(super) fn new(about: &About<'_>, people: &'a People, matchers: &'a Matchers, coverage: &'a Coverage, compiled: &'a Compiled) -> Self {
+        Self {
+            system_ix: about.system_ix,
+            observed_at: about.observed_at,
+            people,
+            coverage,
+            matchers: matchers.for_system(about.system_ix, about.system),
+            kinds: compiled.kinds(about.system),
         }
     }
-    Some(held)
-}
 
-fn owners_of(accounts: &[&AccountRow], candidates: &[AccountIdentityRow], people: &People) -> Owners {
-    let registered = candidates.iter().filter_map(|c| people.row(c.identity_ix)).filter(|i| !is_person(i.kind));
-    let references = accounts.iter().filter_map(|a| a.owner_ref.as_deref()).chain(registered.filter_map(|i| i.owner_ref.as_deref()));
-    Owners::new(references, accounts, candidates, people)
-}
+    /// Resolves some accounts, ascending by `account_ix`. What comes of each is the same however they are cut into chunks.
+    ///
+    /// `credentials`: those of the whole system; `None`: its snapshot does not cover them.
+    pub fn chunk<'r>(&self, accounts: impl IntoIterator<Item = Account<'r>>, credentials: Option<&Credentials>) -> AccountChunk
+    where
+        'a: 'r,
+    {
+        let accounts = accounts.into_iter();
+        let size = accounts.size_hint().0;
+        let mut chunk = AccountChunk { states: Vec::with_capacity(size), candidates: Vec::with_capacity(size), ..AccountChunk::default() };
+        let mut desk = self.matchers.desk();
+        let mut crowds = Crowds::default();
+        let people: &'r People = self.people;
+        let mut references = References { people, known: TextMap::default(), names: OwnNames::default(), open_names: Vec::new() };
+        for account in accounts {
+            desk.clear();
+            let from = chunk.candidates.len();
+            let (kind, kind_from) = self.candidates(&account, &mut desk, &mut crowds, &mut chunk);
+            let candidates = chunk.candidates.get(from..).unwrap_or_default();
+            let owner = self.owner(&account, candidates, &mut references);
+            let (can, why) = answer(&account, credentials.map(|c| c.of(account.account_ix)), self.observed_at);
+            let (match_state, judged) = self.state(&account, Class::of(kind), candidates, &owner);
+            let count = |standing| candidates.iter().filter(|c| c.standing == standing).count() as u32;
+            let named = owner.named();
+            let row = AccountStateRow {
+                system_ix: self.system_ix,
+                account_ix: account.account_ix,
+                kind,
+                kind_from,
+                match_state,
+                candidates: candidates.len() as u32,
+                candidates_left: count(Standing::Left),
+                candidates_suspended: count(Standing::Suspended),
+                owner_identity_ix: named.and_then(Reference::one),
+                can_authenticate: can,
+                can_authenticate_why: why,
+            };
+            if named.is_none() {
+                chunk.open.push(Open { row: chunk.states.len() as u32, judged, said: owner.said });
+            }
+            chunk.states.push(row);
+        }
+        chunk.crowded = self.matchers.crowded(crowds);
+        chunk.open_names = references.open_names;
+        chunk
+    }
 
-/// Who answers for an account.
-struct Owner<'a> {
-    stated: bool,
-    named: &'a Reference,
-}
+    /// Finds the kind and the candidates: a registry link tells the kind, then the connector, then the configured patterns (11.9).
+    fn candidates<'r>(
+        &self,
+        account: &Account<'r>,
+        desk: &mut Desk<'r>,
+        crowds: &mut Crowds,
+        chunk: &mut AccountChunk,
+    ) -> (AccountKind, KindFrom) {
+        let linked = self.matchers.registry.candidates(account, desk, crowds);
+        if let Some(first) = desk.kept.first() {
+            let agent = self.people.row(first.identity_ix).is_some_and(|i| i.kind == IdentityKind::Agent);
+            self.rows(account, &self.matchers.registry, desk, linked, chunk);
+            return (if agent { AccountKind::Agent } else { AccountKind::Workload }, KindFrom::Registry);
+        }
+        let (kind, kind_from) = match account.kind {
+            AccountKind::Unknown => self.kinds.of(account).map_or((AccountKind::Unknown, KindFrom::None), |kind| (kind, KindFrom::Pattern)),
+            certain => (certain, KindFrom::Connector),
+        };
+        if Class::of(kind) == Class::Human {
+            let linked = self.matchers.people.candidates(account, desk, crowds);
+            self.rows(account, &self.matchers.people, desk, linked, chunk);
+        }
+        (kind, kind_from)
+    }
 
-impl<'a> Owner<'a> {
-    /// The registry's word first, then the account's own; the first that names anybody counts.
-    fn of(account: &AccountRow, candidates: &[AccountIdentityRow], people: &People, owners: &'a Owners) -> Self {
+    fn rows(&self, account: &Account<'_>, matcher: &Matcher<'_>, desk: &Desk<'_>, linked: bool, chunk: &mut AccountChunk) {
+        let state = if linked { MatchState::Linked } else { MatchState::Disputed };
+        let first = chunk.trace.len();
+        for (rank, kept) in (0_u32..).zip(&desk.kept) {
+            let view = self.people.standing(kept.identity_ix, self.observed_at, Seen::BySystem);
+            let leave = view.and_then(|v| v.leave);
+            let row = AccountIdentityRow {
+                system_ix: self.system_ix,
+                account_ix: account.account_ix,
+                rank,
+                identity_ix: kept.identity_ix,
+                score: kept.score,
+                rule: matcher.strongest(kept, desk),
+                state,
+                standing: view.map_or(Standing::Unknown, |v| v.standing),
+                left_after: leave.and_then(|l| l.after),
+                left_by: leave.map(|l| l.by),
+                left_exact: leave.is_some_and(|l| l.exact),
+                known_after: leave.and_then(|l| l.known_after),
+                known_by: leave.map(|l| l.known_by),
+                leaves_later: view.is_some_and(|v| v.leaves_later),
+            };
+            matcher.traces(&row, kept, desk, &mut chunk.trace);
+            chunk.candidates.push(row);
+        }
+        if let Some(traces) = chunk.trace.get_mut(first..) {
+            traces.sort_by(|a, b| (a.identity_ix, a.rule).cmp(&(b.identity_ix, b.rule)));
+        }
+    }
+
+    fn owner<'r>(&self, account: &Account<'r>, candidates: &[AccountIdentityRow], references: &mut References<'r>) -> Owner {
         let entry = match candidates {
-            [only] => people.row(only.identity_ix).filter(|i| !is_person(i.kind)).and_then(|i| i.owner_ref.as_deref()),
+            [only] => references.people.row(only.identity_ix).filter(|i| !is_person(i.kind)).and_then(|i| i.owner_ref.as_deref()),
             _ => None,
         };
-        let stated: Vec<&Reference> = [entry, account.owner_ref.as_deref()].into_iter().flatten().map(|text| owners.get(text)).collect();
-        let named = stated.iter().find(|r| ***r != Reference::Nobody).copied();
-        Self { stated: !stated.is_empty(), named: named.unwrap_or(&Reference::Nobody) }
+        Owner { said: [references.find(entry), references.find(account.owner_ref)] }
+    }
+
+    /// The state of an account (docs/architecture.md, correlation), and whether an open owner may yet change it. `ghost` only where every
+    /// candidate has left.
+    fn state(&self, account: &Account<'_>, class: Class, candidates: &[AccountIdentityRow], owner: &Owner) -> (MatchState, bool) {
+        let Some(first) = candidates.first() else { return (self.coverage.unmatched(class, account.created_at), false) };
+        if candidates.iter().all(|c| c.standing == Standing::Left) {
+            return (MatchState::Ghost, false);
+        }
+        if first.state == MatchState::Disputed || class != Class::NonHuman {
+            return (first.state, false);
+        }
+        // Owners are people: without an authority for people nobody can tell. An authority that never states an owner is not asked for one.
+        let states_owners = || self.people.row(first.identity_ix).is_some_and(|i| self.coverage.states_owners.contains(&i.system_ix));
+        let asked = self.coverage.people.is_some() && (owner.stated() || states_owners());
+        match owner.named() {
+            Some(named) if asked => (self.owned(named), false),
+            None if asked => (MatchState::Linked, true),
+            _ => (MatchState::Linked, false),
+        }
+    }
+
+    fn owned(&self, named: &Reference) -> MatchState {
+        if is_gone(named, self.people, self.observed_at) { MatchState::Unowned } else { MatchState::Linked }
+    }
+
+    /// Ends a system: `found` says whom the names of [`SystemAccounts::names`] call.
+    pub fn close(&self, accounts: &mut SystemAccounts, found: &OwnFound) {
+        let resolve = |said: &Said| match said {
+            Said::Nothing => Reference::Nobody,
+            Said::Known(named) => named.clone(),
+            Said::Open(number) => found.get(*number),
+        };
+        for open in std::mem::take(&mut accounts.open) {
+            let named = open.said.iter().map(resolve).find(|r| *r != Reference::Nobody).unwrap_or(Reference::Nobody);
+            let Some(row) = accounts.states.get_mut(open.row) else { continue };
+            row.owner_identity_ix = named.one();
+            if open.judged {
+                row.match_state = self.owned(&named);
+            }
+        }
     }
 }
 
-/// The state of an account (docs/architecture.md, correlation). `ghost` only where every candidate has left.
-fn state(
-    account: &AccountRow,
-    class: Class,
-    candidates: &[AccountIdentityRow],
-    owner: &Owner<'_>,
-    people: &People,
-    coverage: &Coverage,
-    t: Time,
-) -> MatchState {
-    let Some(first) = candidates.first() else { return coverage.unmatched(class, account.created_at) };
-    if candidates.iter().all(|c| c.standing == Standing::Left) {
-        return MatchState::Ghost;
+/// The rows of one system, put together chunk by chunk.
+#[derive(Debug, Default)]
+pub struct SystemAccounts {
+    pub states: Vec<AccountStateRow>,
+    pub candidates: Vec<AccountIdentityRow>,
+    pub trace: Vec<MatchTraceRow>,
+    pub crowded: BTreeSet<Crowded>,
+    open: Vec<Open<usize>>,
+    names: OwnNames,
+}
+
+impl SystemAccounts {
+    /// Adds the next chunk; chunks come in the order of their accounts.
+    pub fn add(&mut self, mut chunk: AccountChunk) {
+        let first = self.states.len();
+        let numbers: Vec<u32> = chunk.open_names.iter().map(|name| self.names.add(name)).collect();
+        let renumbered = |said: Said| match said {
+            Said::Open(number) => numbers.get(number as usize).map_or(Said::Nothing, |n| Said::Open(*n)),
+            other => other,
+        };
+        for open in chunk.open {
+            self.open.push(Open { row: first + open.row as usize, judged: open.judged, said: open.said.map(renumbered) });
+        }
+        self.states.append(&mut chunk.states);
+        self.candidates.append(&mut chunk.candidates);
+        self.trace.append(&mut chunk.trace);
+        self.crowded.append(&mut chunk.crowded);
     }
-    if first.state == MatchState::Disputed || class != Class::NonHuman {
-        return first.state;
+
+    /// Names by which accounts call owners whom no authority lists. Where there are any, the system's accounts are looked through once more
+    /// for them ([`OwnNames::seek`]) before [`AccountResolver::close`].
+    pub fn names(&self) -> &OwnNames {
+        &self.names
     }
-    // Owners are people: without an authority for people nobody can tell. An authority that never states an owner is not asked for one.
-    let asked = coverage.people.is_some()
-        && (owner.stated || people.row(first.identity_ix).is_some_and(|i| coverage.states_owners.contains(&i.system_ix)));
-    if asked && is_gone(owner.named, people, t) { MatchState::Unowned } else { MatchState::Linked }
 }

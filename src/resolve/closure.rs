@@ -1,184 +1,152 @@
 //! What membership of a group leads to, computed on the group graph alone (11.7).
 //!
-//! A member of a group holds the group's grants and those of every group of which that group is a member, to any depth. An assumable role
-//! is one node, though it stands in `accounts` and in `groups` under one native id: what its account side may assume or belongs to, its
-//! group side leads to. Edges count as long as the system lists them, past their own expiry, too: access that should have ended and is
-//! still there is what an audit looks for.
+//! A member of a group holds the group's grants and those of every group of which that group is a member, to any depth.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
-use super::SystemInput;
+use rayon::prelude::*;
+
 use super::graph::{Components, Graph, UNREACHED};
+use super::groups::{GroupGrant, Link, PATH_NAMES, Twins, elided, name};
 use super::settings::GroupLevels;
-use super::tally::Tally;
-use crate::model::{Effect, GrantRow, GroupReachRow, GroupRow, Level, MembershipKind};
+use super::skeleton::{Skeleton, Tally};
+use crate::model::{EntitlementRow, GroupReachRow, GroupRow, Level};
 
-/// A group with more ancestors than this has the text `>1000` in `group_reach.ancestors`; [`Groups::ancestors`] gives them all.
+/// A group with more ancestors than this has the text `>1000` in `group_reach.ancestors`; [`super::Groups::ancestors`] gives them all.
 pub const ANCESTORS_LISTED: usize = 1_000;
-/// A path of more names than this is shown by its first ones and its last.
-pub const PATH_NAMES: usize = 16;
+
+/// Groups that one thread looks at in one go.
+const CHUNK: usize = 4_096;
 
 /// Levels from the one that matters most. Rights that are not in the export outweigh the certainty that there are none.
 const BY_WEIGHT: [Level; 5] = [Level::Admin, Level::Write, Level::Read, Level::Unknown, Level::None];
 
-/// Whether memberships of kind `primary` count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Primary {
-    /// They do: everybody who holds what the group leads to.
-    Counted,
-    /// They do not: everybody who is in it by something that can be removed.
-    LeftOut,
-}
-
-/// The groups of one system and what joins them.
-#[derive(Clone, Debug)]
-pub struct Groups {
+/// The group graph of one system. Accounts stand outside of it: their memberships come by in [`Members::add`].
+pub struct Closure<'a> {
+    groups: &'a [GroupRow],
+    twins: &'a Twins,
     /// From a group to the groups of which it is a member.
     up: Graph,
     /// The same, memberships under a condition left out.
     up_unconditional: Graph,
     /// From a group to the groups that are its members.
     down: Graph,
-    /// From a group to the accounts that are its direct members, kind `primary` left out.
-    members: Graph,
-    /// The same for kind `primary`.
-    primary_members: Graph,
-    /// From an account to the groups of which it is a direct member, and to the group side of a role.
-    groups_of: Graph,
-    /// The group side of an account that is a role.
-    twins: HashMap<u32, u32>,
-    names: Vec<String>,
-    accounts: usize,
+    down_unconditional: Graph,
+    components: Components,
+    trees: Skeleton,
 }
 
-impl Groups {
-    /// Reads groups and memberships.
-    pub fn new(system: &SystemInput) -> Self {
-        let (groups, accounts) = (system.groups.len(), system.accounts.len());
-        let twins = twins(system);
-        let mut edges: Vec<(u32, u32, bool)> = Vec::new();
-        let (mut members, mut primary, mut of) = (Vec::new(), Vec::new(), Vec::new());
-        for m in &system.memberships {
-            let twin = m.account_ix.and_then(|a| twins.get(&a).copied());
-            edges.extend([m.member_group_ix, twin].into_iter().flatten().map(|g| (g, m.group_ix, m.condition.is_some())));
-            if let Some(account) = m.account_ix {
-                if m.kind == MembershipKind::Primary {
-                    primary.push((m.group_ix, account))
-                } else {
-                    members.push((m.group_ix, account))
-                }
-                of.push((account, m.group_ix));
-            }
-        }
-        of.extend(system.accounts.iter().filter_map(|a| Some((a.account_ix, *twins.get(&a.account_ix)?))));
-        let up = Graph::new(groups, groups, edges.iter().map(|(a, b, _)| (*a, *b)));
+/// Counts the distinct accounts in every group and below it, from memberships that come by in parts, on any number of threads.
+pub struct Members<'a>(Tally<'a>);
+
+impl Members<'_> {
+    /// Adds the memberships (`account_ix`, `group_ix`) of some accounts: all of each one after the other, kind `primary` left out.
+    pub fn add(&self, memberships: impl IntoIterator<Item = (u32, u32)>) {
+        self.0.add(memberships);
+    }
+
+    /// The count of every group, once all accounts have been added.
+    pub fn finish(self) -> Vec<u32> {
+        self.0.finish()
+    }
+}
+
+impl<'a> Closure<'a> {
+    /// `groups`: one per `group_ix`. `links`: memberships of groups, and those of accounts that are groups, too; others are passed over.
+    pub fn new(groups: &'a [GroupRow], twins: &'a Twins, links: impl IntoIterator<Item = Link>) -> Self {
+        let n = groups.len();
+        let edges: Vec<(u32, u32, bool)> =
+            links.into_iter().filter_map(|link| Some((twins.member(&link)?, link.group_ix, link.conditional))).collect();
+        let up = Graph::new(n, n, edges.iter().map(|(a, b, _)| (*a, *b)));
+        let up_unconditional = Graph::new(n, n, edges.iter().filter(|(.., conditional)| !conditional).map(|(a, b, _)| (*a, *b)));
+        drop(edges);
+        let components = up.components();
         Self {
-            up_unconditional: Graph::new(groups, groups, edges.iter().filter(|(.., conditional)| !conditional).map(|(a, b, _)| (*a, *b))),
-            down: up.reversed(),
-            up,
-            members: Graph::new(groups, accounts, members),
-            primary_members: Graph::new(groups, accounts, primary),
-            groups_of: Graph::new(accounts, groups, of),
+            groups,
             twins,
-            names: system.groups.iter().map(|g| g.name.clone().unwrap_or_else(|| g.native_id.clone())).collect(),
-            accounts,
+            down: up.reversed(),
+            down_unconditional: up_unconditional.reversed(),
+            trees: Skeleton::new(&components),
+            up,
+            up_unconditional,
+            components,
         }
     }
 
-    /// The name of a group, else its native id.
-    pub fn name(&self, group_ix: u32) -> &str {
-        self.names.get(group_ix as usize).map_or("", String::as_str)
+    /// Counts members.
+    pub fn members(&self) -> Members<'_> {
+        Members(Tally::new(&self.trees, &self.components.of))
     }
 
-    /// Every account that is a member of the group, directly or through groups; ascending.
-    pub fn transitive_members(&self, group_ix: u32, primary: Primary) -> Vec<u32> {
-        let mut found = BTreeSet::new();
-        for below in reach_of(&self.down, [group_ix]).keys() {
-            found.extend(self.members.of(*below));
-            if primary == Primary::Counted {
-                found.extend(self.primary_members.of(*below));
-            }
-        }
-        found.into_iter().collect()
-    }
-
-    /// Every group above the group, itself left out; ascending.
-    pub fn ancestors(&self, group_ix: u32) -> Vec<u32> {
-        reach_of(&self.up, [group_ix]).into_keys().filter(|g| *g != group_ix).collect()
-    }
-
-    /// The shortest way by which an account is in a group: groups from its own membership to the group asked for. Of equally short ways the
-    /// one with the lower ordinals. `None`: it is not in it.
-    pub fn path(&self, account_ix: u32, group_ix: u32) -> Option<Vec<u32>> {
-        let before = reach_of(&self.up, self.groups_of.of(account_ix).iter().copied());
-        let mut path = vec![group_ix];
-        let mut step = *before.get(&group_ix)?;
-        while let Some(group) = step {
-            path.push(group);
-            step = *before.get(&group)?;
-        }
-        path.reverse();
-        Some(path)
-    }
-
-    /// The names of a path, joined by ` > `; of a long one the first and the last.
-    pub fn path_text(&self, path: &[u32]) -> String {
-        let names: Vec<&str> = path.iter().take(PATH_NAMES).map(|g| self.name(*g)).collect();
-        match path.last() {
-            Some(last) if path.len() > PATH_NAMES => elided(&names, path.len(), self.name(*last)),
-            _ => names.join(" > "),
-        }
-    }
-
-    /// Table `group_reach` of the system.
-    pub(super) fn reach(&self, system: &SystemInput, levels: &GroupLevels<'_>) -> Vec<GroupReachRow> {
-        let rights = Rights::new(self, system, levels);
-        let components = self.up.components();
+    /// Table `group_reach` of the system. `members`: of every group, as counted. Grants to others than groups are passed over.
+    pub(super) fn reach(
+        &self,
+        system_ix: u32,
+        levels: &GroupLevels<'_>,
+        entitlements: &[EntitlementRow],
+        grants: impl IntoIterator<Item = GroupGrant>,
+        members: Vec<u32>,
+    ) -> Vec<GroupReachRow> {
+        let rights = Rights::new(self, levels, entitlements, grants);
         let conferred = self.conferred(&rights);
         let (risks, risk_conditional) = self.risks(&rights);
-        let entitlements = totals(&components, Direction::Up, system.entitlements.len(), |g| rights.entitlements.of(g));
-        let members = totals(&components, Direction::Down, self.accounts, |g| self.members.of(g));
-        let ancestors = self.ancestor_texts(&components);
-        let mut rows = Vec::with_capacity(self.up.len());
-        let columns = conferred.into_iter().zip(risks).zip(risk_conditional).zip(entitlements).zip(members).zip(ancestors);
-        for (group_ix, (((((conferred, risks), by_risk), entitlements), members), ancestors)) in (0_u32..).zip(columns) {
-            let component = components.of.get(group_ix as usize).copied().unwrap_or_default();
-            rows.push(GroupReachRow {
-                system_ix: system.system_ix,
+        let held = rights.of.iter().map(|r| (r.entitlement_ix, self.component(r.group_ix))).collect();
+        let totals = self.trees.totals_above(held);
+        let ancestors = self.ancestor_texts();
+        let columns = conferred.into_iter().zip(risks).zip(risk_conditional).zip(members).zip(ancestors);
+        let row = |(group_ix, ((((conferred, risks), by_risk), members), ancestors)): (u32, ((((Conferred, _), bool), _), _))| {
+            let component = self.component(group_ix);
+            GroupReachRow {
+                system_ix,
                 group_ix,
                 level: conferred.level,
                 risks,
                 conditional: conferred.conditional || by_risk,
-                entitlements,
+                entitlements: totals.get(component as usize).copied().unwrap_or_default(),
                 ancestors,
                 level_group_ix: conferred.group_ix,
                 level_entitlement_ix: conferred.entitlement_ix,
                 path: conferred.path,
                 members,
-                cycle: components.members.of(component).len() > 1 || self.up.of(group_ix).contains(&group_ix),
-            });
-        }
-        rows
+                cycle: self.components.members.of(component).len() > 1 || self.up.of(group_ix).binary_search(&group_ix).is_ok(),
+            }
+        };
+        (0_u32..).zip(columns).map(row).collect()
+    }
+
+    fn component(&self, group_ix: u32) -> u32 {
+        self.components.of.get(group_ix as usize).copied().unwrap_or_default()
+    }
+
+    fn name(&self, group_ix: u32) -> &str {
+        self.groups.get(group_ix as usize).map_or("", name)
     }
 
     /// The highest level of every group, and the nearest group that confers it; an unconditional way is preferred.
     fn conferred(&self, rights: &Rights) -> Vec<Conferred> {
-        let unconditional_down = self.up_unconditional.reversed();
-        let mut found: Vec<Option<Conferred>> = vec![None; self.up.len()];
+        let mut found: Vec<Option<Conferred>> = vec![None; self.groups.len()];
         for level in BY_WEIGHT {
-            let sure = Way::new(&self.up_unconditional, &unconditional_down, rights.conferring(level, true));
-            let any = Way::new(&self.up, &self.down, rights.conferring(level, false));
-            for (group_ix, slot) in (0_u32..).zip(&mut found).filter(|(_, slot)| slot.is_none()) {
-                let conditional = !sure.reaches(group_ix);
-                let way = if conditional { &any } else { &sure };
-                *slot = way.end(group_ix).map(|end| Conferred {
-                    level,
-                    conditional,
-                    group_ix: end,
-                    entitlement_ix: rights.conferred_by(end, level, !conditional),
-                    path: self.way_text(way, group_ix, end),
-                });
+            if found.iter().all(Option::is_some) {
+                break;
             }
+            let (sure, any) = rayon::join(
+                || Way::new(&self.up_unconditional, &self.down_unconditional, rights.conferring(level, true)),
+                || Way::new(&self.up, &self.down, rights.conferring(level, false)),
+            );
+            found.par_chunks_mut(CHUNK).enumerate().for_each(|(part, some)| {
+                for (group_ix, slot) in ((part * CHUNK) as u32..).zip(some).filter(|(_, slot)| slot.is_none()) {
+                    let conditional = !sure.reaches(group_ix);
+                    let way = if conditional { &any } else { &sure };
+                    *slot = way.end(group_ix).map(|end| Conferred {
+                        level,
+                        conditional,
+                        group_ix: end,
+                        entitlement_ix: rights.conferred_by(end, level, !conditional),
+                        path: self.way_text(way, group_ix, end),
+                    });
+                }
+            });
         }
         // Every group has a level of its own, so nothing is left without one.
         found.into_iter().flatten().collect()
@@ -199,13 +167,14 @@ impl Groups {
 
     /// The risks of every group, and whether one of them is reached only under a condition.
     fn risks(&self, rights: &Rights) -> (Vec<Option<String>>, Vec<bool>) {
-        let unconditional_down = self.up_unconditional.reversed();
-        let mut texts: Vec<Option<String>> = vec![None; self.up.len()];
-        let mut conditional = vec![false; self.up.len()];
+        let mut texts: Vec<Option<String>> = vec![None; self.groups.len()];
+        let mut conditional = vec![false; self.groups.len()];
         // In the order of their names, so that the joined text is sorted.
         for (risk, holders) in &rights.risks {
-            let (any, _) = self.down.distances(holders.iter().map(|(g, _)| *g));
-            let (sure, _) = unconditional_down.distances(holders.iter().filter(|(_, c)| !c).map(|(g, _)| *g));
+            let ((any, _), (sure, _)) = rayon::join(
+                || self.down.distances(holders.iter().map(|(g, _)| *g)),
+                || self.down_unconditional.distances(holders.iter().filter(|(_, c)| !c).map(|(g, _)| *g)),
+            );
             for (((text, flag), any), sure) in texts.iter_mut().zip(&mut conditional).zip(any).zip(sure) {
                 if any != UNREACHED {
                     *text = Some(text.take().map_or_else(|| risk.clone(), |before| format!("{before},{risk}")));
@@ -217,68 +186,88 @@ impl Groups {
     }
 
     /// `group_reach.ancestors` of every group.
-    fn ancestor_texts(&self, components: &Components) -> Vec<Option<String>> {
-        // `None`: too many to list. Components above have lower numbers.
-        let mut above: Vec<Option<BTreeSet<u32>>> = Vec::with_capacity(components.len());
-        for component in 0..components.len() as u32 {
-            let mut groups = Some(BTreeSet::new());
-            for up in components.graph.of(component) {
-                let direct = components.members.of(*up);
-                let further = above.get(*up as usize).and_then(Option::as_ref);
-                groups = groups.zip(further).filter(|_| direct.len() <= ANCESTORS_LISTED).and_then(|(mut mine, theirs)| {
-                    mine.extend(direct);
-                    mine.extend(theirs);
-                    (mine.len() <= ANCESTORS_LISTED).then_some(mine)
-                });
-            }
-            above.push(groups);
+    fn ancestor_texts(&self) -> Vec<Option<String>> {
+        let least = self.least_ancestors();
+        let parts: Vec<Vec<Option<String>>> = self
+            .components
+            .of
+            .par_chunks(CHUNK)
+            .enumerate()
+            .map_init(|| Above::new(&self.components), |above, (part, some)| {
+                let text = |(group_ix, component): (u32, &u32)| {
+                    let many = least.get(*component as usize).is_none_or(|least| *least as usize > ANCESTORS_LISTED);
+                    if many { Some(format!(">{ANCESTORS_LISTED}")) } else { above.text(group_ix, *component) }
+                };
+                ((part * CHUNK) as u32..).zip(some).map(text).collect()
+            })
+            .collect();
+        parts.into_iter().flatten().collect()
+    }
+
+    /// Per component, a number of ancestors that each of its groups has at least: those on the longest way up. It spares the walk along
+    /// long chains.
+    fn least_ancestors(&self) -> Vec<u32> {
+        let mut least: Vec<u32> = Vec::with_capacity(self.components.len());
+        // Components above have lower numbers.
+        for component in 0..self.components.len() as u32 {
+            let peers = |c: u32| self.components.members.of(c).len() as u32;
+            let beyond = |c: &u32| least.get(*c as usize).copied().unwrap_or_default() + 1;
+            let above = self.components.graph.of(component).iter().map(beyond).max().unwrap_or_default();
+            least.push((above + peers(component)).saturating_sub(1));
         }
-        let text = |group_ix: u32, component: u32| {
-            let peers = components.members.of(component);
-            let listed = above.get(component as usize).and_then(Option::as_ref);
-            match listed.filter(|l| l.len() + peers.len() - 1 <= ANCESTORS_LISTED) {
-                None => Some(format!(">{ANCESTORS_LISTED}")),
-                Some(listed) => {
-                    let all: BTreeSet<u32> = listed.iter().chain(peers).copied().filter(|g| *g != group_ix).collect();
-                    let joined = all.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-                    (!joined.is_empty()).then_some(joined)
-                }
-            }
-        };
-        (0_u32..).zip(&components.of).map(|(group_ix, component)| text(group_ix, *component)).collect()
+        least
     }
 }
 
-fn elided(first: &[&str], length: usize, last: &str) -> String {
-    let shown = first.get(..PATH_NAMES - 1).unwrap_or(first);
-    format!("{} > ({} more) > {last}", shown.join(" > "), length - shown.len() - 1)
+/// Lists what lies above one group after the other.
+struct Above<'a> {
+    components: &'a Components,
+    /// The round in which a component was last reached.
+    seen: Vec<u32>,
+    round: u32,
+    reached: Vec<u32>,
+    groups: Vec<u32>,
 }
 
-/// Account side to group side of everything that stands in both tables under one native id.
-fn twins(system: &SystemInput) -> HashMap<u32, u32> {
-    let groups: HashMap<&str, u32> = system.groups.iter().map(|g| (g.native_id.as_str(), g.group_ix)).collect();
-    system.accounts.iter().filter_map(|a| Some((a.account_ix, *groups.get(a.native_id.as_str())?))).collect()
-}
-
-/// Every node reached from `starts`, with the node before it; starts have none. First come, first kept: with ascending starts and
-/// successors that is the lowest of the shortest ways.
-fn reach_of(graph: &Graph, starts: impl IntoIterator<Item = u32>) -> BTreeMap<u32, Option<u32>> {
-    let mut before: BTreeMap<u32, Option<u32>> = BTreeMap::new();
-    let mut queue = VecDeque::new();
-    for start in starts.into_iter().filter(|s| (*s as usize) < graph.len()) {
-        if before.insert(start, None).is_none() {
-            queue.push_back(start);
-        }
+impl<'a> Above<'a> {
+    fn new(components: &'a Components) -> Self {
+        Self { components, seen: vec![0; components.len()], round: 0, reached: Vec::new(), groups: Vec::new() }
     }
-    while let Some(node) = queue.pop_front() {
-        for next in graph.of(node) {
-            if !before.contains_key(next) {
-                before.insert(*next, Some(node));
-                queue.push_back(*next);
+
+    /// `group_reach.ancestors` of a group.
+    fn text(&mut self, group_ix: u32, component: u32) -> Option<String> {
+        self.round += 1;
+        self.reached.clear();
+        self.groups.clear();
+        self.reach(component);
+        let mut at = 0;
+        while let Some(component) = self.reached.get(at).copied() {
+            at += 1;
+            for up in self.components.graph.of(component) {
+                self.reach(*up);
+            }
+            // The group itself is among them.
+            if self.groups.len() > ANCESTORS_LISTED + 1 {
+                return Some(format!(">{ANCESTORS_LISTED}"));
             }
         }
+        self.groups.sort_unstable();
+        let mut text = String::new();
+        for ancestor in self.groups.iter().filter(|g| **g != group_ix) {
+            let comma = if text.is_empty() { "" } else { "," };
+            let _ = write!(text, "{comma}{ancestor}");
+        }
+        (!text.is_empty()).then_some(text)
     }
-    before
+
+    fn reach(&mut self, component: u32) {
+        if let Some(seen) = self.seen.get_mut(component as usize).filter(|seen| **seen != self.round) {
+            *seen = self.round;
+            self.reached.push(component);
+            // Of many, so many tell that they are too many.
+            self.groups.extend(self.components.members.of(component).iter().take(ANCESTORS_LISTED + 2));
+        }
+    }
 }
 
 /// What confers a group's level.
@@ -291,65 +280,84 @@ struct Conferred {
     path: String,
 }
 
-/// One right that a group itself confers.
+/// One right that a group is granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Right {
-    level: Level,
+    group_ix: u32,
+    entitlement_ix: u32,
     conditional: bool,
-    /// `None`: the group by itself.
-    entitlement_ix: Option<u32>,
+    level: Level,
+}
+
+impl Right {
+    fn confers(&self, level: Level, unconditional: bool) -> bool {
+        self.level == level && !(unconditional && self.conditional)
+    }
 }
 
 /// What the groups of a system confer by themselves and by their own grants.
 struct Rights {
-    /// Per group, its own level first, then its entitlements, ascending.
-    of: Vec<Vec<Right>>,
-    /// From a group to the entitlements that it is granted.
-    entitlements: Graph,
-    /// Per risk, the groups that are granted it, and whether under a condition.
-    risks: BTreeMap<String, BTreeSet<(u32, bool)>>,
+    /// The level of every group by itself.
+    own: Vec<Level>,
+    /// By group, then by entitlement.
+    of: Vec<Right>,
+    /// Per risk, the groups that are granted it, and whether under a condition; ascending.
+    risks: BTreeMap<String, Vec<(u32, bool)>>,
 }
 
 impl Rights {
-    fn new(groups: &Groups, system: &SystemInput, levels: &GroupLevels<'_>) -> Self {
-        let own = |g: &GroupRow| Right { level: own_level(g, levels), conditional: false, entitlement_ix: None };
-        let mut of: Vec<Vec<Right>> = system.groups.iter().map(|g| vec![own(g)]).collect();
-        let mut risks: BTreeMap<String, BTreeSet<(u32, bool)>> = BTreeMap::new();
-        let mut edges = Vec::new();
-        // A denial or a boundary takes away and gives nothing.
-        for grant in system.grants.iter().filter(|g| g.effect == Effect::Allow) {
-            let Some(group_ix) = holder(groups, grant) else { continue };
-            let Some(entitlement) = system.entitlements.get(grant.entitlement_ix as usize) else { continue };
-            let conditional = grant.condition.is_some() || entitlement.conditional;
-            let Some(rights) = of.get_mut(group_ix as usize) else { continue };
-            rights.push(Right { level: entitlement.level, conditional, entitlement_ix: Some(grant.entitlement_ix) });
-            edges.push((group_ix, grant.entitlement_ix));
-            for risk in entitlement.risks.iter().flat_map(|r| r.split(',')).map(str::trim).filter(|r| !r.is_empty()) {
-                risks.entry(risk.to_owned()).or_default().insert((group_ix, conditional));
+    fn new(
+        closure: &Closure<'_>,
+        levels: &GroupLevels<'_>,
+        entitlements: &[EntitlementRow],
+        grants: impl IntoIterator<Item = GroupGrant>,
+    ) -> Self {
+        let own = closure.groups.iter().map(|g| own_level(g, levels)).collect();
+        let mut of: Vec<Right> = Vec::new();
+        for grant in grants.into_iter().filter(|g| g.allows) {
+            let Some(group_ix) = closure.twins.holder(&grant).filter(|g| (*g as usize) < closure.groups.len()) else { continue };
+            let Some(entitlement) = entitlements.get(grant.entitlement_ix as usize) else { continue };
+            let conditional = grant.conditional || entitlement.conditional;
+            of.push(Right { group_ix, entitlement_ix: grant.entitlement_ix, conditional, level: entitlement.level });
+        }
+        of.sort_unstable();
+        of.dedup();
+        let mut risks: BTreeMap<String, Vec<(u32, bool)>> = BTreeMap::new();
+        for right in &of {
+            let text = entitlements.get(right.entitlement_ix as usize).and_then(|e| e.risks.as_deref()).unwrap_or_default();
+            for risk in text.split(',').map(str::trim).filter(|r| !r.is_empty()) {
+                match risks.get_mut(risk) {
+                    Some(holders) => holders.push((right.group_ix, right.conditional)),
+                    None => drop(risks.insert(risk.to_owned(), vec![(right.group_ix, right.conditional)])),
+                }
             }
         }
-        of.iter_mut().for_each(|rights| rights.sort_by_key(|r| r.entitlement_ix));
-        Self { entitlements: Graph::new(of.len(), system.entitlements.len(), edges), of, risks }
+        for holders in risks.values_mut() {
+            holders.sort_unstable();
+            holders.dedup();
+        }
+        Self { own, of, risks }
     }
 
-    fn confers(right: &Right, level: Level, unconditional: bool) -> bool {
-        right.level == level && !(unconditional && right.conditional)
+    /// Groups that confer a level by themselves, ascending.
+    fn conferring(&self, level: Level, unconditional: bool) -> Vec<u32> {
+        let own = (0_u32..).zip(&self.own).filter(|(_, own)| **own == level).map(|(group_ix, _)| group_ix);
+        let granted = self.of.iter().filter(|r| r.confers(level, unconditional)).map(|r| r.group_ix);
+        let mut all: Vec<u32> = own.chain(granted).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 
-    /// Groups that confer a level by themselves.
-    fn conferring(&self, level: Level, unconditional: bool) -> impl Iterator<Item = u32> {
-        let confers = move |rights: &Vec<Right>| rights.iter().any(|r| Self::confers(r, level, unconditional));
-        (0_u32..).zip(&self.of).filter(move |(_, rights)| confers(rights)).map(|(group_ix, _)| group_ix)
-    }
-
-    /// By what a group confers a level; `None`: by itself.
+    /// By what a group confers a level: by itself (`None`), else by the first of its entitlements that does.
     fn conferred_by(&self, group_ix: u32, level: Level, unconditional: bool) -> Option<u32> {
-        self.of.get(group_ix as usize)?.iter().find(|r| Self::confers(r, level, unconditional))?.entitlement_ix
+        if self.own.get(group_ix as usize) == Some(&level) {
+            return None;
+        }
+        let first = self.of.partition_point(|r| r.group_ix < group_ix);
+        let mut of = self.of.iter().skip(first).take_while(|r| r.group_ix == group_ix);
+        of.find(|r| r.confers(level, unconditional)).map(|r| r.entitlement_ix)
     }
-}
-
-/// The group to which a grant gives, be it named by its account side.
-pub(super) fn holder(groups: &Groups, grant: &GrantRow) -> Option<u32> {
-    grant.group_ix.or_else(|| groups.twins.get(&grant.account_ix?).copied())
 }
 
 /// A configured level fills in one that the export does not show, and raises a lower one.
@@ -361,21 +369,28 @@ pub(super) fn own_level(group: &GroupRow, levels: &GroupLevels<'_>) -> Level {
 }
 
 /// The shortest ways from every group up to the nearest of some groups.
-struct Way<'a> {
-    up: &'a Graph,
+struct Way {
     distance: Vec<u32>,
     ends: Vec<u32>,
+    /// The next group up; of several, the lowest ordinal.
+    next: Vec<u32>,
 }
 
-impl<'a> Way<'a> {
-    fn new(up: &'a Graph, down: &Graph, ends: impl Iterator<Item = u32>) -> Self {
+impl Way {
+    fn new(up: &Graph, down: &Graph, ends: Vec<u32>) -> Self {
+        let n = up.len();
+        if ends.is_empty() {
+            return Self { distance: Vec::new(), ends: Vec::new(), next: Vec::new() };
+        }
         let (distance, order) = down.distances(ends);
-        let mut way = Self { up, distance, ends: vec![UNREACHED; up.len()] };
+        let mut way = Self { distance, ends: vec![UNREACHED; n], next: vec![UNREACHED; n] };
         for group in order {
             // Nearest first, so the next group on the way has its end already.
-            let end = way.next(group).and_then(|next| way.ends.get(next as usize).copied()).unwrap_or(group);
-            if let Some(slot) = way.ends.get_mut(group as usize) {
-                *slot = end;
+            let nearer = way.distance(group).checked_sub(1);
+            let next = nearer.and_then(|nearer| up.of(group).iter().copied().find(|next| way.distance(*next) == nearer));
+            let end = next.and_then(|next| way.end(next)).unwrap_or(group);
+            if let (Some(slot), Some(of)) = (way.ends.get_mut(group as usize), way.next.get_mut(group as usize)) {
+                (*slot, *of) = (end, next.unwrap_or(UNREACHED));
             }
         }
         way
@@ -398,49 +413,8 @@ impl<'a> Way<'a> {
         self.ends.get(group as usize).copied().filter(|end| *end != UNREACHED)
     }
 
-    /// The next group up; `None` at the end of the way. Of several, the lowest ordinal.
+    /// The next group up; `None` at the end of the way.
     fn next(&self, group: u32) -> Option<u32> {
-        let nearer = self.distance(group).checked_sub(1).filter(|_| self.reaches(group))?;
-        self.up.of(group).iter().copied().find(|next| self.distance(*next) == nearer)
+        self.next.get(group as usize).copied().filter(|next| *next != UNREACHED)
     }
-}
-
-/// Which way a total gathers.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    Up,
-    Down,
-}
-
-/// Per group, how many distinct ordinals below `universe` it and everything in one direction of it have; `own` gives a group's, ascending. A set that only one more
-/// component needs is moved, not copied, which makes chains and trees cheap.
-fn totals<'a>(components: &Components, direction: Direction, universe: usize, own: impl Fn(u32) -> &'a [u32]) -> Vec<u32> {
-    let n = components.len() as u32;
-    let reversed = components.graph.reversed();
-    // Components above have lower numbers: whatever a component needs is there when its turn comes.
-    let (needs, needed_by, order): (_, _, Box<dyn Iterator<Item = u32>>) = match direction {
-        Direction::Up => (&components.graph, &reversed, Box::new(0..n)),
-        Direction::Down => (&reversed, &components.graph, Box::new((0..n).rev())),
-    };
-    let mut waiting: Vec<usize> = (0..n).map(|c| needed_by.of(c).len()).collect();
-    let mut sets: Vec<Tally> = vec![Tally::default(); n as usize];
-    let mut counts = vec![0; n as usize];
-    for component in order {
-        let mut set = Tally::default();
-        for need in needs.of(component).iter().map(|c| *c as usize) {
-            let (Some(left), Some(held)) = (waiting.get_mut(need), sets.get_mut(need)) else { continue };
-            *left -= 1;
-            if *left == 0 { set.absorb(std::mem::take(held), universe) } else { set.unite(held, universe) }
-        }
-        for group in components.members.of(component) {
-            set.extend(own(*group), universe);
-        }
-        if let (Some(count), Some(held)) = (counts.get_mut(component as usize), sets.get_mut(component as usize)) {
-            *count = set.count();
-            if !needed_by.of(component).is_empty() {
-                *held = set;
-            }
-        }
-    }
-    components.of.iter().map(|c| counts.get(*c as usize).copied().unwrap_or_default()).collect()
 }

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::model::text::norm;
-use crate::model::{AccountRow, IdentityRow};
+use super::account::Account;
+use crate::model::IdentityRow;
+use crate::model::text::folded;
 
 /// A column of an account that a rule may compare.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,26 +37,31 @@ impl AccountColumn {
     }
 
     /// Its normalised values; only an attribute can have several.
-    pub fn values(&self, account: &AccountRow) -> Vec<String> {
-        let one = |stored: &Option<String>, raw: &Option<String>| {
-            stored.clone().or_else(|| raw.as_deref().and_then(norm)).into_iter().collect::<Vec<_>>()
+    pub fn each<'a>(&self, account: &Account<'a>, mut value: impl FnMut(Cow<'a, str>)) {
+        let single = match self {
+            Self::EmployeeRef => account.employee_ref.and_then(folded),
+            Self::Email => stored_or_folded(account.email_norm, account.email),
+            Self::Upn => stored_or_folded(account.upn_norm, account.upn),
+            Self::Login => stored_or_folded(account.login_norm, account.login),
+            Self::DisplayName => stored_or_folded(account.display_name_norm, account.display_name),
+            Self::NativeId => folded(account.native_id),
+            Self::Attribute(name) => return attribute(account.attributes, name).into_iter().for_each(|v| value(Cow::Owned(v))),
         };
-        match self {
-            Self::EmployeeRef => account.employee_ref.as_deref().and_then(norm).into_iter().collect(),
-            Self::Email => one(&account.email_norm, &account.email),
-            Self::Upn => one(&account.upn_norm, &account.upn),
-            Self::Login => one(&account.login_norm, &account.login),
-            Self::DisplayName => one(&account.display_name_norm, &account.display_name),
-            Self::NativeId => norm(&account.native_id).into_iter().collect(),
-            Self::Attribute(name) => attribute(account.attributes.as_deref(), name),
+        if let Some(single) = single {
+            value(single);
         }
     }
+}
+
+/// The normalised column of a table, else what its raw one comes to.
+fn stored_or_folded<'a>(stored: Option<&'a str>, raw: Option<&'a str>) -> Option<Cow<'a, str>> {
+    stored.map(Cow::Borrowed).or_else(|| raw.and_then(folded))
 }
 
 /// The normalised texts and numbers under one key of an attributes object.
 pub(super) fn attribute(attributes: Option<&str>, name: &str) -> Vec<String> {
     let text = |v: &Value| match v {
-        Value::String(s) => norm(s),
+        Value::String(s) => folded(s).map(Cow::into_owned),
         Value::Number(n) => Some(n.to_string()),
         _ => None,
     };
@@ -106,40 +112,42 @@ impl IdentityColumn {
     }
 
     /// Its normalised values.
-    pub fn values(self, identity: &IdentityRow) -> Vec<String> {
-        let one = |stored: &Option<String>, raw: &Option<String>| stored.clone().or_else(|| raw.as_deref().and_then(norm));
+    pub fn each(self, identity: &IdentityRow, mut value: impl FnMut(&str)) {
+        let email = || stored_or_folded(identity.email_norm.as_deref(), identity.email.as_deref());
         let single = match self {
-            Self::NativeId => norm(&identity.native_id),
-            Self::EmployeeNumber => identity.employee_number.as_deref().and_then(norm),
-            Self::Email => one(&identity.email_norm, &identity.email),
-            Self::EmailLocal => one(&identity.email_norm, &identity.email).map(|e| Login::new(&e).local.to_owned()),
-            Self::Login => one(&identity.login_norm, &identity.login),
-            Self::Alias => return aliases(identity),
-            Self::DisplayName => return names(identity),
-            Self::InitialFamily => given_and_family(identity).and_then(|(g, f)| Some(format!("{}{f}", g.chars().next()?))),
-            Self::GivenFamily => given_and_family(identity).map(|(g, f)| format!("{g}{f}")),
+            Self::NativeId => folded(&identity.native_id),
+            Self::EmployeeNumber => identity.employee_number.as_deref().and_then(folded),
+            Self::Email => email(),
+            Self::EmailLocal => return email().iter().for_each(|e| value(Login::new(e).local)),
+            Self::Login => stored_or_folded(identity.login_norm.as_deref(), identity.login.as_deref()),
+            Self::Alias => return aliases(identity).iter().for_each(|a| value(a)),
+            Self::DisplayName => return names(identity).iter().for_each(|n| value(n)),
+            Self::InitialFamily => given_and_family(identity).and_then(|(g, f)| Some(Cow::Owned(format!("{}{f}", g.chars().next()?)))),
+            Self::GivenFamily => given_and_family(identity).map(|(g, f)| Cow::Owned(g + &f)),
         };
-        single.into_iter().collect()
+        if let Some(single) = single {
+            value(&single);
+        }
     }
 }
 
 fn aliases(identity: &IdentityRow) -> Vec<String> {
     let listed: Vec<String> = identity.aliases.as_deref().and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
-    listed.iter().filter_map(|a| norm(a)).collect()
+    listed.iter().filter_map(|a| folded(a)).map(Cow::into_owned).collect()
 }
 
 /// The name as shown, and as its parts make it.
 fn names(identity: &IdentityRow) -> Vec<String> {
-    let shown = shown_name(identity);
+    let shown = shown_name(identity).map(Cow::into_owned);
     let parts = identity.given_name_norm.as_ref().zip(identity.family_name_norm.as_ref()).map(|(g, f)| format!("{g} {f}"));
     let mut all: Vec<String> = shown.into_iter().chain(parts).collect();
     all.dedup();
     all
 }
 
-fn shown_name(identity: &IdentityRow) -> Option<String> {
-    let shown = identity.display_name_norm.clone().or_else(|| identity.display_name.as_deref().and_then(norm));
-    shown.map(|name| in_speaking_order(&name))
+fn shown_name(identity: &IdentityRow) -> Option<Cow<'_, str>> {
+    let shown = stored_or_folded(identity.display_name_norm.as_deref(), identity.display_name.as_deref())?;
+    Some(if shown.contains(',') { Cow::Owned(in_speaking_order(&shown)) } else { shown })
 }
 
 /// Given and family name, letters and digits only. A list without the two columns has them in the first and last word of the shown name.
@@ -196,35 +204,37 @@ impl<'a> Login<'a> {
         }
     }
 
-    /// The keys under which an identity's login is found: its own spelling, and its local part with the style of its domain.
-    fn identity_keys(self, text: &str) -> Vec<String> {
-        let styled = self.domain.map(|d| d.style().key(self.local));
-        [Some(text.to_owned()), styled].into_iter().flatten().collect()
-    }
-
-    /// The keys under which an account's login looks. It meets its own spelling and the bare local part. Domains of one style must be
+    /// The texts under which an account's login looks. It meets its own spelling and the bare local part. Domains of one style must be
     /// equal; a prefix says nothing about a suffix (`corp\alice` may well be `alice@example.com`), and a bare login fits any domain.
-    fn account_keys(self, text: &'a str) -> Vec<Cow<'a, str>> {
-        let own = self.domain.map(Domain::style);
-        let other_styles = [Style::Prefix, Style::Suffix].into_iter().filter(|s| Some(*s) != own).map(|s| Cow::Owned(s.key(self.local)));
-        let bare = own.map(|_| Cow::Borrowed(self.local));
-        [Some(Cow::Borrowed(text)), bare].into_iter().flatten().chain(other_styles).collect()
+    fn parts(self) -> &'static [Part] {
+        match self.domain.map(Domain::style) {
+            None => &[Part::Whole, Part::Styled(Style::Prefix), Part::Styled(Style::Suffix)],
+            Some(Style::Prefix) => &[Part::Whole, Part::Local, Part::Styled(Style::Suffix)],
+            Some(Style::Suffix) => &[Part::Whole, Part::Local, Part::Styled(Style::Prefix)],
+        }
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Style {
+pub(super) enum Style {
     Prefix,
     Suffix,
 }
 
 impl Style {
     /// No normalised text holds the line feed.
-    fn key(self, local: &str) -> String {
+    fn sign(self) -> &'static str {
         match self {
-            Self::Prefix => format!("\n\\{local}"),
-            Self::Suffix => format!("\n@{local}"),
+            Self::Prefix => "\n\\",
+            Self::Suffix => "\n@",
         }
+    }
+
+    fn key<'t>(self, local: &str, room: &'t mut String) -> &'t str {
+        room.clear();
+        room.push_str(self.sign());
+        room.push_str(local);
+        room
     }
 }
 
@@ -265,30 +275,95 @@ impl Form {
         }
     }
 
-    /// The keys under which an account's value looks.
-    pub fn account_keys(self, value: &str) -> Vec<Cow<'_, str>> {
+    /// The texts under which an account's value looks, in order.
+    pub fn parts(self, value: &str) -> &'static [Part] {
         match self {
-            Self::Exact => vec![Cow::Borrowed(value)],
-            Self::Login => Login::new(value).account_keys(value),
-            Self::Local => vec![Cow::Borrowed(Login::new(value).local)],
-            Self::Squeezed => vec![Cow::Owned(squeeze(Login::new(value).local))],
-            Self::Name => vec![Cow::Owned(in_speaking_order(value))],
+            Self::Exact => &[Part::Whole],
+            Self::Login => Login::new(value).parts(),
+            Self::Local => &[Part::Local],
+            Self::Squeezed => &[Part::Squeezed],
+            Self::Name => &[Part::Speaking],
         }
     }
 
-    /// The keys under which an identity's value is found. Names in the shape of logins come squeezed, local parts without a domain.
-    pub fn identity_keys(self, value: &str) -> Vec<String> {
-        if self == Self::Login { Login::new(value).identity_keys(value) } else { vec![value.to_owned()] }
+    /// The keys under which an identity's value is found. A login: its own spelling, and its local part with the style of its domain. Names
+    /// in the shape of logins come squeezed, local parts without a domain.
+    pub fn each_identity_key(self, value: &str, mut key: impl FnMut(&str)) {
+        key(value);
+        let login = Login::new(value);
+        if let Some(style) = login.domain.map(Domain::style).filter(|_| self == Self::Login) {
+            key(style.key(login.local, &mut String::new()));
+        }
+    }
+}
+
+/// A text that is made of an account's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The value as it stands.
+    Whole,
+    /// A login without its domain.
+    Local,
+    /// The same under the sign of a style of domains.
+    Styled(Style),
+    /// `Local`, letters and digits only.
+    Squeezed,
+    /// A name in the order in which it is spoken.
+    Speaking,
+}
+
+impl Part {
+    /// How many there are.
+    pub const COUNT: usize = 6;
+
+    /// Its place among them.
+    pub fn place(self) -> usize {
+        match self {
+            Self::Whole => 0,
+            Self::Local => 1,
+            Self::Styled(Style::Prefix) => 2,
+            Self::Styled(Style::Suffix) => 3,
+            Self::Squeezed => 4,
+            Self::Speaking => 5,
+        }
     }
 
-    /// The value on which an account and an identity agree that met under `key`. It is what the account shows, so that `john.doe` counts
-    /// once, whether it is read as the local part of an address or as a name.
-    pub fn evidence(self, account: &str, key: &str) -> String {
+    /// The simplest part of a value that is the same text.
+    pub fn simplest(self, value: &str) -> Self {
         match self {
-            Self::Login if key == account => account.to_owned(),
-            Self::Login | Self::Local | Self::Squeezed => Login::new(account).local.to_owned(),
-            Self::Exact => account.to_owned(),
-            Self::Name => in_speaking_order(account),
+            Self::Local if Login::new(value).domain.is_none() => Self::Whole,
+            Self::Squeezed if Login::new(value).local.chars().all(char::is_alphanumeric) => Self::Local.simplest(value),
+            Self::Speaking if !value.contains(',') => Self::Whole,
+            other => other,
+        }
+    }
+
+    /// Its text; `room` is for one that does not stand in the value.
+    pub fn text<'t>(self, value: &'t str, room: &'t mut String) -> &'t str {
+        let local = Login::new(value).local;
+        match self {
+            Self::Whole => value,
+            Self::Local => local,
+            Self::Styled(style) => style.key(local, room),
+            Self::Squeezed => {
+                room.clear();
+                room.extend(local.chars().filter(|c| c.is_alphanumeric()));
+                room
+            }
+            Self::Speaking => {
+                *room = in_speaking_order(value);
+                room
+            }
+        }
+    }
+
+    /// The part on which an account and an identity agree that met under this one. It is what the account shows, so that `john.doe` counts
+    /// once, whether it is read as the local part of an address or as a name.
+    pub fn evidence(self, value: &str) -> Self {
+        match self {
+            Self::Whole => Self::Whole,
+            Self::Speaking => Self::Speaking.simplest(value),
+            Self::Local | Self::Styled(_) | Self::Squeezed => Self::Local,
         }
     }
 }
@@ -296,9 +371,23 @@ impl Form {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::AccountRow;
+
+    fn account_keys(form: Form, value: &str) -> Vec<String> {
+        let texts = |p: &Part| (p.text(value, &mut String::new()).to_owned(), p.simplest(value).text(value, &mut String::new()).to_owned());
+        let keys: Vec<(String, String)> = form.parts(value).iter().map(texts).collect();
+        assert!(keys.iter().all(|(whole, simplest)| whole == simplest), "{keys:?}");
+        keys.into_iter().map(|(key, _)| key).collect()
+    }
+
+    fn identity_keys(form: Form, value: &str) -> Vec<String> {
+        let mut keys = Vec::new();
+        form.each_identity_key(value, |key| keys.push(key.to_owned()));
+        keys
+    }
 
     fn agrees(a: &str, b: &str) -> bool {
-        let found = |x: &str, y: &str| Form::Login.account_keys(x).iter().any(|k| Form::Login.identity_keys(y).iter().any(|i| i == k));
+        let found = |x: &str, y: &str| account_keys(Form::Login, x).iter().any(|k| identity_keys(Form::Login, y).contains(k));
         assert_eq!(found(a, b), found(b, a), "{a} {b}");
         found(a, b)
     }
@@ -314,24 +403,32 @@ mod tests {
     #[test]
     fn names_take_the_shape_of_logins() {
         let of = |shown: &str| IdentityRow { display_name: Some(shown.into()), ..IdentityRow::default() };
-        let values = |c: IdentityColumn, shown: &str| c.values(&of(shown));
+        let values = |c: IdentityColumn, shown: &str| {
+            let mut all = Vec::new();
+            c.each(&of(shown), |v| all.push(v.to_owned()));
+            all
+        };
         assert_eq!(values(IdentityColumn::GivenFamily, "O'Neil-Smith, John"), ["johnoneilsmith"]);
         assert_eq!(values(IdentityColumn::InitialFamily, "John Q. Doe"), ["jdoe"]);
         assert_eq!(values(IdentityColumn::InitialFamily, "Cher"), Vec::<String>::new());
         assert_eq!(values(IdentityColumn::DisplayName, "Doe, John"), ["john doe"]);
-        assert_eq!(Form::Squeezed.account_keys("corp\\john.o'neil-smith"), ["johnoneilsmith"]);
+        assert_eq!(account_keys(Form::Squeezed, "corp\\john.o'neil-smith"), ["johnoneilsmith"]);
     }
 
     #[test]
     fn employee_numbers_are_text() {
         let row = IdentityRow { employee_number: Some("001".into()), ..IdentityRow::default() };
-        assert_eq!(IdentityColumn::EmployeeNumber.values(&row), ["001"]);
+        IdentityColumn::EmployeeNumber.each(&row, |v| assert_eq!(v, "001"));
     }
 
     #[test]
     fn an_attribute_may_hold_one_value_or_several() {
         let row = AccountRow { attributes: Some(r#"{"n":[" A ","b"],"x":7,"o":{}}"#.into()), ..AccountRow::default() };
-        let values = |name: &str| AccountColumn::parse(name).unwrap().values(&row);
+        let values = |name: &str| {
+            let mut all = Vec::new();
+            AccountColumn::parse(name).unwrap().each(&Account::from(&row), |v| all.push(v.into_owned()));
+            all
+        };
         assert_eq!(values("attribute:n"), ["a", "b"]);
         assert_eq!(values("attribute:x"), ["7"]);
         assert_eq!(values("attribute:o"), Vec::<String>::new());

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::closure::Groups;
+use super::groups::Groups;
 use super::forms::attribute;
 use super::vault_paths::{Acl, may_match};
 use super::{SystemInput, aws_reads};

@@ -3,6 +3,7 @@
 //! Pure functions over typed rows: no file, flag or clock. [`resolve`] is the whole stage; [`People`] and [`Groups`] answer
 //! the questions that later stages ask of single people and groups.
 
+mod account;
 mod accounts;
 mod approvals;
 mod attributes;
@@ -16,7 +17,9 @@ mod edges;
 mod escalation;
 mod forms;
 mod graph;
+mod groups;
 mod history;
+mod index;
 mod join;
 mod leaver_reach;
 mod movers;
@@ -31,7 +34,7 @@ mod role_oracle;
 mod roles;
 mod rules;
 mod settings;
-mod tally;
+mod skeleton;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -39,23 +42,28 @@ mod vault_paths;
 
 use std::collections::BTreeSet;
 
+use rayon::prelude::*;
+
 use crate::model::{
     AccountIdentityRow, AccountRow, AccountStateRow, CredentialRow, EmploymentRow, EntitlementRow, GrantRow, GroupReachRow, GroupRow,
-    IdentityKind, IdentityRow, MatchTraceRow, MembershipRow, Population, PrincipalRiskRow, ResourceRow, StatementRow, Time,
+    IdentityKind, IdentityRow, MatchTraceRow, MembershipKind, MembershipRow, Population, PrincipalRiskRow, ResourceRow, StatementRow, Time,
 };
 
+pub use account::{Account, AccountColumns};
+pub use accounts::{AccountChunk, AccountResolver, SystemAccounts};
 pub use approvals::{ApprovalInput, approvals};
-pub use authenticate::can_authenticate;
+pub use authenticate::{Credentials, can_authenticate};
 pub use changes::{changes, incomparable, number};
-pub use closure::{ANCESTORS_LISTED, Groups, PATH_NAMES, Primary};
+pub use closure::{ANCESTORS_LISTED, Closure, Members};
 pub use correlate::{Crowded, MAX_SHARED};
 pub use coverage::{LogInput, log_coverage};
 pub use edges::Picture;
+pub use groups::{GroupGrant, Groups, Link, PATH_NAMES, Primary, TwinSeeker, Twins};
 pub use history::Histories;
 pub use leaver_reach::{Language, Left, Scene, Secret, leaver_reach};
 pub use movers::{HeldEdge, Moved, PastAccess, StatedMove, before_move, mover_access, movers, past_access};
 pub use names::SystemNames;
-pub use owners::Reference;
+pub use owners::{OwnFound, OwnNames, Reference};
 pub use people::{GONE_SOURCE_IX, People, Unjoined};
 pub use role_fit::{Fits, fits};
 pub use roles::CatalogueInput;
@@ -142,29 +150,146 @@ struct Identity<'a> {
     records: Vec<&'a IdentityRow>,
 }
 
+/// A system as correlation and closure need to know it.
+#[derive(Clone, Copy, Debug)]
+pub struct About<'a> {
+    pub system_ix: u32,
+    /// Name in the configuration.
+    pub system: &'a str,
+    /// The snapshot's `taken_at`.
+    pub observed_at: Time,
+}
+
+/// The authorities and the settings, made ready once; then system after system, chunk after chunk, in any order and on any thread.
+pub struct Resolver {
+    people: People,
+    compiled: settings::Compiled,
+    matchers: correlate::Matchers,
+    coverage: accounts::Coverage,
+}
+
+impl Resolver {
+    /// # Errors
+    /// Every setting that cannot be used, all at once.
+    pub fn new(authorities: &[AuthorityInput], settings: &Settings) -> Result<Self, Vec<SettingsError>> {
+        let compiled = settings::compile(settings)?;
+        let (mut people, identities) = people::gather(authorities, &settings.identity_links);
+        let matchers = correlate::Matchers::new(&compiled, &owners::named(), &identities);
+        people.name_by(owners::Directory::new(matchers.index()));
+        let coverage = accounts::Coverage::new(authorities, &people, settings.authority_lag_us);
+        Ok(Self { people, compiled, matchers, coverage })
+    }
+
+    /// Everybody whom the authorities know.
+    pub fn people(&self) -> &People {
+        &self.people
+    }
+
+    /// The accounts of one system.
+    pub fn accounts(&self, about: &About<'_>) -> AccountResolver<'_> {
+        AccountResolver::new(about, &self.people, &self.matchers, &self.coverage, &self.compiled)
+    }
+
+    /// Table `group_reach` of one system. `members`: of every group, as [`Closure::members`] counted them. Grants to others than groups
+    /// are passed over.
+    pub fn groups(
+        &self,
+        about: &About<'_>,
+        closure: &Closure<'_>,
+        entitlements: &[EntitlementRow],
+        grants: impl IntoIterator<Item = GroupGrant>,
+        members: Vec<u32>,
+    ) -> Vec<GroupReachRow> {
+        closure.reach(about.system_ix, &self.compiled.group_levels(about.system), entitlements, grants, members)
+    }
+
+    /// The people, with the number of their accounts filled in from the candidates of every account.
+    pub fn into_people(mut self, candidates: &[AccountIdentityRow]) -> People {
+        self.people.count_accounts(candidates);
+        self.people
+    }
+}
+
+/// Accounts that one thread resolves at a time.
+const CHUNK: usize = 8_192;
+/// Memberships, of whole accounts, that one thread counts at a time.
+const LINKS: usize = 65_536;
+
 /// Resolves every account and group against the authorities.
 ///
 /// # Errors
 /// Every setting that cannot be used, all at once.
 pub fn resolve(systems: &[SystemInput], authorities: &[AuthorityInput], settings: &Settings) -> Result<Resolved, Vec<SettingsError>> {
-    let compiled = settings::compile(settings)?;
-    let (people, identities) = people::gather(authorities, &settings.identity_links);
-    let matchers = correlate::Matchers::new(&compiled, &identities);
-    let coverage = accounts::Coverage::new(authorities, &people, settings.authority_lag_us);
-    let mut resolved = Resolved { people, ..Resolved::default() };
+    let resolver = Resolver::new(authorities, settings)?;
+    let mut resolved = Resolved::default();
     let mut crowded = BTreeSet::new();
     let mut ordered: Vec<&SystemInput> = systems.iter().collect();
     ordered.sort_by_key(|s| s.system_ix);
     for system in ordered {
-        let found = accounts::resolve_system(system, &resolved.people, &matchers, &coverage, &compiled);
-        resolved.account_state.extend(found.states);
-        resolved.account_identity.extend(found.candidates);
-        resolved.match_trace.extend(found.trace);
-        crowded.extend(found.crowded);
-        resolved.group_reach.extend(Groups::new(system).reach(system, &compiled.group_levels(&system.system)));
+        let about = About { system_ix: system.system_ix, system: &system.system, observed_at: system.observed_at };
+        let mut found = accounts_of(system, &about, &resolver, CHUNK);
+        resolved.account_state.append(&mut found.states);
+        resolved.account_identity.append(&mut found.candidates);
+        resolved.match_trace.append(&mut found.trace);
+        crowded.append(&mut found.crowded);
+        resolved.group_reach.append(&mut groups_of(system, &about, &resolver, LINKS));
         resolved.principal_risk.extend(escalation::principal_risk(system));
     }
-    resolved.people.count_accounts(&resolved.account_identity);
+    resolved.people = resolver.into_people(&resolved.account_identity);
     resolved.crowded = crowded.into_iter().collect();
     Ok(resolved)
+}
+
+/// Resolves the accounts of a system that is held in memory.
+fn accounts_of(system: &SystemInput, about: &About<'_>, resolver: &Resolver, chunk: usize) -> SystemAccounts {
+    let accounts = resolver.accounts(about);
+    let credentials = system.covers.contains("credentials").then(|| {
+        let mut held = Credentials::new(system.accounts.len(), system.observed_at);
+        system.credentials.iter().for_each(|c| held.add(c.account_ix, c.kind, c.status, c.expires_at));
+        held
+    });
+    let chunks: Vec<AccountChunk> =
+        system.accounts.par_chunks(chunk).map(|some| accounts.chunk(some.iter().map(Account::from), credentials.as_ref())).collect();
+    let mut found = SystemAccounts::default();
+    chunks.into_iter().for_each(|chunk| found.add(chunk));
+    let mut owners = OwnFound::default();
+    if !found.names().is_empty() {
+        let seek = |some: &[AccountRow]| found.names().seek(some.iter().map(Account::from), &found.candidates);
+        let parts: Vec<OwnFound> = system.accounts.par_chunks(chunk).map(seek).collect();
+        parts.into_iter().for_each(|part| owners.add(part));
+    }
+    accounts.close(&mut found, &owners);
+    found
+}
+
+/// Closes the groups of a system that is held in memory.
+fn groups_of(system: &SystemInput, about: &About<'_>, resolver: &Resolver, links: usize) -> Vec<GroupReachRow> {
+    if system.groups.is_empty() {
+        return Vec::new();
+    }
+    let twins = Twins::of(system);
+    let closure = Closure::new(&system.groups, &twins, system.memberships.iter().map(Link::from));
+    let members = closure.members();
+    let counted = |m: &MembershipRow| {
+        let account = m.account_ix.filter(|a| m.kind != MembershipKind::Primary && (*a as usize) < system.accounts.len())?;
+        Some((account, m.group_ix))
+    };
+    let holder = |m: &MembershipRow| (m.account_ix.is_none(), m.account_ix);
+    if system.memberships.is_sorted_by_key(holder) {
+        let mut parts = Vec::new();
+        let mut rest = system.memberships.as_slice();
+        while let Some(last) = rest.get(links.min(rest.len()).saturating_sub(1)) {
+            // All memberships of an account stay together.
+            let (part, further) = rest.split_at(rest.partition_point(|m| holder(m) <= holder(last)));
+            parts.push(part);
+            rest = further;
+        }
+        parts.into_par_iter().for_each(|part| members.add(part.iter().filter_map(counted)));
+    } else {
+        let mut all: Vec<(u32, u32)> = system.memberships.iter().filter_map(counted).collect();
+        all.sort_unstable();
+        members.add(all);
+    }
+    let grants = system.grants.iter().map(GroupGrant::from);
+    resolver.groups(about, &closure, &system.entitlements, grants, members.finish())
 }

@@ -1,12 +1,14 @@
 //! Whom a reference names: owners, managers, approvers as exports write them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::correlate::MAX_SHARED;
+use super::account::Account;
 use super::forms::{Form, IdentityColumn, attribute};
-use super::{Identity, People, Seen};
-use crate::model::text::norm;
-use crate::model::{AccountIdentityRow, AccountRow, IdentityKind, MatchState, Standing, Time};
+use super::index::{Among, Asked, Held, Index, Pairs, TextMap};
+use super::{People, Seen};
+use crate::model::text::folded;
+use crate::model::{AccountIdentityRow, MatchState, Standing, Time};
 
 /// Whom a text names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,37 +54,38 @@ const COLUMNS: [(IdentityColumn, Form); 6] = [
     (IdentityColumn::DisplayName, Form::Name),
 ];
 
+/// What [`Directory`] asks of identities.
+pub(super) fn named() -> Vec<Asked> {
+    COLUMNS.iter().map(|(column, form)| (Among::Named, *column, *form)).collect()
+}
+
 /// People by everything that names them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Directory {
-    /// One map per entry of [`COLUMNS`]: key to identities.
-    columns: Vec<HashMap<String, Vec<u32>>>,
+    index: Arc<Index>,
 }
 
 impl Directory {
-    pub fn new(identities: &[Identity<'_>]) -> Self {
-        let mut columns = vec![HashMap::<String, Vec<u32>>::new(); COLUMNS.len()];
-        for identity in identities.iter().filter(|i| matches!(i.kind, IdentityKind::Person | IdentityKind::External)) {
-            for (map, (column, form)) in columns.iter_mut().zip(COLUMNS) {
-                let values = identity.records.iter().flat_map(|r| column.values(r));
-                for key in values.flat_map(|v| form.identity_keys(&v)).collect::<BTreeSet<_>>() {
-                    map.entry(key).or_default().push(identity.identity_ix);
-                }
-            }
-        }
-        Self { columns }
+    /// `index` holds the columns of [`named`].
+    pub fn new(index: Arc<Index>) -> Self {
+        Self { index }
     }
 
     /// The first column that knows the text decides. `Alice Smith <alice@example.com>` and `mailto:` are read by their address.
     pub fn find(&self, text: &str) -> Reference {
-        let Some(text) = norm(text) else { return Reference::Nobody };
+        let Some(text) = folded(text) else { return Reference::Nobody };
         let whole = text.strip_prefix("mailto:").unwrap_or(&text);
         let inner = whole.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(address, _)| address.trim());
+        let mut room = String::new();
         for spelling in [Some(whole), inner].into_iter().flatten() {
-            for (map, (_, form)) in self.columns.iter().zip(COLUMNS) {
-                let keys = form.account_keys(spelling);
-                let held = keys.iter().filter_map(|key| map.get(key.as_ref())).filter(|held| held.len() <= MAX_SHARED);
-                let found: BTreeSet<u32> = held.flatten().copied().collect();
+            for (column, form) in COLUMNS {
+                let mut found = BTreeSet::new();
+                for part in form.parts(spelling) {
+                    let held = self.index.find(part.text(spelling, &mut room)).map(|n| self.index.held(n, Among::Named, Pairs::of(column, form)));
+                    if let Some(Held::Few(few)) = held {
+                        found.extend(few);
+                    }
+                }
                 if !found.is_empty() {
                     return Reference::of(found);
                 }
@@ -95,63 +98,69 @@ impl Directory {
 /// Attributes in which a directory keeps the name by which its own references call an account.
 const NAME_ATTRIBUTES: [&str; 4] = ["dn", "distinguishedName", "distinguished_name", "entryDN"];
 
-/// The references that the accounts of one system make, resolved: against the people, else (as `managedBy` does) against the system's own
-/// accounts and whom those are linked to.
-pub(super) struct Owners {
-    resolved: BTreeMap<String, Reference>,
+/// References of one system's accounts that name nobody among the people: they may name (as `managedBy` does) one of the system's own
+/// accounts, and so whomever that is linked to.
+#[derive(Clone, Debug, Default)]
+pub struct OwnNames {
+    /// Normalised, each with its number.
+    wanted: TextMap<String, u32>,
+    /// One of them is a distinguished name, so that attributes are to be looked at.
+    by_attribute: bool,
 }
 
-impl Owners {
-    /// `references`: every reference that will be asked for. `candidates`: the system's rows of `account_identity`, by `account_ix`.
-    pub fn new<'a>(
-        references: impl Iterator<Item = &'a str>,
-        accounts: &[&AccountRow],
-        candidates: &[AccountIdentityRow],
-        people: &People,
-    ) -> Self {
-        let mut resolved: BTreeMap<String, Reference> = BTreeMap::new();
-        for text in references {
-            if !resolved.contains_key(text) {
-                resolved.insert(text.to_owned(), people.find(text));
-            }
+impl OwnNames {
+    /// The number of a normalised name.
+    pub(super) fn add(&mut self, name: &str) -> u32 {
+        if let Some(known) = self.wanted.get(name) {
+            return *known;
         }
-        let open: BTreeSet<String> = resolved.iter().filter(|(_, r)| **r == Reference::Nobody).filter_map(|(text, _)| norm(text)).collect();
-        if !open.is_empty() {
-            let own = own_accounts(&open, accounts, candidates);
-            for (text, reference) in resolved.iter_mut().filter(|(_, r)| **r == Reference::Nobody) {
-                if let Some(found) = norm(text).and_then(|key| own.get(&key).cloned()) {
-                    *reference = Reference::of(found);
-                }
-            }
-        }
-        Self { resolved }
+        let number = self.wanted.len() as u32;
+        self.by_attribute |= name.contains('=');
+        self.wanted.insert(name.to_owned(), number);
+        number
     }
 
-    pub fn get(&self, text: &str) -> &Reference {
-        self.resolved.get(text).unwrap_or(&Reference::Nobody)
+    /// There is nothing to look for.
+    pub fn is_empty(&self) -> bool {
+        self.wanted.is_empty()
+    }
+
+    /// The identities linked to those of some accounts that the wanted names call. `candidates`: the system's rows of `account_identity`.
+    pub fn seek<'r>(&self, accounts: impl IntoIterator<Item = Account<'r>>, candidates: &[AccountIdentityRow]) -> OwnFound {
+        let mut found = OwnFound::default();
+        for account in accounts {
+            let mut ask = |name: &str| {
+                let Some(number) = self.wanted.get(name) else { return };
+                let start = candidates.partition_point(|c| c.account_ix < account.account_ix);
+                let own = candidates.iter().skip(start).take_while(|c| c.account_ix == account.account_ix);
+                found.0.entry(*number).or_default().extend(own.filter(|c| c.state == MatchState::Linked).map(|c| c.identity_ix));
+            };
+            for name in [Some(account.native_id), account.login, account.upn, account.email].into_iter().flatten().filter_map(folded) {
+                ask(&name);
+            }
+            if self.by_attribute {
+                NAME_ATTRIBUTES.iter().flat_map(|name| attribute(account.attributes, name)).for_each(|name| ask(&name));
+            }
+        }
+        found
     }
 }
 
-/// The identities linked to the accounts that the wanted names call.
-fn own_accounts(wanted: &BTreeSet<String>, accounts: &[&AccountRow], candidates: &[AccountIdentityRow]) -> BTreeMap<String, BTreeSet<u32>> {
-    let by_attribute = wanted.iter().any(|w| w.contains('='));
-    let mut found: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
-    for account in accounts {
-        let mut names: Vec<String> = [Some(&account.native_id), account.login.as_ref(), account.upn.as_ref(), account.email.as_ref()]
-            .into_iter()
-            .flatten()
-            .filter_map(|n| norm(n))
-            .collect();
-        if by_attribute {
-            names.extend(NAME_ATTRIBUTES.iter().flat_map(|name| attribute(account.attributes.as_deref(), name)));
-        }
-        for name in names.into_iter().filter(|n| wanted.contains(n)) {
-            let start = candidates.partition_point(|c| c.account_ix < account.account_ix);
-            let own = candidates.iter().skip(start).take_while(|c| c.account_ix == account.account_ix);
-            found.entry(name).or_default().extend(own.filter(|c| c.state == MatchState::Linked).map(|c| c.identity_ix));
+/// Whom the wanted names of [`OwnNames`] call, by their numbers.
+#[derive(Clone, Debug, Default)]
+pub struct OwnFound(BTreeMap<u32, BTreeSet<u32>>);
+
+impl OwnFound {
+    /// Adds what was found among other accounts.
+    pub fn add(&mut self, other: Self) {
+        for (number, identities) in other.0 {
+            self.0.entry(number).or_default().extend(identities);
         }
     }
-    found
+
+    pub(super) fn get(&self, number: u32) -> Reference {
+        Reference::of(self.0.get(&number).cloned().unwrap_or_default())
+    }
 }
 
 /// Whether nobody answers any more: the reference names nobody, or only people who had left before `t`.
@@ -162,8 +171,9 @@ pub(super) fn is_gone(reference: &Reference, people: &People, t: Time) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Identity;
     use super::*;
-    use crate::model::IdentityRow;
+    use crate::model::{IdentityKind, IdentityRow};
 
     #[test]
     fn a_reference_is_read_by_the_first_column_that_knows_it() {
@@ -188,7 +198,7 @@ mod tests {
             .zip(&rows)
             .map(|(identity_ix, row)| Identity { identity_ix, kind: row.kind, spoken: true, records: vec![row] })
             .collect();
-        let directory = Directory::new(&identities);
+        let directory = Directory::new(Arc::new(Index::new(&named(), &identities)));
         for (asked, want) in [
             ("P1", Reference::One(0)),
             ("007", Reference::One(1)),

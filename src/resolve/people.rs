@@ -57,6 +57,11 @@ impl People {
         &self.unjoined
     }
 
+    /// Texts that name somebody are looked up here from now on.
+    pub(super) fn name_by(&mut self, directory: Directory) {
+        self.directory = directory;
+    }
+
     /// Fills `accounts_linked` and `accounts_disputed` from the candidates of every account.
     pub(super) fn count_accounts(&mut self, candidates: &[AccountIdentityRow]) {
         for candidate in candidates {
@@ -70,7 +75,7 @@ impl People {
     }
 }
 
-/// Reads the authorities: the people, and the records by which accounts find them.
+/// Reads the authorities: the people, not yet to be found by name, and the records by which accounts find them.
 pub(super) fn gather<'a>(authorities: &'a [AuthorityInput], links: &[IdentityLink]) -> (People, Vec<Identity<'a>>) {
     let mut ordered: Vec<&AuthorityInput> = authorities.iter().collect();
     ordered.sort_by_key(|a| a.system_ix);
@@ -104,7 +109,6 @@ pub(super) fn gather<'a>(authorities: &'a [AuthorityInput], links: &[IdentityLin
             records: of_root.iter().map(|e| e.row).collect(),
         }));
     }
-    people.directory = Directory::new(&identities);
     (people, identities)
 }
 

@@ -6,7 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::closure::{Groups, holder, own_level};
+use super::closure::own_level;
+use super::groups::Groups;
 use super::movers::post_at;
 use super::roles::{Catalogue, CatalogueInput, Rights};
 use super::settings::{self, Compiled};
@@ -188,7 +189,7 @@ impl<'a> Judge<'a> {
         let groups = Groups::new(system);
         let mut own: Vec<BTreeSet<Item>> = vec![BTreeSet::new(); system.groups.len()];
         for grant in system.grants.iter().filter(|g| g.effect == Effect::Allow && (g.entitlement_ix as usize) < system.entitlements.len()) {
-            if let Some(items) = holder(&groups, grant).and_then(|g| own.get_mut(g as usize)) {
+            if let Some(items) = groups.holder(grant).and_then(|g| own.get_mut(g as usize)) {
                 items.insert(Item::Right(grant.entitlement_ix, grant.resource_ix));
             }
         }

@@ -1,15 +1,17 @@
 //! What the configuration says to this stage, checked and compiled before a row is looked at.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use globset::{Glob, GlobMatcher};
 use regex::{Regex, RegexBuilder};
 
+use super::account::Account;
 use super::forms::{AccountColumn, IdentityColumn};
 use super::rules::{Rule, Rules};
-use crate::model::text::norm;
+use crate::model::text::{folded, norm};
 use crate::model::time::DAY;
-use crate::model::{AccountKind, AccountRow, GroupRow, Level};
+use crate::model::{AccountKind, GroupRow, Level};
 
 /// What the configuration says to this stage.
 #[derive(Clone, Debug, PartialEq)]
@@ -166,6 +168,9 @@ pub(super) struct GroupLevels<'a>(Vec<&'a CompiledLevel>);
 impl GroupLevels<'_> {
     /// The highest configured level of a group; `None`: the configuration is silent.
     pub fn of(&self, group: &GroupRow) -> Option<Level> {
+        if self.0.is_empty() {
+            return None;
+        }
         let name = group.name_norm.clone().or_else(|| group.name.as_deref().and_then(norm));
         let id = norm(&group.native_id);
         let fits = |g: &GlobMatcher| [&name, &id].into_iter().flatten().any(|text| g.is_match(text));
@@ -173,17 +178,29 @@ impl GroupLevels<'_> {
     }
 }
 
-impl Compiled {
+/// The kinds that the configuration gives to accounts of one system.
+pub(super) struct KindPatterns<'a>(Vec<&'a CompiledKind>);
+
+impl KindPatterns<'_> {
     /// The kind that the first pattern which fits gives an account.
-    pub fn kind_of(&self, system: &str, account: &AccountRow) -> Option<AccountKind> {
-        let folded = if account.login_norm.is_none() { account.login.as_deref().and_then(norm) } else { None };
-        let login = account.login_norm.as_ref().or(folded.as_ref());
-        let fits = |k: &&CompiledKind| {
-            let by_login = k.login.as_ref().map(|r| login.is_some_and(|l| r.is_match(l)));
-            let by_id = k.native_id.as_ref().map(|r| r.is_match(&account.native_id));
-            k.systems.matches(system) && (by_login.is_some() || by_id.is_some()) && by_login.unwrap_or(true) && by_id.unwrap_or(true)
+    pub fn of(&self, account: &Account<'_>) -> Option<AccountKind> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let login = account.login_norm.map(Cow::Borrowed).or_else(|| account.login.and_then(folded));
+        let fits = |k: &&&CompiledKind| {
+            let by_login = k.login.as_ref().map(|r| login.as_ref().is_some_and(|l| r.is_match(l)));
+            let by_id = k.native_id.as_ref().map(|r| r.is_match(account.native_id));
+            (by_login.is_some() || by_id.is_some()) && by_login.unwrap_or(true) && by_id.unwrap_or(true)
         };
-        self.kinds.iter().find(fits).map(|k| k.kind)
+        self.0.iter().find(fits).map(|k| k.kind)
+    }
+}
+
+impl Compiled {
+    /// The patterns of kinds that are asked of one system.
+    pub fn kinds(&self, system: &str) -> KindPatterns<'_> {
+        KindPatterns(self.kinds.iter().filter(|k| k.systems.matches(system)).collect())
     }
 
     pub fn group_levels(&self, system: &str) -> GroupLevels<'_> {
@@ -312,6 +329,7 @@ fn fault(faults: &mut Vec<SettingsError>, at: &str, what: &str, help: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::AccountRow;
 
     #[test]
     fn the_defaults_are_good() {
@@ -366,8 +384,9 @@ mod tests {
         };
         let compiled = compile(&settings).unwrap();
         let account = AccountRow { login: Some("SVC_Backup".into()), ..AccountRow::default() };
-        assert_eq!(compiled.kind_of("ad-corp", &account), Some(AccountKind::Service));
-        assert_eq!(compiled.kind_of("okta", &account), Some(AccountKind::Shared));
-        assert_eq!(compiled.kind_of("okta", &AccountRow::default()), None);
+        let kind_of = |system: &str, account: &AccountRow| compiled.kinds(system).of(&Account::from(account));
+        assert_eq!(kind_of("ad-corp", &account), Some(AccountKind::Service));
+        assert_eq!(kind_of("okta", &account), Some(AccountKind::Shared));
+        assert_eq!(kind_of("okta", &AccountRow::default()), None);
     }
 }

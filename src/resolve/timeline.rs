@@ -102,13 +102,12 @@ impl Leave {
 impl Timeline {
     /// The standing at `t`: left means that no span covers `t` and one has ended (11.5).
     pub fn at(&self, t: Time, seen: Seen) -> View {
-        let phases: Vec<(&Span, Phase)> = self.spans.iter().map(|s| (s, s.phase(t, seen))).collect();
-        let any = |p: Phase| phases.iter().any(|(_, q)| *q == p);
-        let covering = || phases.iter().filter(|(_, p)| *p == Phase::Covers);
-        let here = any(Phase::Covers) || any(Phase::Maybe);
-        let standing = if any(Phase::Covers) {
-            if covering().all(|(s, _)| s.suspended) { Standing::Suspended } else { Standing::Active }
-        } else if any(Phase::Maybe) {
+        let any = |p: Phase| self.in_phase(p, t, seen).next().is_some();
+        let covered = any(Phase::Covers);
+        let here = covered || any(Phase::Maybe);
+        let standing = if covered {
+            if self.in_phase(Phase::Covers, t, seen).all(|s| s.suspended) { Standing::Suspended } else { Standing::Active }
+        } else if here {
             Standing::Unknown
         } else if any(Phase::Ended) {
             Standing::Left
@@ -117,45 +116,56 @@ impl Timeline {
         } else {
             Standing::Unknown
         };
-        let ended = phases.iter().filter(|(_, p)| *p == Phase::Ended).filter_map(|(s, _)| s.end);
+        let ended = self.in_phase(Phase::Ended, t, seen).filter_map(|s| s.end);
         View {
             standing,
-            active_since: if standing == Standing::Active { self.first_start(&phases) } else { None },
+            active_since: if standing == Standing::Active { self.first_start(t, seen) } else { None },
             // Of two ends at one instant the dated one says more.
             leave: if standing == Standing::Left { ended.max_by_key(|e| (e.by, e.exact, e.after)) } else { None },
-            leaves_later: here && self.last_end(&phases).is_some(),
+            leaves_later: here && self.last_end(t, seen).is_some(),
         }
     }
 
+    fn in_phase(&self, phase: Phase, t: Time, seen: Seen) -> impl Iterator<Item = &Span> {
+        self.spans.iter().filter(move |s| s.phase(t, seen) == phase)
+    }
+
     /// The start of the unbroken belonging that ends in the spans which cover the instant; `None`: it is open.
-    fn first_start(&self, phases: &[(&Span, Phase)]) -> Option<Time> {
-        let starts = phases.iter().filter(|(_, p)| *p == Phase::Covers).map(|(s, _)| s.start).collect::<Option<Vec<_>>>()?;
-        let mut first = starts.into_iter().min()?;
+    fn first_start(&self, t: Time, seen: Seen) -> Option<Time> {
+        let mut first = earliest(self.in_phase(Phase::Covers, t, seen))??;
         // Each round either ends the search or moves `first` to an earlier start.
         loop {
             let before = self.spans.iter().filter(|s| s.end.is_none_or(|e| e.by >= first) && s.start.is_none_or(|start| start < first));
-            match before.map(|s| s.start).collect::<Option<Vec<_>>>()?.into_iter().min() {
-                Some(earlier) => first = earlier,
+            match earliest(before) {
+                Some(earlier) => first = earlier?,
                 None => return Some(first),
             }
         }
     }
 
     /// The end of the unbroken belonging that starts from the spans which cover, or may cover, the instant; `None`: it is open.
-    fn last_end(&self, phases: &[(&Span, Phase)]) -> Option<Time> {
-        let inside = phases.iter().filter(|(_, p)| matches!(p, Phase::Covers | Phase::Maybe));
-        let ends = inside.map(|(s, _)| s.end.map(|e| e.by)).collect::<Option<Vec<_>>>()?;
-        let mut last = ends.into_iter().max()?;
+    fn last_end(&self, t: Time, seen: Seen) -> Option<Time> {
+        let mut last = latest(self.spans.iter().filter(|s| matches!(s.phase(t, seen), Phase::Covers | Phase::Maybe)))??;
         // A renewal that starts by then goes on: each round either ends the search or moves `last` to a later end.
         loop {
             let next = self.spans.iter().filter(|s| s.start.is_none_or(|start| start <= last) && s.end.is_none_or(|e| e.by > last));
-            let ends = next.map(|s| s.end.map(|e| e.by)).collect::<Option<Vec<_>>>()?;
-            match ends.into_iter().max() {
-                Some(later) => last = later,
+            match latest(next) {
+                Some(later) => last = later?,
                 None => return Some(last),
             }
         }
     }
+}
+
+/// The earliest start of some spans: `None`: there is no span; `Some(None)`: one has an open start.
+fn earliest<'a>(spans: impl Iterator<Item = &'a Span>) -> Option<Option<Time>> {
+    spans.map(|s| s.start).min()
+}
+
+/// The latest end of some spans: `None`: there is no span; `Some(None)`: one has no end.
+fn latest<'a>(spans: impl Iterator<Item = &'a Span>) -> Option<Option<Time>> {
+    let open_last = |end: &Option<Time>| (end.is_none(), *end);
+    spans.map(|s| s.end.map(|e| e.by)).max_by_key(open_last)
 }
 
 #[cfg(test)]

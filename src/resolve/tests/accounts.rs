@@ -1,6 +1,7 @@
 //! Accounts: when a fact counts (11.3), candidates (11.6), kinds, registry and owners (11.9).
 
 use super::*;
+use crate::model::Word;
 
 // Time (11.3)
 
