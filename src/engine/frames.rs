@@ -6,6 +6,7 @@ use polars::prelude::DataFrame;
 
 use super::{FrameError, Frames, PARTITION, Partition, Run, build, frame_of, slice, views};
 use crate::model::*;
+use crate::sql::frame;
 
 /// Names of the views that will be read.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +65,19 @@ impl Build<'_> {
             self.below(R::TABLE.name, &frame_of(rows)?)?;
         }
         Ok(())
+    }
+}
+
+impl Build<'_> {
+    /// As [`Build::table`]; its rows are written out only here.
+    fn edge_history(&mut self, run: &Run) -> Result<(), FrameError> {
+        if !self.wanted.whole(&EDGE_HISTORY) {
+            return Ok(());
+        }
+        let fail = |what: String| FrameError { view: EDGE_HISTORY.name, what };
+        let batches: Vec<_> = run.edge_history.batches().collect::<Result<_, _>>().map_err(|e| fail(e.to_string()))?;
+        let rows = frame::from_batches(&EDGE_HISTORY.arrow(), &batches).map_err(|e| fail(e.to_string()))?;
+        self.below(EDGE_HISTORY.name, &rows)
     }
 }
 
@@ -145,7 +159,7 @@ fn tables(build: &mut Build<'_>, run: &Run) -> Result<(), FrameError> {
     build.table(&run.match_trace)?;
     build.table(&run.group_reach)?;
     build.table(&run.changes)?;
-    build.table(&run.edge_history)?;
+    build.edge_history(run)?;
     build.table(&run.log_coverage)?;
     build.table(&run.revocations)?;
     build.table(&run.roles_seen)?;

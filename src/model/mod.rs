@@ -4,6 +4,7 @@
 
 pub mod cell;
 pub mod drift;
+pub mod edge_history;
 pub mod facts;
 pub mod mask;
 pub mod records;
@@ -13,6 +14,7 @@ pub mod text;
 pub mod time;
 
 pub use drift::*;
+pub use edge_history::{EdgeHistory, Presence, Runs};
 pub use facts::*;
 pub use records::*;
 pub use run::*;

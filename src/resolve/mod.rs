@@ -8,6 +8,7 @@ mod approvals;
 mod attributes;
 mod authenticate;
 mod aws_reads;
+mod candidates;
 mod changes;
 mod closure;
 mod correlate;
@@ -19,6 +20,7 @@ mod graph;
 mod history;
 mod join;
 mod leaver_reach;
+mod merge;
 mod movers;
 mod names;
 #[cfg(test)]
@@ -50,9 +52,10 @@ pub use changes::{changes, incomparable, number};
 pub use closure::{ANCESTORS_LISTED, Groups, PATH_NAMES, Primary};
 pub use correlate::{Crowded, MAX_SHARED};
 pub use coverage::{LogInput, log_coverage};
-pub use edges::Picture;
+
 pub use history::Histories;
 pub use leaver_reach::{Language, Left, Scene, Secret, leaver_reach};
+pub use merge::{Batches, Shot, Source};
 pub use movers::{HeldEdge, Moved, PastAccess, StatedMove, before_move, mover_access, movers, past_access};
 pub use names::SystemNames;
 pub use owners::Reference;

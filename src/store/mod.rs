@@ -8,6 +8,7 @@
 //! ```
 
 pub mod assemble;
+pub mod columns;
 pub mod invariants;
 pub mod manifest;
 pub mod prune;
