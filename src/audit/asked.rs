@@ -38,7 +38,7 @@ pub(super) fn judge(run: &mut Run, world: &World, resolved: &Resolved, settings:
         candidates: &resolved.account_identity,
         coverage: &log_coverage,
         aliases: &settings.resolve.entitlement_aliases,
-        first_seen: &|system_ix, grant, edge_ix| run.history(system_ix, grant, edge_ix).map(|h| (h.last_absent, h.since_by)),
+        first_seen: &|system_ix, grant, edge_ix| run.edge_history.presence(system_ix, grant, edge_ix).map(|h| (h.last_absent, h.since_by)),
     };
     let (approvals, revocations) = crate::resolve::approvals(&input);
     let asked: Vec<(u32, RequestRow)> =

@@ -1,92 +1,60 @@
 //! Earlier snapshots beside the current ones: what changed since, and since when each edge is there.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use rayon::prelude::*;
 
 use super::completeness::State;
 use crate::engine::{Run, System};
 use crate::model::*;
-use crate::resolve::{self, Histories, Picture};
-use crate::store::table_file::read;
+use crate::resolve::{self, Batches, Histories, Shot, Source};
+use crate::store::columns::Stored;
+use crate::store::table_file::{promised, read_some};
 use crate::store::{Current, Manifest, Snapshot, StoreError};
 
-/// The tables of one snapshot that speak of access.
+/// The tables of one sealed snapshot, read as they are asked for.
 #[derive(Debug)]
 pub struct Access {
+    dir: PathBuf,
     covers: BTreeSet<String>,
     taken_at: Time,
-    accounts: Vec<AccountRow>,
-    groups: Vec<GroupRow>,
-    memberships: Vec<MembershipRow>,
-    entitlements: Vec<EntitlementRow>,
-    statements: Vec<StatementRow>,
-    resources: Vec<ResourceRow>,
-    grants: Vec<GrantRow>,
-    credentials: Vec<CredentialRow>,
 }
 
 impl Access {
-    /// Reads a sealed snapshot.
-    ///
-    /// # Errors
-    /// A table is missing or damaged.
-    pub fn load(snapshot: &Snapshot) -> Result<Self, StoreError> {
-        let dir = &snapshot.dir;
-        Ok(Self {
-            covers: snapshot.manifest.covers.iter().cloned().collect(),
-            taken_at: snapshot.manifest.taken_at,
-            accounts: read(dir)?,
-            groups: read(dir)?,
-            memberships: read(dir)?,
-            entitlements: read(dir)?,
-            statements: read(dir)?,
-            resources: read(dir)?,
-            grants: read(dir)?,
-            credentials: read(dir)?,
-        })
+    /// Of a sealed snapshot.
+    pub fn of(snapshot: &Snapshot) -> Self {
+        Self { dir: snapshot.dir.clone(), covers: snapshot.manifest.covers.iter().cloned().collect(), taken_at: snapshot.manifest.taken_at }
     }
 
-    /// Its rows; `short`: it lacks records.
-    pub fn picture(&self, short: bool) -> Picture<'_> {
-        Picture {
-            taken_at: self.taken_at,
-            covers: &self.covers,
-            short,
-            accounts: &self.accounts,
-            groups: &self.groups,
-            memberships: &self.memberships,
-            entitlements: &self.entitlements,
-            statements: &self.statements,
-            resources: &self.resources,
-            grants: &self.grants,
-            credentials: &self.credentials,
-        }
+    /// The snapshot to be compared; `short`: it lacks records.
+    pub fn shot(&self, short: bool) -> Shot<'_, Self> {
+        Shot { source: self, taken_at: self.taken_at, covers: &self.covers, short }
+    }
+
+    fn path(&self, table: &Table) -> PathBuf {
+        self.dir.join(format!("{}.parquet", table.name))
     }
 }
 
-/// The tables of the current snapshot that are read as they are needed, in memory.
-struct Rows<'a> {
-    accounts: Cow<'a, [AccountRow]>,
-    memberships: Cow<'a, [MembershipRow]>,
-    grants: Cow<'a, [GrantRow]>,
-    credentials: Cow<'a, [CredentialRow]>,
-}
+impl Source for Access {
+    type Error = StoreError;
 
-fn picture<'a>(s: &'a System, rows: &'a Rows<'_>, statements: &'a [StatementRow], short: bool) -> Picture<'a> {
-    Picture {
-        taken_at: s.observed_at(),
-        covers: &s.covers,
-        short,
-        accounts: &rows.accounts,
-        groups: &s.groups,
-        memberships: &rows.memberships,
-        entitlements: &s.entitlements,
-        statements,
-        resources: &s.resources,
-        grants: &rows.grants,
-        credentials: &rows.credentials,
+    fn count(&self, table: &'static Table) -> Result<u32, StoreError> {
+        let (_, rows) = promised(&self.path(table))?;
+        u32::try_from(rows).map_err(|_| self.damaged(table, "it has more rows than ordinals count".to_owned()))
+    }
+
+    fn batches(&self, table: &'static Table, columns: &[&'static str]) -> Result<Batches<'_, StoreError>, StoreError> {
+        Ok(Box::new(Stored::open(&self.dir, table, columns)?.batches()))
+    }
+
+    fn rows<R: Row>(&self, positions: &[u32]) -> Result<Vec<R>, StoreError> {
+        read_some(&self.dir, positions)
+    }
+
+    fn damaged(&self, table: &'static Table, what: String) -> StoreError {
+        StoreError::damaged(&self.path(table), what)
     }
 }
 
@@ -94,7 +62,7 @@ fn picture<'a>(s: &'a System, rows: &'a Rows<'_>, statements: &'a [StatementRow]
 #[derive(Debug, Default)]
 pub struct Drift {
     pub changes: Vec<ChangeRow>,
-    pub edge_history: Vec<EdgeHistoryRow>,
+    pub edge_history: EdgeHistory,
 }
 
 /// Looks at every stored snapshot up to the current one of each system.
@@ -111,7 +79,7 @@ pub fn drift(run: &Run, current: &BTreeMap<String, Current>, states: &BTreeMap<S
     let mut out = Drift::default();
     for system in of_systems {
         out.changes.extend(system.changes);
-        out.edge_history.extend(system.edge_history);
+        out.edge_history.extend(&system.edge_history);
     }
     resolve::number(&mut out.changes);
     Ok(out)
@@ -119,28 +87,17 @@ pub fn drift(run: &Run, current: &BTreeMap<String, Current>, states: &BTreeMap<S
 
 fn one(s: &System, current: Option<&Current>, state: Option<&State>) -> Result<Drift, StoreError> {
     let (Some(Current { now: Some(snapshot), before, .. }), Some(state)) = (current, state) else { return Ok(Drift::default()) };
-    let statements = read(&snapshot.dir)?;
-    let rows =
-        Rows { accounts: s.accounts.all(), memberships: s.memberships.all(), grants: s.grants.all(), credentials: s.credentials.all() };
-    let now = picture(s, &rows, &statements, state.lacks_records());
-    let mut last: Option<Access> = None;
-    let mut histories = Histories::new(now);
+    let newer = Access::of(snapshot);
+    let now = newer.shot(state.lacks_records());
+    let mut histories = Histories::new(now)?;
     for old in before.iter().filter(|old| same_ids(&old.manifest, &s.manifest)) {
-        let access = Access::load(old)?;
-        let complete = state.complete_before.contains(&old.name);
-        histories.show(&access.picture(!complete));
-        if complete {
-            last = Some(access);
-        }
+        histories.show(&Access::of(old).shot(!state.complete_before.contains(&old.name)))?;
     }
     let edge_history = histories.finish(s.ix);
-    let reference = before.iter().rev().find(|old| state.complete_before.contains(&old.name));
-    let changes = match (reference, &last) {
-        (None, _) => resolve::incomparable(s.ix, &now, None, "no complete snapshot before it is stored"),
-        (Some(old), Some(last)) if same_ids(&old.manifest, &s.manifest) => {
-            resolve::changes(s.ix, &last.picture(false), &now, &edge_history)
-        }
-        (Some(old), _) => resolve::incomparable(s.ix, &now, Some(old.manifest.taken_at), &other_ids(&old.manifest)),
+    let changes = match before.iter().rev().find(|old| state.complete_before.contains(&old.name)) {
+        None => resolve::incomparable(s.ix, &now, None, "no complete snapshot before it is stored"),
+        Some(old) if same_ids(&old.manifest, &s.manifest) => resolve::changes(s.ix, &Access::of(old).shot(false), &now, &edge_history)?,
+        Some(old) => resolve::incomparable(s.ix, &now, Some(old.manifest.taken_at), &other_ids(&old.manifest)),
     };
     Ok(Drift { changes, edge_history })
 }
@@ -173,14 +130,10 @@ pub fn as_request(review: &ReviewRow) -> Option<RequestRow> {
 }
 
 /// Notes for each edge the newest review that took it away before what is there now began.
-pub fn note_reviews(history: &mut [EdgeHistoryRow], ended: &[RevocationRow]) {
+pub fn note_reviews(history: &mut EdgeHistory, ended: &[RevocationRow]) {
     for r in ended.iter().filter(|r| r.regranted) {
-        let (Some(edge), Some(edge_ix)) = (&r.edge, r.edge_ix) else { continue };
-        let at = history.binary_search_by(|h| (h.system_ix, &h.edge, h.edge_ix).cmp(&(r.system_ix, edge, edge_ix)));
-        if let Some(row) = at.ok().and_then(|at| history.get_mut(at))
-            && row.revoked_at < r.closed_at
-        {
-            (row.revoked_at, row.revoked_by) = (r.closed_at, Some(r.request.clone()));
+        if let (Some(edge), Some(edge_ix)) = (&r.edge, r.edge_ix) {
+            history.note(r.system_ix, edge == "grant", edge_ix, r.closed_at, &r.request);
         }
     }
 }

@@ -50,7 +50,7 @@ pub fn open(store: &Store, run: &str) -> Result<Stored, AuditError> {
             match_trace: read(&dir)?,
             group_reach: read(&dir)?,
             changes: read(&dir)?,
-            edge_history: read(&dir)?,
+            edge_history: edge_history(&dir)?,
             log_coverage: read(&dir)?,
             approvals: read(&dir)?,
             revocations: read(&dir)?,
@@ -68,6 +68,19 @@ pub fn open(store: &Store, run: &str) -> Result<Stored, AuditError> {
         rules: serde_json::from_slice(&rules).map_err(|e| StoreError::damaged(&path, e.to_string()))?,
         manifest,
     })
+}
+
+/// The histories of a committed run.
+fn edge_history(dir: &std::path::Path) -> Result<EdgeHistory, StoreError> {
+    let damaged = |what: String| StoreError::damaged(&dir.join(format!("{}.parquet", EDGE_HISTORY.name)), what);
+    let columns: Vec<&str> = EDGE_HISTORY.columns.iter().map(|c| c.name).collect();
+    let mut out = EdgeHistory::default();
+    for batch in crate::store::columns::Stored::open(dir, &EDGE_HISTORY, &columns)?.batches() {
+        for row in from_batch::<EdgeHistoryRow>(&batch?).map_err(|e| damaged(e.to_string()))? {
+            out.push(&row).map_err(damaged)?;
+        }
+    }
+    Ok(out)
 }
 
 impl Stored {

@@ -8,7 +8,7 @@ use super::{Audit, AuditError};
 use crate::metrics::TrendPoint;
 use crate::model::*;
 use crate::report::{self, Report};
-use crate::store::table_file::{self, TableEntry, digest, read};
+use crate::store::table_file::{self, TableEntry, digest, read, write_batches};
 use crate::store::{Store, StoreError, Writer, write_file};
 
 /// `run.json`: what the run stood on and which files it wrote.
@@ -180,7 +180,7 @@ fn tables(dir: &Path, audit: &Audit) -> Result<Vec<TableEntry>, StoreError> {
         write(dir, &run.match_trace)?,
         write(dir, &run.group_reach)?,
         write(dir, &run.changes)?,
-        write(dir, &run.edge_history)?,
+        write_batches(dir, &EDGE_HISTORY, run.edge_history.batches())?,
         write(dir, &run.log_coverage)?,
         write(dir, &run.approvals)?,
         write(dir, &run.revocations)?,

@@ -99,22 +99,22 @@ fn rows(current: &Current, from: &Snapshot, to: &Snapshot, settings: &Settings, 
     let states = completeness::judge(&one, settings, to.manifest.taken_at, AsOfFrom::Derived);
     let state = states.get(system).cloned().unwrap_or_default();
     let short = |s: &Snapshot| if s.name == to.name { state.lacks_records() } else { !state.complete_before.contains(&s.name) };
-    let newer = Access::load(to)?;
-    let now = newer.picture(short(to));
+    let newer = Access::of(to);
+    let now = newer.shot(short(to));
     if !same_ids(&from.manifest, &to.manifest) {
         return Ok(incomparable(0, &now, Some(from.manifest.taken_at), &other_ids(&from.manifest)));
     }
-    let mut histories = Histories::new(now);
+    let mut histories = Histories::new(now)?;
     let earlier = current.before.iter().filter(|s| s.manifest.taken_at < from.manifest.taken_at && same_ids(&s.manifest, &to.manifest));
     for old in earlier {
-        histories.show(&Access::load(old)?.picture(short(old)));
+        histories.show(&Access::of(old).shot(short(old)))?;
     }
-    let older = Access::load(from)?;
-    let before = older.picture(short(from));
+    let older = Access::of(from);
+    let before = older.shot(short(from));
     if from.name != to.name {
-        histories.show(&before);
+        histories.show(&before)?;
     }
-    Ok(changes(0, &before, &now, &histories.finish(0)))
+    Ok(changes(0, &before, &now, &histories.finish(0))?)
 }
 
 /// What changed, with its values.

@@ -39,7 +39,7 @@ pub struct Run {
     pub match_trace: Vec<MatchTraceRow>,
     pub group_reach: Vec<GroupReachRow>,
     pub changes: Vec<ChangeRow>,
-    pub edge_history: Vec<EdgeHistoryRow>,
+    pub edge_history: EdgeHistory,
     pub log_coverage: Vec<LogCoverageRow>,
     pub approvals: Vec<ApprovalRow>,
     pub revocations: Vec<RevocationRow>,
@@ -80,12 +80,6 @@ impl Run {
     /// What a group reaches.
     pub fn reach(&self, system_ix: u32, group_ix: u32) -> Option<&GroupReachRow> {
         slice(&self.group_reach, |r| (r.system_ix, r.group_ix), (system_ix, group_ix)).first()
-    }
-
-    /// Since when an edge is there.
-    pub fn history(&self, system_ix: u32, grant: bool, edge_ix: u32) -> Option<&EdgeHistoryRow> {
-        // `grant` before `membership`, as the table's key has it.
-        slice(&self.edge_history, |r| (r.system_ix, r.edge != "grant", r.edge_ix), (system_ix, !grant, edge_ix)).first()
     }
 
     /// The moves of a person, in order.

@@ -77,8 +77,12 @@ impl<'r> Tables<'r> {
             };
         }
         tables!(&run.seen, &run.identities, &run.sources, &run.account_state, &run.account_identity, &run.match_trace);
-        tables!(&run.group_reach, &run.changes, &run.edge_history, &run.log_coverage, &run.revocations, &run.roles_seen);
+        tables!(&run.group_reach, &run.changes, &run.log_coverage, &run.revocations, &run.roles_seen);
         tables!(&run.movers, &run.leaver_reach, &run.principal_risk);
+        if view == EDGE_HISTORY.name {
+            let batches: Vec<_> = run.edge_history.batches().collect::<Result<_, _>>().map_err(|e| fail(view, e))?;
+            return concat_batches(&EDGE_HISTORY.arrow(), &batches).map(Some).map_err(|e| fail(view, e));
+        }
         let present = run.systems.iter().map(|s| s.name.as_str()).collect();
         let contexts = run.systems.iter().filter_map(|s| run.context(s));
         let moved = |c: &build::Context<'_>| build::moved_access(c, slice(&run.mover_access, |r| r.system_ix, c.system.ix));

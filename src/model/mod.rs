@@ -4,6 +4,7 @@
 
 pub mod cell;
 pub mod drift;
+pub mod edge_history;
 pub mod facts;
 mod label;
 pub mod mask;
@@ -16,6 +17,7 @@ pub mod time;
 mod why;
 
 pub use drift::*;
+pub use edge_history::{EdgeHistory, Presence, Runs};
 pub use facts::*;
 pub use label::{Label, Short};
 pub use records::*;

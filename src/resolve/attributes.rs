@@ -99,7 +99,7 @@ impl Differences {
 
     /// What the entitlement of a grant gives: its level, its risks, the text of its policy where both snapshots have texts.
     pub fn entitlements(&mut self, (before, old): (&Picture<'_>, u32), (now, new): (&Picture<'_>, u32)) {
-        let (Some(a), Some(b)) = (before.entitlements.get(old as usize), now.entitlements.get(new as usize)) else { return };
+        let (Some(a), Some(b)) = (before.entitlement(old), now.entitlement(new)) else { return };
         compare!(self, a, b; risks, conditional; words level);
         if before.speaks_of(&STATEMENTS) && now.speaks_of(&STATEMENTS) {
             let (a, b) = (statements(before, old), statements(now, new));

@@ -3,52 +3,91 @@
 //! Only tables that both snapshots cover are compared. What a short snapshot leaves out is said to be not comparable, not removed.
 
 use super::attributes::Differences;
-use super::edges::{Common, Edge, Named, Pair, Picture, Side, by_key, pairs};
+use super::candidates::Candidates;
+use super::edges::{Common, Edge, Named, Pair, Picture, by_key, pairs};
+use super::merge::{Job, Numbering, Shot, Side, Source, What, sample, walk};
 use crate::model::{
-    ACCOUNTS, AccountRow, CREDENTIALS, Change, ChangeObject, ChangeRow, CredentialRow, EdgeHistoryRow, GRANTS, GrantRow, MEMBERSHIPS,
+    ACCOUNTS, AccountRow, CREDENTIALS, Change, ChangeObject, ChangeRow, CredentialRow, EdgeHistory, GRANTS, GrantRow, MEMBERSHIPS,
     MembershipRow, PrincipalKind, Table, Time, Word,
 };
 
 /// The kinds of object and the table that each is a row of.
-const OBJECTS: [(ChangeObject, &Table); 4] = [
-    (ChangeObject::Account, &ACCOUNTS),
-    (ChangeObject::Credential, &CREDENTIALS),
-    (ChangeObject::Membership, &MEMBERSHIPS),
-    (ChangeObject::Grant, &GRANTS),
+const OBJECTS: [(ChangeObject, What, &Table); 4] = [
+    (ChangeObject::Account, What::Accounts, &ACCOUNTS),
+    (ChangeObject::Credential, What::Credentials, &CREDENTIALS),
+    (ChangeObject::Membership, What::Memberships, &MEMBERSHIPS),
+    (ChangeObject::Grant, What::Grants, &GRANTS),
 ];
 
-/// The rows of table `changes` for one system, from the older snapshot to the newer. `history`: of the newer one, in the order of its
-/// key. `change_ix` is the position among these rows.
-pub fn changes(system_ix: u32, before: &Picture<'_>, now: &Picture<'_>, history: &[EdgeHistoryRow]) -> Vec<ChangeRow> {
+/// The rows of table `changes` for one system, from the older snapshot to the newer. `history`: of the newer one's edges. `change_ix` is
+/// the position among these rows.
+///
+/// Both snapshots are merged as columns; only what may differ becomes rows.
+///
+/// # Errors
+/// A table cannot be read, or is not in the order of its key.
+pub fn changes<S: Source>(
+    system_ix: u32,
+    before: &Shot<'_, S>,
+    now: &Shot<'_, S>,
+    history: &EdgeHistory,
+) -> Result<Vec<ChangeRow>, S::Error> {
+    let tables: Vec<&'static Table> =
+        OBJECTS.iter().map(|o| o.1.table()).filter(|table| before.speaks_of(table) && now.speaks_of(table)).collect();
+    let numbers = if tables.is_empty() { Numbering::default() } else { Numbering::of(before, now, &tables)? };
     let mut out = Vec::new();
-    let common = &Common::of(before, now);
-    for (object, table) in OBJECTS {
+    for (object, what, table) in OBJECTS {
         let mut found = match (before.speaks_of(table), now.speaks_of(table)) {
             (false, false) => continue,
-            (true, true) => Comparison { before, now, common, history, object }.rows(),
-            (covered, _) => {
-                let lacking = if covered { now } else { before };
-                vec![silent(object, format!("the snapshot of {} does not cover {}", lacking.taken_at, table.name))]
-            }
+            (true, true) => compared(object, what, (before, now), &numbers, (system_ix, history))?,
+            (covered, _) => vec![uncovered(object, table, if covered { now.taken_at } else { before.taken_at })],
         };
+        withhold_both(object, &mut found, (before.taken_at, before.short), (now.taken_at, now.short));
         found.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
         out.extend(found);
     }
-    for row in &mut out {
-        (row.system_ix, row.after_at, row.by_at) = (system_ix, Some(before.taken_at), now.taken_at);
+    finish(&mut out, system_ix, Some(before.taken_at), now.taken_at);
+    Ok(out)
+}
+
+/// What differs in one table.
+fn compared<S: Source>(
+    object: ChangeObject,
+    what: What,
+    (before, now): (&Shot<'_, S>, &Shot<'_, S>),
+    numbers: &Numbering,
+    (system_ix, history): (u32, &EdgeHistory),
+) -> Result<Vec<ChangeRow>, S::Error> {
+    let mut rows = Vec::new();
+    let mut look = |old: &[u32], new: &[u32]| {
+        let (a, b) = (sample(before, what, old)?, sample(now, what, new)?);
+        let (before, now) = (&a.picture(before), &b.picture(now));
+        let common = &Common::of(before, now);
+        rows.extend(Comparison { system_ix, before, now, common, history, object }.rows());
+        Ok(())
+    };
+    let mut candidates = Candidates::new(what, numbers, before, now, &mut look)?;
+    walk(&Job { what, attributes: true, before: *before, now: *now, numbers }, &mut candidates)?;
+    candidates.finish()?;
+    Ok(rows)
+}
+
+pub(super) fn uncovered(object: ChangeObject, table: &Table, lacking: Time) -> ChangeRow {
+    silent(object, format!("the snapshot of {lacking} does not cover {}", table.name))
+}
+
+pub(super) fn finish(rows: &mut [ChangeRow], system_ix: u32, after_at: Option<Time>, by_at: Time) {
+    for row in rows.iter_mut() {
+        (row.system_ix, row.after_at, row.by_at) = (system_ix, after_at, by_at);
     }
-    number(&mut out);
-    out
+    number(rows);
 }
 
 /// The rows of a system whose current snapshot has nothing to stand beside: why not, for each table that it covers.
-pub fn incomparable(system_ix: u32, now: &Picture<'_>, after_at: Option<Time>, why: &str) -> Vec<ChangeRow> {
-    let covered = OBJECTS.iter().filter(|(_, table)| now.speaks_of(table));
-    let mut out: Vec<ChangeRow> = covered.map(|(object, _)| silent(*object, why.to_owned())).collect();
-    for row in &mut out {
-        (row.system_ix, row.after_at, row.by_at) = (system_ix, after_at, now.taken_at);
-    }
-    number(&mut out);
+pub fn incomparable<S>(system_ix: u32, now: &Shot<'_, S>, after_at: Option<Time>, why: &str) -> Vec<ChangeRow> {
+    let covered = OBJECTS.iter().filter(|(_, _, table)| now.speaks_of(table));
+    let mut out: Vec<ChangeRow> = covered.map(|(object, _, _)| silent(*object, why.to_owned())).collect();
+    finish(&mut out, system_ix, after_at, now.taken_at);
     out
 }
 
@@ -61,22 +100,45 @@ fn silent(object: ChangeObject, why: String) -> ChangeRow {
     ChangeRow { object, change: Change::NotComparable, note: Some(why), ..ChangeRow::default() }
 }
 
-fn sort_key(r: &ChangeRow) -> impl Ord + '_ {
+pub(super) fn sort_key(r: &ChangeRow) -> impl Ord + '_ {
     let ids = (&r.principal, &r.target, &r.resource, &r.way);
     (ids, r.principal_kind, r.change, r.edge_ix, &r.details)
 }
 
-struct Comparison<'a> {
-    before: &'a Picture<'a>,
-    now: &'a Picture<'a>,
-    common: &'a Common,
-    history: &'a [EdgeHistoryRow],
-    object: ChangeObject,
+/// Takes out what only the shortness of a snapshot may have made, and says how much that is. Each snapshot: when it was taken, and
+/// whether it is short.
+pub(super) fn withhold_both(object: ChangeObject, rows: &mut Vec<ChangeRow>, before: (Time, bool), now: (Time, bool)) {
+    withhold(object, rows, now, &[Change::Removed], "of the older one are not in it, and may be there all the same");
+    let added = [Change::Added, Change::Regranted];
+    withhold(object, rows, before, &added, "of the newer one are not in it, and may have been there before");
+}
+
+fn withhold(object: ChangeObject, rows: &mut Vec<ChangeRow>, (taken_at, short): (Time, bool), changes: &[Change], say: &str) {
+    if !short {
+        return;
+    }
+    let all = rows.len();
+    rows.retain(|r| !changes.contains(&r.change));
+    let n = all - rows.len();
+    if n > 0 {
+        rows.push(silent(object, format!("the snapshot of {taken_at} is short: {n} {say}")));
+    }
+}
+
+/// Rows of two snapshots that are looked at one by one. Where a row of one side stands for one of the other, both are among them.
+pub(super) struct Comparison<'a> {
+    pub system_ix: u32,
+    pub before: &'a Picture<'a>,
+    pub now: &'a Picture<'a>,
+    pub common: &'a Common,
+    pub history: &'a EdgeHistory,
+    pub object: ChangeObject,
 }
 
 impl<'a> Comparison<'a> {
-    fn rows(&self) -> Vec<ChangeRow> {
-        let mut rows = match self.object {
+    /// What became of them, in no order.
+    pub fn rows(&self) -> Vec<ChangeRow> {
+        match self.object {
             ChangeObject::Account => self.accounts(),
             ChangeObject::Credential => self.credentials(),
             ChangeObject::Membership => {
@@ -87,27 +149,6 @@ impl<'a> Comparison<'a> {
                 let edges = |side, picture| self.common.grants(side, picture);
                 self.edges(&edges(Side::Before, self.before), &edges(Side::Now, self.now))
             }
-        };
-        self.withhold(&mut rows, self.now, &[Change::Removed], "of the older one are not in it, and may be there all the same");
-        self.withhold(
-            &mut rows,
-            self.before,
-            &[Change::Added, Change::Regranted],
-            "of the newer one are not in it, and may have been there before",
-        );
-        rows
-    }
-
-    /// Takes out what only the shortness of a snapshot may have made, and says how much that is.
-    fn withhold(&self, rows: &mut Vec<ChangeRow>, picture: &Picture<'_>, changes: &[Change], say: &str) {
-        if !picture.short {
-            return;
-        }
-        let all = rows.len();
-        rows.retain(|r| !changes.contains(&r.change));
-        let n = all - rows.len();
-        if n > 0 {
-            rows.push(silent(self.object, format!("the snapshot of {} is short: {n} {say}", picture.taken_at)));
         }
     }
 
@@ -257,9 +298,8 @@ impl<'a> Comparison<'a> {
 
     /// Whether an edge of the newer snapshot was there earlier than in the older one, which lacks it.
     fn was_there(&self, edge_ix: u32) -> bool {
-        let key = (self.object.as_str(), edge_ix);
-        let at = self.history.binary_search_by(|h| (h.edge.as_str(), h.edge_ix).cmp(&key)).ok();
-        at.and_then(|at| self.history.get(at)).is_some_and(|h| h.regranted && h.last_absent >= Some(self.before.taken_at))
+        let presence = self.history.presence(self.system_ix, self.object == ChangeObject::Grant, edge_ix);
+        presence.is_some_and(|p| p.regranted && p.last_absent >= Some(self.before.taken_at))
     }
 
     fn row(&self, change: Change, differences: Differences) -> ChangeRow {
@@ -323,7 +363,7 @@ impl Shown {
 
     fn grant(picture: &Picture<'_>, g: &GrantRow) -> Option<Self> {
         let (principal, principal_name) = principal(picture, g.account_ix, g.group_ix, g.principal_ref.as_ref())?;
-        let entitlement = picture.entitlements.get(g.entitlement_ix as usize)?;
+        let entitlement = picture.entitlement(g.entitlement_ix)?;
         Some(Self {
             account_ix: g.account_ix,
             groups: [g.group_ix, None],

@@ -1,22 +1,23 @@
-//! The access of two snapshots under common numbers, so that they merge as numbers: ordinals hold inside one snapshot only.
+//! Rows of two snapshots under common numbers, looked at one by one: ordinals hold inside one snapshot only.
+//!
+//! Whole snapshots are merged as columns ([`super::merge`]). What is here is for the few rows that differ, with what they name.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use super::merge::Side;
 use crate::model::{
     AccountRow, CredentialRow, EntitlementRow, GrantRow, GroupRow, MembershipRow, PrincipalKind, ResourceRow, StatementRow, Table, Time,
     Word,
 };
 
-/// What one snapshot says of access. Ordinals are positions in the rows of their table.
+/// Some of what one snapshot says of access: rows, and the rows of everything that they name, each table sorted by its ordinal.
 #[derive(Clone, Copy, Debug)]
-pub struct Picture<'a> {
+pub(super) struct Picture<'a> {
     /// The snapshot's `taken_at`.
     pub taken_at: Time,
     /// Tables that it covers.
     pub covers: &'a BTreeSet<String>,
-    /// It lacks records: what it leaves out may be there all the same.
-    pub short: bool,
     pub accounts: &'a [AccountRow],
     pub groups: &'a [GroupRow],
     pub memberships: &'a [MembershipRow],
@@ -34,21 +35,33 @@ impl<'a> Picture<'a> {
         self.covers.contains(table.name)
     }
 
-    pub(super) fn account(&self, ix: Option<u32>) -> Option<&'a AccountRow> {
-        self.accounts.get(ix? as usize)
+    pub fn account(&self, ix: Option<u32>) -> Option<&'a AccountRow> {
+        of(self.accounts, ix)
     }
 
-    pub(super) fn group(&self, ix: Option<u32>) -> Option<&'a GroupRow> {
-        self.groups.get(ix? as usize)
+    pub fn group(&self, ix: Option<u32>) -> Option<&'a GroupRow> {
+        of(self.groups, ix)
     }
 
-    pub(super) fn resource(&self, ix: Option<u32>) -> Option<&'a ResourceRow> {
-        self.resources.get(ix? as usize)
+    pub fn entitlement(&self, ix: u32) -> Option<&'a EntitlementRow> {
+        of(self.entitlements, Some(ix))
     }
+
+    pub fn resource(&self, ix: Option<u32>) -> Option<&'a ResourceRow> {
+        of(self.resources, ix)
+    }
+}
+
+/// The row of an ordinal.
+fn of<T: Named>(rows: &[T], ix: Option<u32>) -> Option<&T> {
+    let ix = ix?;
+    rows.get(rows.binary_search_by_key(&ix, Named::ix).ok()?)
 }
 
 /// Something with a native id, which may come back as another thing under the same one.
 pub(super) trait Named {
+    /// Its ordinal.
+    fn ix(&self) -> u32;
     fn native_id(&self) -> &str;
     fn generation(&self) -> Option<&str> {
         None
@@ -56,8 +69,11 @@ pub(super) trait Named {
 }
 
 macro_rules! named {
-    ($row:ty $(, $generation:ident)?) => {
+    ($row:ty, $ix:ident $(, $generation:ident)?) => {
         impl Named for $row {
+            fn ix(&self) -> u32 {
+                self.$ix
+            }
             fn native_id(&self) -> &str {
                 &self.native_id
             }
@@ -67,11 +83,11 @@ macro_rules! named {
         }
     };
 }
-named!(AccountRow, generation);
-named!(GroupRow, generation);
-named!(EntitlementRow);
-named!(ResourceRow);
-named!(CredentialRow);
+named!(AccountRow, account_ix, generation);
+named!(GroupRow, group_ix, generation);
+named!(EntitlementRow, entitlement_ix);
+named!(ResourceRow, resource_ix);
+named!(CredentialRow, credential_ix);
 
 /// Positions of the rows of two snapshots that stand for one thing, in the byte order of the native ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,26 +127,23 @@ fn in_order<T: Named>(rows: &[T]) -> Vec<(&str, usize)> {
     order
 }
 
-/// Common numbers of one dimension.
+/// Common numbers of one dimension: of each ordinal, sorted by it.
 struct Numbers {
-    before: Vec<u32>,
-    now: Vec<u32>,
+    before: Vec<(u32, u32)>,
+    now: Vec<(u32, u32)>,
     renewed: Vec<bool>,
 }
 
 impl Numbers {
     fn of<T: Named>(before: &[T], now: &[T]) -> Self {
         let paired = pairs(before, now);
-        let mut out = Self { before: vec![u32::MAX; before.len()], now: vec![u32::MAX; now.len()], renewed: Vec::new() };
-        for (number, pair) in (0u32..).zip(&paired) {
-            for (at, side) in [(pair.before, &mut out.before), (pair.now, &mut out.now)] {
-                if let Some(place) = at.and_then(|at| side.get_mut(at)) {
-                    *place = number;
-                }
-            }
-            out.renewed.push(pair.renewed);
-        }
-        out
+        let side = |rows: &[T], at: &dyn Fn(&Pair) -> Option<usize>| {
+            let number = |(number, pair): (u32, &Pair)| Some((rows.get(at(pair)?)?.ix(), number));
+            let mut out: Vec<(u32, u32)> = (0u32..).zip(&paired).filter_map(number).collect();
+            out.sort_unstable();
+            out
+        };
+        Self { before: side(before, &|p| p.before), now: side(now, &|p| p.now), renewed: paired.iter().map(|p| p.renewed).collect() }
     }
 
     fn is_renewed(&self, number: Option<u32>) -> bool {
@@ -158,15 +171,6 @@ pub(super) struct Edge<'a> {
     pub at: usize,
     /// Ordinal of its row, which orders the rows of one key.
     ix: u32,
-    /// Its principal or its group is another thing than in the other snapshot.
-    pub renewed: bool,
-}
-
-/// Which of the two snapshots.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
-    Before,
-    Now,
 }
 
 /// The numbers of everything that edges name.
@@ -202,8 +206,8 @@ impl Common {
         let edge = |(at, m): (usize, &'a MembershipRow)| {
             let target = number(&self.groups, side, Some(m.group_ix))?;
             let principal = (m.account_ix, m.member_group_ix, m.principal_ref.as_deref(), m.principal_kind);
-            let (key, renewed) = self.key(side, principal, target, None, m.kind.as_str())?;
-            Some(Edge { key, at, ix: m.membership_ix, renewed: renewed || self.groups.is_renewed(Some(target)) })
+            let key = self.key(side, principal, target, None, m.kind.as_str())?;
+            Some(Edge { key, at, ix: m.membership_ix })
         };
         sorted(picture.memberships.iter().enumerate().filter_map(edge).collect())
     }
@@ -217,8 +221,8 @@ impl Common {
                 None => None,
             };
             let principal = (g.account_ix, g.group_ix, g.principal_ref.as_deref(), g.principal_kind);
-            let (key, renewed) = self.key(side, principal, target, resource, g.effect.as_str())?;
-            Some(Edge { key, at, ix: g.grant_ix, renewed })
+            let key = self.key(side, principal, target, resource, g.effect.as_str())?;
+            Some(Edge { key, at, ix: g.grant_ix })
         };
         sorted(picture.grants.iter().enumerate().filter_map(edge).collect())
     }
@@ -230,20 +234,20 @@ impl Common {
         target: u32,
         resource: Option<u32>,
         way: &'static str,
-    ) -> Option<(Key<'a>, bool)> {
+    ) -> Option<Key<'a>> {
         let known = |numbers: &Numbers, ix: Option<u32>| match ix {
             Some(ix) => number(numbers, side, Some(ix)).map(Some),
             None => Some(None),
         };
         let (account, group) = (known(&self.accounts, account)?, known(&self.groups, group)?);
-        let renewed = self.accounts.is_renewed(account) || self.groups.is_renewed(group);
-        Some((Key { account, group, outside, principal_kind, target, resource, way }, renewed))
+        Some(Key { account, group, outside, principal_kind, target, resource, way })
     }
 }
 
 fn number(numbers: &Numbers, side: Side, ix: Option<u32>) -> Option<u32> {
     let of = if side == Side::Before { &numbers.before } else { &numbers.now };
-    of.get(ix? as usize).copied()
+    let ix = ix?;
+    of.get(of.binary_search_by_key(&ix, |n| n.0).ok()?).map(|n| n.1)
 }
 
 fn sorted(mut edges: Vec<Edge<'_>>) -> Vec<Edge<'_>> {

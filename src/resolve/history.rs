@@ -1,11 +1,14 @@
 //! Since when each edge is there, as far as the stored snapshots show it.
 
-use super::edges::{Common, Edge, Picture, Side, by_key};
-use crate::model::{EdgeHistoryRow, GRANTS, MEMBERSHIPS, Table, Time};
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::merge::{Job, Marks, Numbering, Shot, Source, Stretch, Visit, What, walk};
+use crate::model::{EdgeHistory, GRANTS, MEMBERSHIPS, Presence, Runs, Table, Time};
 
 /// What the snapshots showed of one edge, oldest first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Life {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Life {
     first_after: Option<Time>,
     first_by: Option<Time>,
     last_absent: Option<Time>,
@@ -17,7 +20,7 @@ struct Life {
 }
 
 impl Life {
-    fn hold(&mut self, at: Time) {
+    pub fn hold(&mut self, at: Time) {
         if self.first_by.is_none() {
             (self.first_after, self.first_by) = (self.last_absent, Some(at));
         }
@@ -28,84 +31,188 @@ impl Life {
     }
 
     /// Absent from a snapshot that would hold it.
-    fn lack(&mut self, at: Time) {
+    pub fn lack(&mut self, at: Time) {
         if self.held {
             self.held_until = self.last_held;
         }
         (self.held, self.last_absent) = (false, Some(at));
     }
 
-    fn row(&self, system_ix: u32, edge: &str, edge_ix: u32) -> Option<EdgeHistoryRow> {
+    /// Once it is held: since when.
+    pub fn presence(&self) -> Presence {
         let regranted = self.since_by != self.first_by;
-        Some(EdgeHistoryRow {
-            system_ix,
-            edge: edge.to_owned(),
-            edge_ix,
+        Presence {
             first_seen_after: self.first_after,
-            first_seen_by: self.first_by?,
+            first_seen_by: self.first_by.unwrap_or_default(),
             last_absent: self.last_absent,
-            since_by: self.since_by?,
+            since_by: self.since_by.unwrap_or_default(),
             held_until: self.held_until.filter(|_| regranted),
             regranted,
-            revoked_at: None,
-            revoked_by: None,
-        })
+        }
     }
 }
 
-/// The history of every edge of the current snapshot. Earlier snapshots are shown to it one by one, the oldest first, so that no two of
-/// them are in memory at once.
-#[derive(Clone, Debug)]
-pub struct Histories<'a> {
-    now: Picture<'a>,
-    memberships: Vec<Life>,
-    grants: Vec<Life>,
+/// The history of every edge of the current snapshot. Earlier snapshots are shown to it one by one, the oldest first; of each only the
+/// rows in flight are in memory.
+///
+/// Edges that lived alike share one [`Life`], and neighbours that share it are one run: a store in which little changes takes little room.
+#[derive(Debug)]
+pub struct Histories<'a, S> {
+    now: Shot<'a, S>,
+    memberships: Track,
+    grants: Track,
 }
 
-impl<'a> Histories<'a> {
+#[derive(Debug, Default)]
+struct Track {
+    rows: u32,
+    lives: Vec<Life>,
+    runs: Runs,
+}
+
+impl<'a, S: Source> Histories<'a, S> {
     /// Nothing but the current snapshot is known yet.
-    pub fn new(now: Picture<'a>) -> Self {
-        Self { memberships: vec![Life::default(); now.memberships.len()], grants: vec![Life::default(); now.grants.len()], now }
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn new(now: Shot<'a, S>) -> Result<Self, S::Error> {
+        let track = |table| Ok(Track::new(now.source.count(table)?));
+        Ok(Self { memberships: track(&MEMBERSHIPS)?, grants: track(&GRANTS)?, now })
     }
 
     /// An earlier snapshot, later than those shown before. A short one shows what it holds; what it leaves out may be there.
-    pub fn show(&mut self, earlier: &Picture<'_>) {
-        let common = Common::of(earlier, &self.now);
-        let now = self.now;
-        let both = |table: &Table| earlier.speaks_of(table) && now.speaks_of(table);
-        if both(&MEMBERSHIPS) {
-            let (before, now) = (common.memberships(Side::Before, earlier), common.memberships(Side::Now, &now));
-            note(&mut self.memberships, &before, &now, earlier);
+    ///
+    /// # Errors
+    /// A table cannot be read, or is not in the order of its key.
+    pub fn show(&mut self, earlier: &Shot<'_, S>) -> Result<(), S::Error> {
+        let tables: [&'static Table; 2] = [&MEMBERSHIPS, &GRANTS];
+        let both: Vec<&'static Table> = tables.into_iter().filter(|t| earlier.speaks_of(t) && self.now.speaks_of(t)).collect();
+        if both.is_empty() {
+            return Ok(());
         }
-        if both(&GRANTS) {
-            let (before, now) = (common.grants(Side::Before, earlier), common.grants(Side::Now, &now));
-            note(&mut self.grants, &before, &now, earlier);
+        let numbers = Numbering::of(earlier, &self.now, &both)?;
+        for (what, track) in [(What::Memberships, &mut self.memberships), (What::Grants, &mut self.grants)] {
+            if !both.iter().any(|t| t.name == what.table().name) {
+                continue;
+            }
+            let mut sights = Sights { numbers: &numbers, what, rows: 0, runs: Vec::new() };
+            walk(&Job { what, attributes: false, before: *earlier, now: self.now, numbers: &numbers }, &mut sights)?;
+            track.advance(&sights.runs, earlier.taken_at, earlier.short);
         }
+        Ok(())
     }
 
-    /// Table `edge_history` of the system: grants, then memberships, each in the order of its ordinals.
-    pub fn finish(mut self, system_ix: u32) -> Vec<EdgeHistoryRow> {
-        let at = self.now.taken_at;
-        self.memberships.iter_mut().chain(&mut self.grants).for_each(|life| life.hold(at));
-        let grants = self.now.grants.iter().zip(&self.grants).filter_map(|(g, life)| life.row(system_ix, "grant", g.grant_ix));
-        let memberships =
-            self.now.memberships.iter().zip(&self.memberships).filter_map(|(m, life)| life.row(system_ix, "membership", m.membership_ix));
-        let mut rows: Vec<EdgeHistoryRow> = grants.chain(memberships).collect();
-        rows.sort_by(|a, b| (&a.edge, a.edge_ix).cmp(&(&b.edge, b.edge_ix)));
-        rows
+    /// Table `edge_history` of the system.
+    pub fn finish(mut self, system_ix: u32) -> EdgeHistory {
+        let mut out = EdgeHistory::default();
+        for (grants, track) in [(true, &mut self.grants), (false, &mut self.memberships)] {
+            track.lives.iter_mut().for_each(|life| life.hold(self.now.taken_at));
+            let known: Vec<Presence> = track.lives.iter().map(Life::presence).collect();
+            out.put(system_ix, grants, track.rows, &track.runs, &known);
+        }
+        out
     }
 }
 
-fn note(lives: &mut [Life], before: &[Edge<'_>], now: &[Edge<'_>], earlier: &Picture<'_>) {
-    for (then, current) in by_key(before, now) {
-        for edge in current {
-            let Some(life) = lives.get_mut(edge.at) else { continue };
-            // Under another generation it was another account's, or another group's.
-            if !then.is_empty() && !edge.renewed {
-                life.hold(earlier.taken_at);
-            } else if !earlier.short {
-                life.lack(earlier.taken_at);
+impl Track {
+    fn new(rows: u32) -> Self {
+        let runs = if rows > 0 { vec![(0, 0)] } else { Vec::new() };
+        Self { rows, lives: vec![Life::default()], runs }
+    }
+
+    /// Lets every edge live through one more snapshot. `held`: runs of whether it holds the edge.
+    fn advance(&mut self, held: &[(u32, bool)], at: Time, short: bool) {
+        let mut lives: BTreeMap<Life, u32> = BTreeMap::new();
+        let mut out = Vec::new();
+        let mut turned: BTreeMap<(u32, bool), u32> = BTreeMap::new();
+        let mut runs: Runs = Vec::new();
+        let (mut old, mut seen) = (self.runs.iter().peekable(), held.iter().peekable());
+        let (mut code, mut is_held, mut from) = (0, false, 0);
+        while from < self.rows {
+            if let Some((_, c)) = old.next_if(|(start, _)| *start <= from) {
+                code = *c;
             }
+            if let Some((_, h)) = seen.next_if(|(start, _)| *start <= from) {
+                is_held = *h;
+            }
+            let next = *turned.entry((code, is_held)).or_insert_with(|| {
+                let mut life = self.lives.get(code as usize).copied().unwrap_or_default();
+                if is_held {
+                    life.hold(at);
+                } else if !short {
+                    life.lack(at);
+                }
+                *lives.entry(life).or_insert_with(|| {
+                    out.push(life);
+                    u32::try_from(out.len() - 1).unwrap_or(u32::MAX)
+                })
+            });
+            if runs.last().is_none_or(|(_, last)| *last != next) {
+                runs.push((from, next));
+            }
+            let ends = [old.peek().map(|r| r.0), seen.peek().map(|r| r.0), Some(self.rows)];
+            from = ends.into_iter().flatten().min().unwrap_or(self.rows).max(from + 1);
+        }
+        if !out.is_empty() {
+            (self.lives, self.runs) = (out, runs);
         }
     }
+}
+
+/// Which edges of the newer table the older one holds: runs over the newer one's rows.
+struct Sights<'a> {
+    numbers: &'a Numbering,
+    what: What,
+    rows: u32,
+    runs: Vec<(u32, bool)>,
+}
+
+impl Sights<'_> {
+    fn push(&mut self, rows: usize, held: bool) {
+        if rows > 0 && self.runs.last().is_none_or(|(_, last)| *last != held) {
+            self.runs.push((self.rows, held));
+        }
+        self.rows = self.rows.saturating_add(u32::try_from(rows).unwrap_or(u32::MAX));
+    }
+}
+
+impl<E> Visit<E> for Sights<'_> {
+    fn same(&mut self, _: &Stretch, _: usize, now: &Stretch, j: usize, n: usize) -> Result<(), E> {
+        if renewed_by(self.numbers, self.what).is_empty() {
+            self.push(n, true);
+            return Ok(());
+        }
+        // Under another generation it was another account's, or another group's.
+        (j..j + n).for_each(|j| self.push(1, !is_renewed(self.numbers, self.what, now, j)));
+        Ok(())
+    }
+
+    fn gone(&mut self, _: &Stretch, _: Range<usize>) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn come(&mut self, _: &Stretch, rows: Range<usize>) -> Result<(), E> {
+        self.push(rows.len(), false);
+        Ok(())
+    }
+
+    fn clash(&mut self, before: &Stretch, old: Range<usize>, now: &Stretch, new: Range<usize>) -> Result<(), E> {
+        for j in new {
+            let there = old.clone().any(|i| before.kind(i) == now.kind(j));
+            self.push(1, there && !is_renewed(self.numbers, self.what, now, j));
+        }
+        Ok(())
+    }
+}
+
+/// The marks of renewed things that an edge hangs on, none of which may be set.
+fn renewed_by(numbers: &Numbering, what: What) -> Vec<&Marks> {
+    let edges = matches!(what, What::Memberships | What::Grants);
+    [&numbers.accounts.renewed, &numbers.groups.renewed].into_iter().filter(|m| edges && !m.is_empty()).collect()
+}
+
+/// Whether the principal of an edge, or the group of a membership, is another thing than in the other snapshot.
+pub(super) fn is_renewed(numbers: &Numbering, what: What, rows: &Stretch, i: usize) -> bool {
+    let groups = &numbers.groups.renewed;
+    numbers.accounts.renewed.has(rows.account(i)) || groups.has(rows.group(i)) || what == What::Memberships && groups.has(rows.member_of(i))
 }

@@ -8,6 +8,7 @@
 //! ```
 
 pub mod assemble;
+pub mod columns;
 pub mod facts;
 pub mod invariants;
 pub mod manifest;

@@ -5,6 +5,8 @@ use std::io::Read;
 use std::path::Path;
 
 use arrow::array::{Array, RecordBatch, StringArray, UInt32Array};
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
@@ -12,7 +14,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use sha2::{Digest, Sha256};
 
 use super::StoreError;
-use crate::model::{Row, from_batch, to_batch};
+use crate::model::{Row, Table, from_batch, to_batch};
 
 /// Rows after which a row group ends at the next account.
 const GROUP_ROWS: usize = 65_536;
@@ -44,16 +46,7 @@ pub fn write<R: Row>(dir: &Path, rows: &[R]) -> Result<TableEntry, StoreError> {
 /// The disk refuses, or Arrow does.
 pub fn write_batch(dir: &Path, name: &str, batch: &RecordBatch) -> Result<TableEntry, StoreError> {
     let path = dir.join(format!("{name}.parquet"));
-    let file = File::create(&path).map_err(|e| StoreError::io(&path, e))?;
-    restrict(&file, &path)?;
-    let level = ZstdLevel::try_new(3).map_err(|e| StoreError::internal(name, e))?;
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(level))
-        .set_dictionary_enabled(true)
-        .set_statistics_enabled(EnabledStatistics::Page)
-        .set_max_row_group_row_count(Some(usize::MAX))
-        .build();
-    let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).map_err(|e| StoreError::parquet(&path, e))?;
+    let mut writer = open(&path, name, batch.schema())?;
     for (from, len) in whole_accounts(batch) {
         writer.write(&batch.slice(from, len)).map_err(|e| StoreError::parquet(&path, e))?;
         writer.flush().map_err(|e| StoreError::parquet(&path, e))?;
@@ -62,6 +55,45 @@ pub fn write_batch(dir: &Path, name: &str, batch: &RecordBatch) -> Result<TableE
     let (bytes, sha256) = digest(&path)?;
     let row_groups = whole_accounts(batch).len() as u64;
     Ok(TableEntry { name: name.to_owned(), rows: batch.num_rows() as u64, row_groups, bytes, sha256 })
+}
+
+/// A private file with the store's way of writing.
+fn open(path: &Path, name: &str, schema: SchemaRef) -> Result<ArrowWriter<File>, StoreError> {
+    let file = File::create(path).map_err(|e| StoreError::io(path, e))?;
+    restrict(&file, path)?;
+    let level = ZstdLevel::try_new(3).map_err(|e| StoreError::internal(name, e))?;
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(level))
+        .set_dictionary_enabled(true)
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_max_row_group_row_count(Some(usize::MAX))
+        .build();
+    ArrowWriter::try_new(file, schema, Some(properties)).map_err(|e| StoreError::parquet(path, e))
+}
+
+/// Writes batches of one table, in order, to `dir/<table>.parquet`: row groups end where batches of [`GROUP_ROWS`] rows do. Only the rows in
+/// flight are in memory.
+///
+/// # Errors
+/// The disk refuses, or Arrow does.
+pub fn write_batches(
+    dir: &Path,
+    table: &'static Table,
+    batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
+) -> Result<TableEntry, StoreError> {
+    let path = dir.join(format!("{}.parquet", table.name));
+    let mut writer = open(&path, table.name, table.arrow())?;
+    let (mut rows, mut row_groups) = (0, 0);
+    for batch in batches {
+        let batch = batch.map_err(|e| StoreError::internal(table.name, e))?;
+        rows += batch.num_rows() as u64;
+        row_groups += u64::from(batch.num_rows() > 0);
+        writer.write(&batch).map_err(|e| StoreError::parquet(&path, e))?;
+        writer.flush().map_err(|e| StoreError::parquet(&path, e))?;
+    }
+    writer.close().map_err(|e| StoreError::parquet(&path, e))?;
+    let (bytes, sha256) = digest(&path)?;
+    Ok(TableEntry { name: table.name.to_owned(), rows, row_groups, bytes, sha256 })
 }
 
 /// Where row groups start and how long they are: at least [`GROUP_ROWS`], then up to the end of the account.
@@ -109,7 +141,7 @@ pub fn read_batches(path: &Path) -> Result<Vec<RecordBatch>, StoreError> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(file)
         .and_then(|b| b.with_batch_size(GROUP_ROWS).build())
         .map_err(|e| StoreError::parquet(path, e))?;
-    reader.collect::<Result<Vec<_>, _>>().map_err(|e| StoreError::internal(&path.display().to_string(), e))
+    reader.collect::<Result<Vec<_>, _>>().map_err(|e| StoreError::damaged(path, e.to_string()))
 }
 
 /// Every row of `dir/<table>.parquet`.

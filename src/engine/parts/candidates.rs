@@ -31,7 +31,7 @@ impl Columns<'_> {
             "identity_name" => over(who(), &people.names),
             "identity_kind" => codes(&who(), &people.kinds, &spellings::<IdentityKind>()),
             "score" => Arc::new(Float64Array::from_iter_values(rows.iter().map(|c| c.score))),
-            "rule" => labels(rows.iter().map(|c| &*c.rule)),
+            "rule" => labels(rows.iter().map(|c| c.rule)),
             "candidate_state" => words(rows.iter().map(|c| c.state)),
             "standing" => words(rows.iter().map(|c| c.standing)),
             "left_after" => times(rows.iter().map(|c| c.left_after)),

@@ -116,19 +116,19 @@ pub(super) fn flags(flags: impl Iterator<Item = bool>) -> ArrayRef {
     Arc::new(flags.map(Some).collect::<BooleanArray>())
 }
 
-/// Few different texts in many rows.
-pub(super) fn labels<'a>(texts: impl Iterator<Item = &'a str>) -> ArrayRef {
-    let mut seen: Vec<&str> = Vec::new();
-    let keys: Vec<u32> = texts
-        .map(|text| {
-            let at = seen.iter().position(|s| *s == text).unwrap_or_else(|| {
-                seen.push(text);
+/// Few different values in many rows, as their texts.
+pub(super) fn labels<T: Copy + PartialEq + std::fmt::Display>(values: impl Iterator<Item = T>) -> ArrayRef {
+    let mut seen: Vec<T> = Vec::new();
+    let keys: Vec<u32> = values
+        .map(|value| {
+            let at = seen.iter().rposition(|s| *s == value).unwrap_or_else(|| {
+                seen.push(value);
                 seen.len() - 1
             });
             u32::try_from(at).unwrap_or(u32::MAX)
         })
         .collect();
-    over(UInt32Array::from(keys), &StringArray::from_iter_values(seen))
+    over(UInt32Array::from(keys), &StringArray::from_iter_values(seen.iter().map(ToString::to_string)))
 }
 
 /// Texts of a dimension by their places in it; no place and no text are both null.

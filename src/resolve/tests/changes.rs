@@ -6,9 +6,12 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::super::*;
+use super::by_rows::{HistoriesByRows, changes_by_rows};
 use super::day;
+use super::memory::Memory;
 use crate::connectors::{Draft, DraftChild, DraftCredential, DraftGrant, DraftMembership, Drafted, Origin, Principal};
 use crate::model::*;
+use crate::resolve::edges::Picture;
 use crate::store::assemble::{Tables, assemble};
 
 /// One record of an export, in no order.
@@ -54,6 +57,7 @@ enum Record {
 }
 
 /// What one import seals.
+#[derive(Debug)]
 struct World {
     tables: Tables,
     covers: BTreeSet<String>,
@@ -104,12 +108,11 @@ fn world(n: i64, records: &[Record], uncovered: &[&str]) -> World {
 }
 
 impl World {
-    fn picture(&self, short: bool) -> Picture<'_> {
+    fn picture(&self) -> Picture<'_> {
         let t = &self.tables;
         Picture {
             taken_at: self.taken_at,
             covers: &self.covers,
-            short,
             accounts: &t.accounts,
             groups: &t.groups,
             memberships: &t.memberships,
@@ -120,20 +123,47 @@ impl World {
             credentials: &t.credentials,
         }
     }
+
+    fn shot<'a>(&'a self, source: &'a Memory, short: bool) -> Shot<'a, Memory> {
+        Shot { source, taken_at: self.taken_at, covers: &self.covers, short }
+    }
 }
 
 /// Histories and changes of the last of some snapshots; each with whether it is short. Changes are against the last complete one before.
 fn told(worlds: &[(World, bool)]) -> (Vec<ChangeRow>, Vec<EdgeHistoryRow>) {
-    let ((now, short), earlier) = worlds.split_last().unwrap();
-    let now = now.picture(*short);
-    let mut histories = Histories::new(now);
-    for (world, short) in earlier {
-        histories.show(&world.picture(*short));
+    told_in_batches(worlds, 2).unwrap()
+}
+
+/// The same, tables read in batches of so many rows.
+fn told_in_batches(worlds: &[(World, bool)], rows: usize) -> Result<(Vec<ChangeRow>, Vec<EdgeHistoryRow>), String> {
+    let sources: Vec<Memory> = worlds.iter().map(|(w, _)| Memory::of(&w.tables, rows)).collect();
+    let shots: Vec<Shot<'_, Memory>> = worlds.iter().zip(&sources).map(|((w, short), s)| w.shot(s, *short)).collect();
+    let (now, earlier) = shots.split_last().unwrap();
+    let mut histories = Histories::new(*now)?;
+    for shot in earlier {
+        histories.show(shot)?;
     }
     let history = histories.finish(0);
-    let last = earlier.iter().rev().find(|(_, short)| !short);
-    let rows = last.map(|(w, _)| changes(0, &w.picture(false), &now, &history));
-    (rows.unwrap_or_else(|| incomparable(0, &now, None, "nothing before")), history)
+    let rows = match earlier.iter().rev().find(|s| !s.short) {
+        Some(last) => changes(0, last, now, &history)?,
+        None => incomparable(0, now, None, "nothing before"),
+    };
+    Ok((rows, history.rows().collect()))
+}
+
+/// The same, by looking at every row of every snapshot.
+fn told_by_rows(worlds: &[(World, bool)]) -> (Vec<ChangeRow>, Vec<EdgeHistoryRow>) {
+    let ((now, short), earlier) = worlds.split_last().unwrap();
+    let mut histories = HistoriesByRows::new(now.picture());
+    for (world, short) in earlier {
+        histories.show(&world.picture(), *short);
+    }
+    let history = histories.finish(0);
+    let rows = match earlier.iter().rev().find(|(_, short)| !short) {
+        Some((last, _)) => changes_by_rows(0, (&last.picture(), false), (&now.picture(), *short), &history),
+        None => incomparable(0, &now.shot(&Memory::default(), *short), None, "nothing before"),
+    };
+    (rows, history)
 }
 
 #[test]
@@ -458,6 +488,29 @@ fn successors(n: usize) -> impl Strategy<Value = Vec<Vec<Record>>> {
     })
 }
 
+/// Snapshots of which each follows the last, or has nothing to do with it; some are short, some do not cover memberships.
+fn snapshots() -> impl Strategy<Value = Vec<(World, bool)>> {
+    let worlds = prop_oneof![3 => successors(3), 1 => prop::collection::vec(records(), 4)];
+    let odd = || prop::collection::vec(prop::bool::weighted(0.2), 4);
+    (worlds, odd(), odd()).prop_map(|(worlds, short, uncovered)| {
+        let one = |((i, records), (short, uncovered)): ((i64, &Vec<Record>), (bool, bool))| {
+            (world(i, records, if uncovered { &["memberships"] } else { &[] }), short)
+        };
+        (0..).zip(&worlds).zip(short.into_iter().zip(uncovered)).map(one).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn merged_columns_tell_what_looking_at_every_row_tells(worlds in snapshots(), rows in 1..9_usize) {
+        let (merged, reference) = (told_in_batches(&worlds, rows).unwrap(), told_by_rows(&worlds));
+        prop_assert_eq!(merged.0, reference.0);
+        prop_assert_eq!(merged.1, reference.1);
+    }
+}
+
 proptest! {
     #[test]
     fn the_changes_applied_to_the_older_snapshot_give_the_newer(worlds in prop_oneof![
@@ -503,6 +556,7 @@ proptest! {
         };
         let straight = told(&snapshots(&|_| ()));
         prop_assert_eq!(&told(&snapshots(&|r| r.reverse())), &straight);
+        prop_assert_eq!(&told_by_rows(&snapshots(&|_| ())), &straight);
         let mut rows = snapshots(&|_| ());
         for (w, _) in &mut rows {
             let at = |n: usize| shuffled.index(n.max(1)).min(n);
@@ -512,7 +566,8 @@ proptest! {
             t.grants.rotate_left(g);
             t.credentials.reverse();
         }
-        prop_assert_eq!(told(&rows), straight);
+        // Of rows in no order only the reference can tell.
+        prop_assert_eq!(told_by_rows(&rows), straight);
     }
 
     #[test]
@@ -595,5 +650,40 @@ fn unique(r: &Record) -> String {
             format!("r {} {policy} {resource:?} {effect} {condition:?}", who(principal))
         }
         Record::Credential { id, .. } => format!("c {id}"),
+    }
+}
+
+/// Snapshots of one account with `n` memberships and a table that somebody turned about.
+fn turned(turn: impl Fn(&mut Tables)) -> Result<(Vec<ChangeRow>, Vec<EdgeHistoryRow>), String> {
+    let member = |i: usize| Record::Member {
+        principal: Principal::Account("a".into()),
+        group: format!("g{i}"),
+        kind: MembershipKind::Direct,
+        granted_at: None,
+        condition: None,
+    };
+    let account = Record::Account { id: "a".into(), generation: None, login: None, status: AccountStatus::Active };
+    let records: Vec<Record> = std::iter::once(account).chain((0..6).map(member)).collect();
+    let mut worlds = [(world(1, &records, &[]), false), (world(2, &records, &[]), false)];
+    turn(&mut worlds[0].0.tables);
+    told_in_batches(&worlds, 2)
+}
+
+#[test]
+fn a_table_that_is_not_in_order_is_named_and_never_compared() {
+    assert_eq!(turned(|_| ()).unwrap().0, Vec::new());
+    type Turn = fn(&mut Tables);
+    let table: &[(Turn, &str)] = &[
+        // Inside a batch, and over the border of two.
+        (|t| t.memberships.swap(2, 3), "memberships: row 3 does not stand in the order of its key"),
+        (|t| t.memberships.swap(3, 4), "memberships: row 4 does not stand in the order of its key"),
+        (|t| t.groups.swap(0, 1), "groups: `native_id` does not rise from row to row"),
+        (|t| t.groups.swap(1, 2), "groups: `native_id` does not rise from row to row"),
+        (|t| t.groups[5].native_id = "g4".to_owned(), "groups: `native_id` does not rise from row to row"),
+        (|t| t.memberships[5].group_ix = 6, "memberships: column `group_ix`: there is no row 6"),
+        (|t| t.memberships[0].account_ix = Some(1), "memberships: column `account_ix`: there is no row 1"),
+    ];
+    for (turn, why) in table {
+        assert_eq!(turned(turn).unwrap_err(), *why);
     }
 }

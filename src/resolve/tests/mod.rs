@@ -1,10 +1,12 @@
 //! One small estate per rule of docs/architecture.md.
 
 mod accounts;
+mod by_rows;
 mod changes;
 mod escalation;
 mod groups;
 mod leavers;
+mod memory;
 mod movers;
 mod people;
 
