@@ -51,7 +51,8 @@ mod tests {
 
     #[test]
     fn folded_says_what_norm_says() {
-        for text in ["alice", "alice smith", "Alice", " alice", "alice ", "a  b", "a\tb", "", " ", "ä", "a\u{b}", "\u{1c}", "o'neil-1@x.y"] {
+        for text in ["alice", "alice smith", "Alice", " alice", "alice ", "a  b", "a\tb", "", " ", "ä", "a\u{b}", "\u{1c}", "o'neil-1@x.y"]
+        {
             assert_eq!(folded(text).map(Cow::into_owned), norm(text), "{text:?}");
         }
         assert!(matches!(folded("alice smith"), Some(Cow::Borrowed(_))));

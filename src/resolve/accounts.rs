@@ -10,9 +10,7 @@ use super::owners::{OwnFound, OwnNames, is_gone};
 use super::settings::{Compiled, KindPatterns};
 use super::{About, AuthorityInput, People, Reference, Seen};
 use crate::model::text::folded;
-use crate::model::{
-    AccountIdentityRow, AccountKind, AccountStateRow, IdentityKind, KindFrom, MatchState, MatchTraceRow, Standing, Time,
-};
+use crate::model::{AccountIdentityRow, AccountKind, AccountStateRow, IdentityKind, KindFrom, MatchState, MatchTraceRow, Standing, Time};
 
 /// Which kinds of principals the authorities speak for, and until when.
 pub(super) struct Coverage {
@@ -171,7 +169,13 @@ impl Owner {
 }
 
 impl<'a> AccountResolver<'a> {
-    pub(super) fn new(about: &About<'_>, people: &'a People, matchers: &'a Matchers, coverage: &'a Coverage, compiled: &'a Compiled) -> Self {
+    pub(super) fn new(
+        about: &About<'_>,
+        people: &'a People,
+        matchers: &'a Matchers,
+        coverage: &'a Coverage,
+        compiled: &'a Compiled,
+    ) -> Self {
         Self {
             system_ix: about.system_ix,
             observed_at: about.observed_at,

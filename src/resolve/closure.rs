@@ -193,13 +193,16 @@ impl<'a> Closure<'a> {
             .of
             .par_chunks(CHUNK)
             .enumerate()
-            .map_init(|| Above::new(&self.components), |above, (part, some)| {
-                let text = |(group_ix, component): (u32, &u32)| {
-                    let many = least.get(*component as usize).is_none_or(|least| *least as usize > ANCESTORS_LISTED);
-                    if many { Some(format!(">{ANCESTORS_LISTED}")) } else { above.text(group_ix, *component) }
-                };
-                ((part * CHUNK) as u32..).zip(some).map(text).collect()
-            })
+            .map_init(
+                || Above::new(&self.components),
+                |above, (part, some)| {
+                    let text = |(group_ix, component): (u32, &u32)| {
+                        let many = least.get(*component as usize).is_none_or(|least| *least as usize > ANCESTORS_LISTED);
+                        if many { Some(format!(">{ANCESTORS_LISTED}")) } else { above.text(group_ix, *component) }
+                    };
+                    ((part * CHUNK) as u32..).zip(some).map(text).collect()
+                },
+            )
             .collect();
         parts.into_iter().flatten().collect()
     }

@@ -91,6 +91,11 @@ impl Twins {
         Self::new([TwinSeeker::new(&system.groups).seek(accounts)])
     }
 
+    /// The account sides, ascending.
+    pub fn accounts(&self) -> impl Iterator<Item = u32> + '_ {
+        self.pairs.iter().map(|(account, _)| *account)
+    }
+
     /// The group side of an account.
     pub fn group(&self, account_ix: u32) -> Option<u32> {
         let at = self.pairs.binary_search_by_key(&account_ix, |(account, _)| *account).ok()?;
@@ -177,7 +182,11 @@ impl Groups {
         for link in system.memberships.iter().map(Link::from) {
             edges.extend(twins.member(&link).map(|g| (g, link.group_ix)));
             if let Some(account) = link.account_ix {
-                if link.primary { primary.push((link.group_ix, account)) } else { members.push((link.group_ix, account)) }
+                if link.primary {
+                    primary.push((link.group_ix, account))
+                } else {
+                    members.push((link.group_ix, account))
+                }
                 of.push((account, link.group_ix));
             }
         }

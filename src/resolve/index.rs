@@ -294,7 +294,9 @@ impl Building {
 impl Index {
     /// Counts, once, who holds the texts that many hold.
     fn count_shared(&mut self) {
-        for (number, pair) in (0_u32..).zip(self.entries.windows(2).map(|w| (w.first().copied(), w.last().copied())).chain(self.last_pair())) {
+        for (number, pair) in
+            (0_u32..).zip(self.entries.windows(2).map(|w| (w.first().copied(), w.last().copied())).chain(self.last_pair()))
+        {
             let (from, to) = (pair.0.map_or(0, |e| e.first as usize), pair.1.map_or(self.postings.len(), |e| e.first as usize));
             if to.saturating_sub(from) <= MAX_SHARED {
                 continue;
@@ -379,7 +381,10 @@ mod tests {
     use crate::model::IdentityRow;
 
     fn people(logins: impl Iterator<Item = String>) -> Vec<IdentityRow> {
-        (0..).zip(logins).map(|(i, login)| IdentityRow { identity_ix: i, native_id: format!("n{i}"), login: Some(login), ..IdentityRow::default() }).collect()
+        (0..)
+            .zip(logins)
+            .map(|(i, login)| IdentityRow { identity_ix: i, native_id: format!("n{i}"), login: Some(login), ..IdentityRow::default() })
+            .collect()
     }
 
     fn index(rows: &[IdentityRow]) -> Index {
@@ -408,7 +413,10 @@ mod tests {
         }
         assert_eq!(ask(&index, "user10000@example.com", Form::Exact), Ok(vec![]));
         assert_eq!(ask(&index, "", Form::Exact), Ok(vec![]));
-        assert!(!index.fills(Among::Registry, IdentityColumn::Login, Form::Exact) && index.fills(Among::People, IdentityColumn::Login, Form::Exact));
+        assert!(
+            !index.fills(Among::Registry, IdentityColumn::Login, Form::Exact)
+                && index.fills(Among::People, IdentityColumn::Login, Form::Exact)
+        );
         assert!(!index.fills(Among::People, IdentityColumn::Email, Form::Exact));
     }
 
@@ -420,7 +428,10 @@ mod tests {
         let crowded = index(&rows);
         assert_eq!(ask(&crowded, "x", Form::Exact), Err(MAX_SHARED + 1));
         let by_id = crowded.held(crowded.find("x").unwrap(), Among::People, Pairs::of(IdentityColumn::NativeId, Form::Exact));
-        assert_eq!(by_id, Held::Few(Few { postings: [Posting { identity_ix: 3, pairs: Pairs(!0), among: !0 }].iter(), pairs: Pairs(1), among: 1 }));
+        assert_eq!(
+            by_id,
+            Held::Few(Few { postings: [Posting { identity_ix: 3, pairs: Pairs(!0), among: !0 }].iter(), pairs: Pairs(1), among: 1 })
+        );
         rows.pop();
         assert_eq!(ask(&index(&rows), "x", Form::Exact), Ok((0..MAX_SHARED as u32).collect()));
     }

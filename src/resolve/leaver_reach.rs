@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::groups::Groups;
 use super::forms::attribute;
+use super::groups::Groups;
 use super::vault_paths::{Acl, may_match};
 use super::{SystemInput, aws_reads};
 use crate::model::{

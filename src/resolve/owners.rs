@@ -81,7 +81,8 @@ impl Directory {
             for (column, form) in COLUMNS {
                 let mut found = BTreeSet::new();
                 for part in form.parts(spelling) {
-                    let held = self.index.find(part.text(spelling, &mut room)).map(|n| self.index.held(n, Among::Named, Pairs::of(column, form)));
+                    let held =
+                        self.index.find(part.text(spelling, &mut room)).map(|n| self.index.held(n, Among::Named, Pairs::of(column, form)));
                     if let Some(Held::Few(few)) = held {
                         found.extend(few);
                     }

@@ -373,7 +373,10 @@ mod tests {
             tally.add((0..n as u32).flat_map(|i| [(i, i), (i, n as u32 / 2)]));
             let counts = tally.finish();
             let whole = lowest == n as u32;
-            assert_eq!((counts[0], counts[1], counts[n / 2], counts[n - 1]), if whole { (lowest, lowest, lowest, lowest) } else { (1, 2, n as u32, n as u32) });
+            assert_eq!(
+                (counts[0], counts[1], counts[n / 2], counts[n - 1]),
+                if whole { (lowest, lowest, lowest, lowest) } else { (1, 2, n as u32, n as u32) }
+            );
             let totals = trees.totals_above((0..n as u32).map(|i| (i, components.of[i as usize])).collect());
             assert_eq!(totals[components.of[0] as usize], n as u32);
         }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arrow::array::{Array, AsArray, RecordBatch, RecordBatchReader};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt16Type, UInt32Type};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
 use parquet::file::statistics::Statistics;
@@ -23,6 +23,27 @@ use crate::model::{OriginRow, Row, from_batch};
 
 /// Rows up to which a table is held in memory.
 pub const HELD_ROWS: usize = 65_536;
+
+/// How words come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Words {
+    Plain,
+    /// As dictionaries, which is how they are stored.
+    Coded,
+}
+
+impl Words {
+    /// Which rows of a column of words hold a word, however they come.
+    pub fn are(column: &dyn Array, word: &str) -> Vec<bool> {
+        if let Some(texts) = column.as_string_opt::<i32>() {
+            return texts.iter().map(|t| t == Some(word)).collect();
+        }
+        let Some(coded) = column.as_dictionary_opt::<UInt16Type>() else { return Vec::new() };
+        let texts = coded.values().as_string_opt::<i32>();
+        let known: Vec<bool> = texts.into_iter().flat_map(|t| t.iter()).map(|t| t == Some(word)).collect();
+        coded.keys().iter().map(|k| k.is_some_and(|k| known.get(usize::from(k)).copied().unwrap_or(false))).collect()
+    }
+}
 
 /// Row groups that stay decoded for rows asked for one by one.
 const KEPT: usize = 6;
@@ -142,6 +163,34 @@ impl<R: Row> Facts<R> {
         }
     }
 
+    /// The rows at consecutive positions with nothing but some columns read: the others stand at their defaults.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub fn only(&self, range: Range<usize>, columns: &[&str]) -> Result<Cow<'_, [R]>, StoreError>
+    where
+        R: Default,
+    {
+        match &self.held {
+            Held::Rows(rows) => Ok(Cow::Borrowed(within(rows, range))),
+            Held::Stored(stored) => {
+                let mut out = Vec::with_capacity(range.len());
+                for batch in self.columns(range, columns, Words::Plain)? {
+                    stored.some_of(&batch, &mut out)?;
+                }
+                Ok(Cow::Owned(out))
+            }
+        }
+    }
+
+    /// The table as damaged, with what is wrong.
+    pub fn damaged(&self, what: String) -> StoreError {
+        match &self.held {
+            Held::Rows(_) => StoreError::internal(R::TABLE.name, what),
+            Held::Stored(stored) => StoreError::damaged(&stored.path, what),
+        }
+    }
+
     /// Every row, in memory: for what cannot do with less.
     pub fn all(&self) -> Cow<'_, [R]> {
         self.part(0..self.len())
@@ -166,11 +215,12 @@ impl<R: Row> Facts<R> {
         }
     }
 
-    /// Some columns of the rows at consecutive positions, as far as possible without copies; words as dictionaries.
+    /// Some columns of the rows at consecutive positions, as far as possible without copies. `words` says how words come of a table that is
+    /// not held; those of one that is are plain text.
     ///
     /// # Errors
     /// The file is damaged.
-    pub fn columns(&self, range: Range<usize>, columns: &[&str]) -> Result<Vec<RecordBatch>, StoreError> {
+    pub fn columns(&self, range: Range<usize>, columns: &[&str], words: Words) -> Result<Vec<RecordBatch>, StoreError> {
         match &self.held {
             Held::Rows(rows) => {
                 let batch = crate::model::to_batch(within(rows, range)).map_err(|e| StoreError::internal(R::TABLE.name, e))?;
@@ -178,7 +228,7 @@ impl<R: Row> Facts<R> {
                 Ok(vec![batch.project(&at).map_err(|e| StoreError::internal(R::TABLE.name, e))?])
             }
             Held::Stored(stored) => {
-                stored.cut(range).map(|(group, span)| stored.decode_some(group, span, columns)).collect::<Result<_, _>>()
+                stored.cut(range).map(|(group, span)| stored.decode_some(group, span, columns, words)).collect::<Result<_, _>>()
             }
         }
     }
@@ -235,8 +285,34 @@ impl<R: Row> Stored<R> {
         self.read(self.metadata.clone(), group, 0..rows, columns)
     }
 
-    /// Reads some columns of some rows of a row group, words as dictionaries.
-    fn decode_some(&self, group: usize, span: Range<usize>, columns: &[&str]) -> Result<RecordBatch, StoreError> {
+    /// Appends rows of which only some columns were read.
+    fn some_of(&self, batch: &RecordBatch, out: &mut Vec<R>) -> Result<(), StoreError>
+    where
+        R: Default,
+    {
+        let rows = batch.num_rows();
+        // A column that was not read holds the value of a row by default, as often as there are rows.
+        let one = crate::model::to_batch(&[R::default()]).map_err(|e| StoreError::internal(R::TABLE.name, e))?;
+        let zeros = arrow::array::UInt32Array::from_value(0, rows);
+        let column = |c: &crate::model::Column| match batch.column_by_name(c.name) {
+            Some(read) => Ok(Arc::clone(read)),
+            None => {
+                let default = one.column_by_name(c.name).ok_or_else(|| StoreError::internal(R::TABLE.name, c.name))?;
+                arrow::compute::take(default, &zeros, None).map_err(|e| StoreError::internal(R::TABLE.name, e))
+            }
+        };
+        let columns = R::TABLE.columns.iter().map(column).collect::<Result<Vec<_>, _>>()?;
+        for at in 0..rows {
+            out.push(R::at(&columns, at).map_err(|e| StoreError::damaged(&self.path, e.to_string()))?);
+        }
+        Ok(())
+    }
+
+    /// Reads some columns of some rows of a row group.
+    fn decode_some(&self, group: usize, span: Range<usize>, columns: &[&str], words: Words) -> Result<RecordBatch, StoreError> {
+        if let Words::Plain = words {
+            return self.read(self.metadata.clone(), group, span, Some(columns));
+        }
         let options = ArrowReaderOptions::new().with_schema(with_dictionaries::<R>(self.metadata.schema()));
         let metadata = ArrowReaderMetadata::try_new(Arc::clone(self.metadata.metadata()), options);
         self.read(metadata.map_err(|e| StoreError::parquet(&self.path, e))?, group, span, Some(columns))
@@ -453,12 +529,14 @@ mod tests {
             assert_eq!(facts.span("account_ix", |r| Some(r.account_ix), 65_530, 65_540), 65_530..65_540);
             assert_eq!(facts.find("native_id", |r| &r.native_id, "a065536"), Some(65_536));
             assert_eq!(facts.find("native_id", |r| &r.native_id, "a0655360"), None);
-            let batches = facts.columns(65_530..65_540, &["account_ix", "status"]).unwrap();
+            let batches = facts.columns(65_530..65_540, &["account_ix", "status"], Words::Coded).unwrap();
             let got: usize = batches.iter().map(RecordBatch::num_rows).sum();
             assert_eq!(got, 10);
+            let some = facts.only(65_530..65_540, &["account_ix", "native_id"]).unwrap();
+            assert!(some.iter().zip(&rows[65_530..65_540]).all(|(a, b)| (a.account_ix, &a.native_id) == (b.account_ix, &b.native_id)));
             assert!(facts.fault().is_none());
         }
-        let words = stored.columns(0..3, &["status"]).unwrap();
+        let words = stored.columns(0..3, &["status"], Words::Coded).unwrap();
         assert!(matches!(words[0].column(0).data_type(), DataType::Dictionary(..)));
     }
 

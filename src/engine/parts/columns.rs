@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, UInt32Type};
 
 use crate::model::{Row, Time, Word, to_batch};
 use crate::sql::SqlError;
-use crate::store::facts::Facts;
+use crate::store::facts::{Facts, Words};
 
 pub(super) fn engine(error: impl std::fmt::Display) -> SqlError {
     SqlError::Engine(error.to_string())
@@ -46,7 +46,7 @@ impl<'a, R: Row> Source<'a, R> {
             let batch = self.held.get_or_init(rows).as_ref().map_err(engine)?;
             return batch.column_by_name(name).cloned().ok_or_else(|| unknown(R::TABLE.name, name));
         }
-        let batches = self.facts.columns(self.range.clone(), &[name]).map_err(engine)?;
+        let batches = self.facts.columns(self.range.clone(), &[name], Words::Coded).map_err(engine)?;
         let parts: Vec<&dyn Array> = batches.iter().filter_map(|b| b.columns().first()).map(AsRef::as_ref).collect();
         match parts.as_slice() {
             [] => {

@@ -13,7 +13,7 @@ use super::{Columns, Cut, V_CREDENTIALS, V_GRANTS, V_MEMBERSHIPS};
 use crate::model::*;
 use crate::sql::SqlError;
 use crate::store::StoreError;
-use crate::store::facts::Facts;
+use crate::store::facts::{Facts, Words};
 
 /// Which rows hold one of some words; null is none of them.
 pub(super) fn are(column: &ArrayRef, words: &[&str]) -> Result<Vec<bool>, SqlError> {
@@ -269,11 +269,16 @@ pub(super) struct Credentials {
 impl Credentials {
     pub fn new(facts: &Facts<CredentialRow>) -> Result<Self, StoreError> {
         let mut owners: Vec<(u32, bool, u32)> = Vec::with_capacity(facts.len());
-        for batch in facts.columns(0..facts.len(), &["account_ix"])? {
-            let column = batch.columns().first().and_then(|c| c.as_primitive_opt::<UInt32Type>());
-            for owner in column.into_iter().flat_map(|c| c.iter()) {
-                let at = u32::try_from(owners.len()).unwrap_or(u32::MAX);
-                owners.push((owner.unwrap_or(u32::MAX), owner.is_none(), at));
+        let mut at = 0;
+        for batch in facts.columns(0..facts.len(), &["account_ix", "holder_ref"], Words::Coded)? {
+            let owner = batch.column_by_name("account_ix").and_then(|c| c.as_primitive_opt::<UInt32Type>());
+            let (Some(owner), Some(holder)) = (owner, batch.column_by_name("holder_ref")) else { continue };
+            for (row, owner) in owner.iter().enumerate() {
+                // Whose it is must be known.
+                if owner.is_some() || holder.is_valid(row) {
+                    owners.push((owner.unwrap_or(u32::MAX), owner.is_none(), at));
+                }
+                at += 1;
             }
         }
         owners.sort_unstable();

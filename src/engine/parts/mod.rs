@@ -192,4 +192,3 @@ impl Part for Columns<'_> {
         }
     }
 }
-
