@@ -2,15 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AuditError, Settings, World, system_input, unusable};
+use super::{AuditError, Settings, system_input, unusable};
 use serde_json::Value;
 
 use crate::engine::findings::earlier_origin;
 use crate::engine::{Run, System};
 use crate::model::*;
-use crate::resolve::{CatalogueInput, Moved, PastAccess, Resolved, StatedMove, before_move, fits, mover_access, movers, past_access};
+use crate::resolve::{
+    AuthorityInput, CatalogueInput, Moved, PastAccess, Resolved, StatedMove, SystemInput, before_move, fits, mover_access, movers,
+    past_access,
+};
 use crate::store::facts::HELD_ROWS;
 use crate::store::{Current, Snapshot};
+
+/// How a catalogue writes whatever system.
+const ANY_SYSTEM: &str = "*";
 
 /// The moves that the snapshots of one people list state, each once.
 #[derive(Debug, Default)]
@@ -40,14 +46,14 @@ impl MoveLog {
 /// Judges access by the role catalogues, now and before the moves of those who hold it.
 pub(super) fn judge(
     run: &mut Run,
-    world: &World,
+    authorities: &[AuthorityInput],
     resolved: &Resolved,
     current: &BTreeMap<String, Current>,
     settings: &Settings,
 ) -> Result<(), AuditError> {
     let logged = run.systems.iter().any(|s| s.covers.contains(LIFECYCLE.name));
-    run.sees_moves = logged || world.authorities.iter().any(|a| !a.history.is_empty());
-    run.movers = movers(&world.authorities, &resolved.people);
+    run.sees_moves = logged || authorities.iter().any(|a| !a.history.is_empty());
+    run.movers = movers(authorities, &resolved.people);
     let catalogues: Vec<CatalogueInput> = run
         .systems
         .iter()
@@ -58,10 +64,14 @@ pub(super) fn judge(
         return Ok(());
     }
     let (people, candidates) = (&resolved.people, resolved.account_identity.as_slice());
-    let found = fits(&world.systems, people, candidates, &catalogues, &run.movers, &settings.resolve).map_err(|f| unusable(&f))?;
+    // A right in whatever system lies in all of them.
+    let everywhere = catalogues.iter().flat_map(|c| &c.rows).any(|r| r.gives_in(ANY_SYSTEM));
+    let judged = run.systems.iter().filter(|s| everywhere || run.catalogue_names(s));
+    let systems: Vec<SystemInput> = judged.map(system_input).collect();
+    let found = fits(&systems, people, candidates, &catalogues, &run.movers, &settings.resolve).map_err(|f| unusable(&f))?;
     (run.roles_seen, run.role_fit) = (found.roles, found.rows);
     let past = past(run, candidates, current)?;
-    let moved = Moved { systems: &world.systems, people, candidates, catalogues: &catalogues, movers: &run.movers, past: &past };
+    let moved = Moved { systems: &systems, people, candidates, catalogues: &catalogues, movers: &run.movers, past: &past };
     run.mover_access = mover_access(&moved, &settings.resolve).map_err(|f| unusable(&f))?;
     run.former_posts = former_posts(run, resolved, current)?;
     Ok(())

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::completeness::State;
-use super::{AuditError, Settings, World, system_input, unusable};
+use super::{AuditError, Settings, system_input, unusable};
 use crate::engine::{Run, System};
 use crate::model::*;
-use crate::resolve::{Language, Left, Resolved, Scene, Secret, Seen, SystemInput, leaver_reach};
+use crate::resolve::{AuthorityInput, Language, Left, Resolved, Scene, Secret, Seen, SystemInput, leaver_reach};
 use crate::store::{Current, Snapshot};
 
 /// What the store holds, and how complete it is.
@@ -17,7 +17,13 @@ pub(super) struct Stored<'a> {
 }
 
 /// Fills `leaver_reach`, and keeps the earlier snapshots on which it stands.
-pub(super) fn judge(run: &mut Run, world: &World, resolved: &Resolved, stored: &Stored<'_>, settings: &Settings) -> Result<(), AuditError> {
+pub(super) fn judge(
+    run: &mut Run,
+    authorities: &[AuthorityInput],
+    resolved: &Resolved,
+    stored: &Stored<'_>,
+    settings: &Settings,
+) -> Result<(), AuditError> {
     let secrets = secrets(&run.systems);
     let tellers: Vec<(u32, Language)> = run.systems.iter().filter_map(|s| Some((s.ix, language(s, &secrets)?))).collect();
     run.readable_secrets = readable(&tellers, &secrets);
@@ -27,9 +33,9 @@ pub(super) fn judge(run: &mut Run, world: &World, resolved: &Resolved, stored: &
         let Some(system) = run.systems.iter().find(|s| s.ix == ix) else { continue };
         for (at, left) in by_snapshot(system, language, resolved, stored) {
             let Some(at) = at else {
-                let Some(input) = world.systems.iter().find(|s| s.system_ix == ix) else { continue };
+                let input = system_input(system);
                 let scene = Scene {
-                    system: input,
+                    system: &input,
                     statements: &system.statements,
                     language,
                     snapshot: &system.snapshot,
@@ -41,7 +47,7 @@ pub(super) fn judge(run: &mut Run, world: &World, resolved: &Resolved, stored: &
                 continue;
             };
             let old = System::load(ix, at, settings.sizes.held_rows)?;
-            rows.extend(earlier(&old, language, &secrets, &left, world, settings)?);
+            rows.extend(earlier(&old, language, &secrets, &left, authorities, settings)?);
             past.push(old);
         }
     }
@@ -68,11 +74,11 @@ fn earlier(
     language: Language,
     secrets: &[Secret],
     left: &BTreeMap<u32, Left>,
-    world: &World,
+    authorities: &[AuthorityInput],
     settings: &Settings,
 ) -> Result<Vec<LeaverReachRow>, AuditError> {
     let input: SystemInput = system_input(old);
-    let then = crate::resolve::resolve(std::slice::from_ref(&input), &world.authorities, &settings.resolve).map_err(|f| unusable(&f))?;
+    let then = crate::resolve::resolve(std::slice::from_ref(&input), authorities, &settings.resolve).map_err(|f| unusable(&f))?;
     let all: Vec<Secret> = secrets.iter().cloned().chain(of(old)).collect::<BTreeSet<_>>().into_iter().collect();
     let scene = Scene {
         system: &input,

@@ -3,6 +3,7 @@
 mod asked;
 mod authorities;
 pub mod completeness;
+mod correlate;
 pub mod drift;
 mod entitled;
 pub mod explain;
@@ -111,17 +112,14 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
     let drift = drift::drift(&run, &current, &states)?;
     (run.changes, run.edge_history) = (drift.changes, drift.edge_history);
     let stage = stage.then("resolve");
-    let world = World { systems: systems(&run), authorities: authorities(&run, &current, settings, &states)? };
-    let resolved = resolve(&world.systems, &world.authorities, settings)?;
+    let authorities = authorities(&run, &current, settings, &states)?;
+    let resolved = correlate::resolve(&run.systems, &authorities, settings)?;
     let crowded = resolved.crowded.len();
     stage.rows(resolved.account_state.len());
     let stage = stage.then("relate");
-    asked::judge(&mut run, &world, &resolved, settings);
-    entitled::judge(&mut run, &world, &resolved, &current, settings)?;
-    leavers::judge(&mut run, &world, &resolved, &leavers::Stored { current: &current, states: &states }, settings)?;
-    // The copies of the systems' rows go before the views are built.
-    let World { systems, authorities } = world;
-    drop(systems);
+    asked::judge(&mut run, &resolved, settings);
+    entitled::judge(&mut run, &authorities, &resolved, &current, settings)?;
+    leavers::judge(&mut run, &authorities, &resolved, &leavers::Stored { current: &current, states: &states }, settings)?;
     run.identities = resolved.people.rows().to_vec();
     run.account_state = resolved.account_state;
     run.account_identity = resolved.account_identity;
@@ -288,16 +286,7 @@ fn seen(s: &System, settings: &Settings, states: &BTreeMap<String, completeness:
     }
 }
 
-/// The rows of a run as the resolve stage takes them.
-pub(super) struct World {
-    pub systems: Vec<SystemInput>,
-    pub authorities: Vec<AuthorityInput>,
-}
-
-fn systems(run: &Run) -> Vec<SystemInput> {
-    run.systems.iter().map(system_input).collect()
-}
-
+/// The rows of a system as the resolve stage takes them, all in memory: for the questions that need every row at once.
 pub(super) fn system_input(s: &System) -> SystemInput {
     SystemInput {
         system_ix: s.ix,
@@ -321,6 +310,7 @@ pub(super) fn unusable(faults: &[crate::resolve::SettingsError]) -> AuditError {
     AuditError::Config { message: faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "), help }
 }
 
+/// The resolve stage over systems that are held in memory.
 fn resolve(systems: &[SystemInput], authorities: &[AuthorityInput], settings: &Settings) -> Result<Resolved, AuditError> {
     crate::resolve::resolve(systems, authorities, &settings.resolve).map_err(|f| unusable(&f))
 }

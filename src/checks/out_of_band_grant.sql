@@ -28,7 +28,7 @@
 SELECT x.system_ix AS system_ix, x.account_ix AS account_ix, x.edge AS edge, x.edge_ix AS edge_ix,
     CASE
         WHEN p.approval IN ('approved', 'account_level') THEN 'ok'
-        WHEN p.approval IN ('before_coverage', 'not_covered') THEN 'before_coverage'
+        WHEN p.approval IS NULL OR p.approval IN ('before_coverage', 'not_covered') THEN 'before_coverage'
         WHEN l.covers_from IS NULL OR p.began_by IS NULL OR p.began_by > l.covers_to THEN 'before_coverage'
         WHEN p.began_exact AND p.began_by < l.covers_from THEN 'before_coverage'
         WHEN NOT p.began_exact AND (p.began_after IS NULL OR p.began_after < l.covers_from) THEN 'before_coverage'
@@ -42,7 +42,7 @@ SELECT x.system_ix AS system_ix, x.account_ix AS account_ix, x.edge AS edge, x.e
     p.began_by AS since
 FROM access x
 JOIN accounts a ON a.system_ix = x.system_ix AND a.account_ix = x.account_ix
-JOIN approvals p ON p.system_ix = x.system_ix AND p.account_ix = x.account_ix AND p.edge = x.edge AND p.edge_ix = x.edge_ix
+LEFT JOIN approvals p ON p.system_ix = x.system_ix AND p.account_ix = x.account_ix AND p.edge = x.edge AND p.edge_ix = x.edge_ix
 JOIN edge_history h ON h.system_ix = x.system_ix AND h.edge = x.edge AND h.edge_ix = x.edge_ix
 LEFT JOIN log_coverage l ON l.system_ix = x.system_ix AND l.log = 'requests'
 LEFT JOIN changes c ON c.system_ix = x.system_ix AND c.object = x.edge AND c.edge_ix = x.edge_ix

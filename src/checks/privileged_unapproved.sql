@@ -26,7 +26,7 @@
 SELECT x.system_ix AS system_ix, x.account_ix AS account_ix, x.edge AS edge, x.edge_ix AS edge_ix,
     CASE
         WHEN p.approval IN ('none', 'rejected', 'pending', 'expired') THEN 'finding'
-        WHEN p.approval IN ('before_coverage', 'not_covered') THEN 'before_coverage'
+        WHEN p.approval IS NULL OR p.approval IN ('before_coverage', 'not_covered') THEN 'before_coverage'
         ELSE 'ok'
     END AS outcome,
     CASE WHEN x.conditional THEN 'possible' ELSE 'certain' END AS certainty,
@@ -35,5 +35,5 @@ SELECT x.system_ix AS system_ix, x.account_ix AS account_ix, x.edge AS edge, x.e
     p.valid_to AS valid_to, p.began_after AS began_after, p.began_by AS began_by, p.began_by AS since
 FROM access x
 JOIN accounts a ON a.system_ix = x.system_ix AND a.account_ix = x.account_ix
-JOIN approvals p ON p.system_ix = x.system_ix AND p.account_ix = x.account_ix AND p.edge = x.edge AND p.edge_ix = x.edge_ix
+LEFT JOIN approvals p ON p.system_ix = x.system_ix AND p.account_ix = x.account_ix AND p.edge = x.edge AND p.edge_ix = x.edge_ix
 WHERE x.level = 'admin' AND a.can_authenticate <> 'no' AND a.status <> 'deleted' AND a.kind NOT IN ('system', 'device')

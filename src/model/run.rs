@@ -119,7 +119,7 @@ table!(LOG_COVERAGE, LogCoverageRow, "log_coverage", key ["system_ix", "log"], "
     stated: bool, "both ends are stated by the sources; else one is that of the oldest record or of the snapshot";
 });
 
-table!(APPROVALS, ApprovalRow, "approvals", key ["system_ix", "account_ix", "edge", "edge_ix"], "Which request, if any, approved each grant and each own membership of an account.", {
+table!(APPROVALS, ApprovalRow, "approvals", key ["system_ix", "account_ix", "edge", "edge_ix"], "Which request, if any, approved each grant and each own membership of an account, in the systems of which requests speak.", {
     system_ix: u32, "system";
     account_ix: u32, "account";
     edge: String, "`membership` or `grant`";

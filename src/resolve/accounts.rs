@@ -116,31 +116,52 @@ enum Said {
     Open(u32),
 }
 
-/// References to owners that were looked up, by their text.
-struct References<'r> {
-    people: &'r People,
-    known: TextMap<&'r str, Said>,
-    names: OwnNames,
-    open_names: Vec<String>,
+/// References to owners that were looked up, by their text: those of the registry and those of the accounts.
+struct References<'p, 'r> {
+    people: &'p People,
+    of_registry: TextMap<&'p str, Said>,
+    of_accounts: TextMap<&'r str, Said>,
+    open: OpenNames,
 }
 
-impl<'r> References<'r> {
-    fn find(&mut self, text: Option<&'r str>) -> Said {
+/// Names of owners whom the people list does not know.
+#[derive(Default)]
+struct OpenNames {
+    names: OwnNames,
+    texts: Vec<String>,
+}
+
+impl<'p, 'r> References<'p, 'r> {
+    fn new(people: &'p People) -> Self {
+        Self { people, of_registry: TextMap::default(), of_accounts: TextMap::default(), open: OpenNames::default() }
+    }
+
+    fn registry(&mut self, text: Option<&'p str>) -> Said {
+        self.open.find(self.people, &mut self.of_registry, text)
+    }
+
+    fn account(&mut self, text: Option<&'r str>) -> Said {
+        self.open.find(self.people, &mut self.of_accounts, text)
+    }
+}
+
+impl OpenNames {
+    fn find<'t>(&mut self, people: &People, known: &mut TextMap<&'t str, Said>, text: Option<&'t str>) -> Said {
         let Some(text) = text else { return Said::Nothing };
-        if let Some(known) = self.known.get(text) {
+        if let Some(known) = known.get(text) {
             return known.clone();
         }
-        let said = match (self.people.find(text), folded(text)) {
+        let said = match (people.find(text), folded(text)) {
             (Reference::Nobody, Some(name)) => {
                 let number = self.names.add(&name);
-                if number as usize == self.open_names.len() {
-                    self.open_names.push(name.into_owned());
+                if number as usize == self.texts.len() {
+                    self.texts.push(name.into_owned());
                 }
                 Said::Open(number)
             }
             (named, _) => Said::Known(named),
         };
-        self.known.insert(text, said.clone());
+        known.insert(text, said.clone());
         said
     }
 }
@@ -189,17 +210,13 @@ impl<'a> AccountResolver<'a> {
     /// Resolves some accounts, ascending by `account_ix`. What comes of each is the same however they are cut into chunks.
     ///
     /// `credentials`: those of the whole system; `None`: its snapshot does not cover them.
-    pub fn chunk<'r>(&self, accounts: impl IntoIterator<Item = Account<'r>>, credentials: Option<&Credentials>) -> AccountChunk
-    where
-        'a: 'r,
-    {
+    pub fn chunk<'r>(&self, accounts: impl IntoIterator<Item = Account<'r>>, credentials: Option<&Credentials>) -> AccountChunk {
         let accounts = accounts.into_iter();
         let size = accounts.size_hint().0;
         let mut chunk = AccountChunk { states: Vec::with_capacity(size), candidates: Vec::with_capacity(size), ..AccountChunk::default() };
         let mut desk = self.matchers.desk();
         let mut crowds = Crowds::default();
-        let people: &'r People = self.people;
-        let mut references = References { people, known: TextMap::default(), names: OwnNames::default(), open_names: Vec::new() };
+        let mut references = References::new(self.people);
         for account in accounts {
             desk.clear();
             let from = chunk.candidates.len();
@@ -229,7 +246,7 @@ impl<'a> AccountResolver<'a> {
             chunk.states.push(row);
         }
         chunk.crowded = self.matchers.crowded(crowds);
-        chunk.open_names = references.open_names;
+        chunk.open_names = references.open.texts;
         chunk
     }
 
@@ -288,12 +305,12 @@ impl<'a> AccountResolver<'a> {
         }
     }
 
-    fn owner<'r>(&self, account: &Account<'r>, candidates: &[AccountIdentityRow], references: &mut References<'r>) -> Owner {
+    fn owner<'r>(&self, account: &Account<'r>, candidates: &[AccountIdentityRow], references: &mut References<'_, 'r>) -> Owner {
         let entry = match candidates {
             [only] => references.people.row(only.identity_ix).filter(|i| !is_person(i.kind)).and_then(|i| i.owner_ref.as_deref()),
             _ => None,
         };
-        Owner { said: [references.find(entry), references.find(account.owner_ref)] }
+        Owner { said: [references.registry(entry), references.account(account.owner_ref)] }
     }
 
     /// The state of an account (docs/architecture.md, correlation), and whether an open owner may yet change it. `ghost` only where every

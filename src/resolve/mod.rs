@@ -59,6 +59,7 @@ pub use changes::{changes, incomparable, number};
 pub use closure::{ANCESTORS_LISTED, Closure, Members};
 pub use correlate::{Crowded, MAX_SHARED};
 pub use coverage::{LogInput, log_coverage};
+pub use escalation::{POLICIES_OF, principal_risk};
 pub use groups::{GroupGrant, Groups, Link, PATH_NAMES, Primary, TwinSeeker, Twins};
 pub use history::Histories;
 pub use leaver_reach::{Language, Left, Scene, Secret, leaver_reach};
@@ -235,7 +236,7 @@ pub fn resolve(systems: &[SystemInput], authorities: &[AuthorityInput], settings
         resolved.match_trace.append(&mut found.trace);
         crowded.append(&mut found.crowded);
         resolved.group_reach.append(&mut groups_of(system, &about, &resolver, LINKS));
-        resolved.principal_risk.extend(escalation::principal_risk(system));
+        resolved.principal_risk.extend(principal_risk(system));
     }
     resolved.people = resolver.into_people(&resolved.account_identity);
     resolved.crowded = crowded.into_iter().collect();

@@ -196,6 +196,14 @@ impl<R: Row> Facts<R> {
         self.part(0..self.len())
     }
 
+    /// Whether some row has a value in `column`, which can be null; `of` reads it from a row. The statistics of the file tell, where they are kept.
+    pub fn any(&self, column: &'static str, has: impl Fn(&R) -> bool) -> bool {
+        match &self.held {
+            Held::Rows(rows) => rows.iter().any(has),
+            Held::Stored(stored) => (0..stored.groups()).any(|group| stored.nulls(group, column) != Some(stored.rows_of(group) as u64)),
+        }
+    }
+
     /// Positions of the rows whose `column` (ordinals, ascending, nulls last) lies in `from..to`; `of` reads it from a row.
     pub fn span(&self, column: &'static str, of: impl Fn(&R) -> Option<u32>, from: u32, to: u32) -> Range<usize> {
         match &self.held {
@@ -279,9 +287,19 @@ impl<R: Row> Stored<R> {
         at.map_err(|_| StoreError::damaged(&self.path, format!("column `{name}` is missing from the stored table")))
     }
 
+    fn rows_of(&self, group: usize) -> usize {
+        self.starts.get(group + 1).zip(self.starts.get(group)).map_or(0, |(to, from)| to - from)
+    }
+
+    /// How many values of a column of a row group are null; `None`: the file does not say.
+    fn nulls(&self, group: usize, column: &str) -> Option<u64> {
+        let at = self.column(column).ok()?;
+        self.metadata.metadata().row_groups().get(group)?.columns().get(at)?.statistics()?.null_count_opt()
+    }
+
     /// Reads a row group, or some columns of it.
     fn decode(&self, group: usize, columns: Option<&[&str]>) -> Result<RecordBatch, StoreError> {
-        let rows = self.starts.get(group + 1).zip(self.starts.get(group)).map_or(0, |(to, from)| to - from);
+        let rows = self.rows_of(group);
         self.read(self.metadata.clone(), group, 0..rows, columns)
     }
 

@@ -30,9 +30,12 @@ const WEIGHED: usize = 32;
 /// The row of a principal whose policies are not all in the export.
 const UNREAD: &str = "unread-policy";
 
-/// The rows of one system, by (`account_ix`, `method`). Systems of other connectors than `aws-iam` have none.
-pub(super) fn principal_risk(system: &SystemInput) -> Vec<PrincipalRiskRow> {
-    if system.connector != "aws-iam" || system.statements.is_empty() && system.grants.is_empty() {
+/// The connector whose policies are put together.
+pub const POLICIES_OF: &str = "aws-iam";
+
+/// The rows of one system, by (`account_ix`, `method`). Systems of other connectors than [`POLICIES_OF`] have none.
+pub fn principal_risk(system: &SystemInput) -> Vec<PrincipalRiskRow> {
+    if system.connector != POLICIES_OF || system.statements.is_empty() && system.grants.is_empty() {
         return Vec::new();
     }
     let estate = Estate::new(system);
