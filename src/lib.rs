@@ -17,6 +17,7 @@ pub mod config;
 pub mod connectors;
 pub mod demo;
 pub mod engine;
+pub mod generate;
 pub mod ingest;
 pub mod metrics;
 pub mod model;

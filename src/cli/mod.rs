@@ -5,6 +5,7 @@ mod catalogue;
 mod demo;
 mod diff;
 mod fail;
+mod generate;
 mod import;
 mod init;
 mod internal;
@@ -42,6 +43,8 @@ pub struct Cli {
 enum Command {
     /// Write a made-up company's exports, audit them, and compare the findings with the answers
     Demo(demo::DemoArgs),
+    /// Make an estate of any size for measuring, straight into a store
+    Generate(generate::GenerateArgs),
     /// Seal exports as snapshots
     Import(import::ImportArgs),
     /// Reconcile the sealed snapshots and report (with a configuration: import what is new first)
@@ -129,6 +132,7 @@ pub fn run(cli: Cli) -> Result<u8, Failure> {
 fn perform(command: Command) -> Result<u8, Failure> {
     match command {
         Command::Demo(args) => demo::run(&args),
+        Command::Generate(args) => generate::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Diff(args) => diff::run(&args),

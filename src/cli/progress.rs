@@ -23,11 +23,16 @@ impl Progress {
 
     /// One step is done.
     pub fn step(&self) {
+        self.advance(1);
+    }
+
+    /// So many steps are done.
+    pub fn advance(&self, steps: u64) {
         if self.bar.is_hidden() && self.started.elapsed() > Duration::from_secs(1) {
             // Draws nothing where standard error is no terminal.
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
-        self.bar.inc(1);
+        self.bar.inc(steps);
     }
 
     pub fn done(self) {

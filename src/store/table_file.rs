@@ -17,7 +17,7 @@ use super::StoreError;
 use crate::model::{Row, Table, from_batch, to_batch};
 
 /// Rows after which a row group ends at the next account.
-const GROUP_ROWS: usize = 65_536;
+pub const GROUP_ROWS: usize = 65_536;
 
 /// What the manifest says of one table.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
