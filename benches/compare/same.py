@@ -1,0 +1,97 @@
+"""Whether DuckDB's findings are those of a run, row for row."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from estate import Estate, common, connect, quoted
+
+LIVE = "('new', 'open', 'reopened', 'excepted')"
+
+# How the subjects of one kind are named, as holdover names them: by native ids instead of ordinals.
+EDGE = "COALESCE(a.native_id, h.native_id, m.principal_ref, x.principal_ref) || ' -> ' || COALESCE(t.native_id, e.native_id)"
+OF_EDGE = """
+LEFT JOIN snapshot_memberships m ON f.edge = 'membership' AND m.system_ix = f.system_ix AND m.membership_ix = f.edge_ix
+LEFT JOIN snapshot_grants x ON f.edge = 'grant' AND x.system_ix = f.system_ix AND x.grant_ix = f.edge_ix
+LEFT JOIN snapshot_accounts a ON a.system_ix = f.system_ix AND a.account_ix = COALESCE(m.account_ix, x.account_ix)
+LEFT JOIN snapshot_groups h ON h.system_ix = f.system_ix AND h.group_ix = COALESCE(m.member_group_ix, x.group_ix)
+LEFT JOIN snapshot_groups t ON t.system_ix = f.system_ix AND t.group_ix = m.group_ix
+LEFT JOIN snapshot_entitlements e ON e.system_ix = f.system_ix AND e.entitlement_ix = x.entitlement_ix"""
+OF_ACCOUNT = "LEFT JOIN snapshot_accounts b ON b.system_ix = f.system_ix AND b.account_ix = f.account_ix"
+OF_CREDENTIAL = "LEFT JOIN snapshot_credentials c ON c.system_ix = f.system_ix AND c.credential_ix = f.credential_ix"
+SUBJECTS = {
+    "account": ("b.native_id", OF_ACCOUNT),
+    "credential": ("c.native_id", OF_CREDENTIAL),
+    "edge": (EDGE, OF_EDGE),
+    "identity": ("i.identity", "LEFT JOIN identities_seen i ON i.identity_ix = f.identity_ix"),
+    "source": ("f.system", ""),
+    "exception": ("f.exception", ""),
+    "rule": ("f.subject", ""),
+    # It names the edge that it left behind, else the account.
+    "request": (f"f.request || ': ' || COALESCE({EDGE}, b.native_id)", f"{OF_ACCOUNT} {OF_EDGE}"),
+}
+
+
+def same(store, run, out, kinds, threads, spill):
+    """Compares (check, system, subject, certainty, evidence) of the findings that `checks` left in `out` with those of the run.
+    `kinds`: what each check is about.
+
+    DuckDB's count only where the run asked the check: a system whose export does not speak of it is not evaluated.
+    """
+    estate = Estate(store, run)
+    connection = connect(threads, spill)
+    estate.open(connection)
+    asked = set(connection.execute("SELECT check_id, system FROM outcomes WHERE outcome = 'evaluated'").fetchall())
+    theirs, ours, by_check = set(), set(), {}
+    for path in sorted(Path(out).glob("*.parquet")):
+        check, before = path.stem, len(theirs)
+        for system, *row in found(connection, path, kinds[check]):
+            if (check, "*") in asked or (check, system) in asked:
+                theirs.add(digest(check, *row))
+        by_check[check] = {"duckdb": len(theirs) - before, "holdover": 0}
+    ids = ", ".join(quoted(check) for check in by_check)
+    query = f"SELECT check_id, subject, certainty, evidence FROM findings WHERE state IN {LIVE} AND check_id IN ({ids})"
+    for check, subject, certainty, evidence in each(connection.execute(query)):
+        ours.add(digest(check, subject, certainty, common.evidence(json.loads(evidence), set())))
+        by_check[check]["holdover"] += 1
+    return {
+        "findings": len(ours),
+        "digests": {"holdover": together(ours), "duckdb": together(theirs)},
+        "equal": ours == theirs,
+        "only_holdover": len(ours - theirs),
+        "only_duckdb": len(theirs - ours),
+        "by_check": by_check,
+    }
+
+
+def found(connection, path, kind):
+    """System, subject, certainty and evidence of the findings of one file."""
+    source = f"read_parquet({quoted(path)})"
+    described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+    names = [name for name, *_ in described]
+    instants = {name for name, kind_of, *_ in described if kind_of.startswith("TIMESTAMP")}
+    shown = [f'epoch_us(f."{n}")' if n in instants else f'f."{n}"' for n in names]
+    subject, joins = SUBJECTS[kind]
+    if kind == "request" and "edge_ix" not in names:
+        subject, joins = "f.request || ': ' || b.native_id", OF_ACCOUNT
+    system = "(SELECT s.system FROM systems_seen s WHERE s.system_ix = f.system_ix)" if "system_ix" in names else "NULL"
+    query = f"SELECT {system}, {subject}, {', '.join(shown)} FROM {source} f {joins}"
+    for system, subject, *values in each(connection.execute(query)):
+        row = dict(zip(names, values))
+        yield system, subject, row.get("certainty") or "certain", common.evidence(row, instants)
+
+
+def each(cursor):
+    while batch := cursor.fetchmany(10_000):
+        yield from batch
+
+
+def digest(*parts):
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode("utf-8", "surrogatepass")).digest()[:16]
+
+
+def together(digests):
+    hashed = hashlib.sha256()
+    for one in sorted(digests):
+        hashed.update(one)
+    return hashed.hexdigest()
