@@ -18,6 +18,7 @@ from pathlib import Path
 
 import measure
 import report
+from imports import imports
 from sizes import Bench
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -92,7 +93,7 @@ def once(args):
         shutil.rmtree(demo, ignore_errors=True)
         walls.append(measure.run([args.holdover, "demo", demo, "--threads", args.threads], args.work).wall)
     shutil.rmtree(demo, ignore_errors=True)
-    return {"demo": {"wall": min(walls)}}
+    return {"demo": {"wall": min(walls)}, "import": imports(args)}
 
 
 def save(path, results):

@@ -106,10 +106,10 @@ def across(results):
     figures = [Figure("µs an edge at 100 M ÷ at 1 M", ratio(per_edge.get("100m"), per_edge.get("1m")), most=1.3)]
     for kind, one in once.get("import", {}).items():
         if "copy" in one:
-            figures.append(Figure(f"import of {kind}: DuckDB's COPY ÷ holdover, wall", ratio(one["copy"]["wall"], one["wall"]), least=0.7))
-            continue
-        figures.append(Figure(f"import of {kind}, MB/s", ratio(one["bytes"], one["wall"] * 1e6), "{:.0f}", least=150))
-        figures.append(Figure(f"import of {kind}, peak MB", one["rss"] / 1e6, "{:.0f}", most=500))
+            figures.append(Figure(f"import of {kind}: DuckDB's COPY to Parquet ÷ holdover", ratio(one["copy"]["wall"], one["wall"]), least=0.7))
+        promised = "copy" not in one
+        figures.append(Figure(f"import of {kind}, MB/s", ratio(one["bytes"], one["wall"] * 1e6), "{:.0f}", least=150 if promised else None))
+        figures.append(Figure(f"import of {kind}, peak MB", one["rss"] / 1e6, "{:.0f}", most=500 if promised else None))
     figures.append(Figure("`demo`, s", wall(once, "demo"), most=5))
     figures.append(Figure("fresh release build, min", ratio(wall(once, "build"), 60), "{:.1f}", most=12))
     return [f for f in figures if f.value is not None]
