@@ -117,7 +117,7 @@ def across(results):
 
 def findings_line(size, result):
     f = result["findings"]
-    word = "equal" if f["equal"] else f"DIFFERENT ({f['only_holdover']} only holdover's, {f['only_duckdb']} only DuckDB's)"
+    word = "equal" if f["equal"] else "DIFFERENT: " + "; ".join(f"{o['count']} only {side}, such as {o['examples'][:2]}" for side, o in f["only"].items())
     return f"{size}: {f['findings']} findings of {len(result['checks']['evaluated'])} checks, {word}; digest {f['digests']['holdover'][:16]}"
 
 

@@ -42,26 +42,35 @@ def same(store, run, out, kinds, threads, spill):
     connection = connect(threads, spill)
     estate.open(connection)
     asked = set(connection.execute("SELECT check_id, system FROM outcomes WHERE outcome = 'evaluated'").fetchall())
-    theirs, ours, by_check = set(), set(), {}
-    for path in sorted(Path(out).glob("*.parquet")):
-        check, before = path.stem, len(theirs)
-        for system, *row in found(connection, path, kinds[check]):
+    checks = sorted(path.stem for path in Path(out).glob("*.parquet"))
+    sides = {
+        "duckdb": lambda: duckdb_found(connection, out, {check: kinds[check] for check in checks}, asked),
+        "holdover": lambda: holdover_found(connection, checks),
+    }
+    digests = {side: {digest(row) for row in rows()} for side, rows in sides.items()}
+    one, other = digests.values()
+    # Only if something differs is everything looked at again, for some examples.
+    differ = {side: [row for row in rows() if digest(row) in one ^ other] for side, rows in sides.items()} if one != other else {}
+    return {
+        "findings": len(digests["holdover"]),
+        "digests": {side: together(of) for side, of in digests.items()},
+        "equal": one == other,
+        "only": {side: {"count": len(rows), "examples": rows[:5]} for side, rows in differ.items()},
+    }
+
+
+def duckdb_found(connection, out, kinds, asked):
+    for check, kind in kinds.items():
+        for system, *row in found(connection, Path(out) / f"{check}.parquet", kind):
             if (check, "*") in asked or (check, system) in asked:
-                theirs.add(digest(check, *row))
-        by_check[check] = {"duckdb": len(theirs) - before, "holdover": 0}
-    ids = ", ".join(quoted(check) for check in by_check)
+                yield [check, *row]
+
+
+def holdover_found(connection, checks):
+    ids = ", ".join(quoted(check) for check in checks)
     query = f"SELECT check_id, subject, certainty, evidence FROM findings WHERE state IN {LIVE} AND check_id IN ({ids})"
     for check, subject, certainty, evidence in each(connection.execute(query)):
-        ours.add(digest(check, subject, certainty, common.evidence(json.loads(evidence), set())))
-        by_check[check]["holdover"] += 1
-    return {
-        "findings": len(ours),
-        "digests": {"holdover": together(ours), "duckdb": together(theirs)},
-        "equal": ours == theirs,
-        "only_holdover": len(ours - theirs),
-        "only_duckdb": len(theirs - ours),
-        "by_check": by_check,
-    }
+        yield [check, subject, certainty, common.evidence(json.loads(evidence), set())]
 
 
 def found(connection, path, kind):
@@ -86,8 +95,8 @@ def each(cursor):
         yield from batch
 
 
-def digest(*parts):
-    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode("utf-8", "surrogatepass")).digest()[:16]
+def digest(row):
+    return hashlib.sha256(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass")).digest()[:16]
 
 
 def together(digests):
