@@ -37,6 +37,8 @@ def main():
     for size in args.size:
         print(f"== {size}", flush=True)
         results["sizes"][size] = one = Bench(args, size).measured()
+        if not one["findings"]["findings"]:
+            sys.exit("the run has no finding, so nothing was compared")
         differ += [size] if not one["findings"]["equal"] else []
         save(kept, results)
     if not args.check:

@@ -21,22 +21,24 @@ def evaluated(run):
     return [check for (check,) in duckdb.execute(query).fetchall()]
 
 
-def checks(store, run, ids, way, threads, spill, out):
+def checks(store, run, ids, way, threads, spill, out, unstored=()):
     """Each check by its own query, its findings to a file of their own. `way`: `views`, the checks over the views; `tables`, the
-    views that several checks read are stored as tables first, with the columns that some check reads.
+    views that several checks read, but for `unstored`, are stored as tables first, with the columns that some check reads.
 
     Only findings are asked for: the counts of the other outcomes, which holdover makes as well, are left to it.
     """
     estate = Estate(store, run)
     # Whoever writes these tables by hand knows the columns; finding them is not measured.
-    wanted = shared(estate, ids) if way == "tables" else {}
+    readers = shared(estate, ids) if way == "tables" else {}
+    wanted = {view: set().union(*of.values()) for view, of in readers.items() if view not in unstored}
     try:
         database, told = "memory", each_check(estate, ids, wanted, out, connect(threads, spill))
     except duckdb.OutOfMemoryException:
         path = Path(spill) / "stored.duckdb"
         path.unlink(missing_ok=True)
         database, told = "file", each_check(estate, ids, wanted, out, connect(threads, spill, path))
-    return {"version": duckdb.__version__, "way": way, "database": database, **told}
+    readers = {view: sorted(of) for view, of in readers.items()}
+    return {"version": duckdb.__version__, "way": way, "database": database, "readers": readers, **told}
 
 
 def each_check(estate, ids, wanted, out, connection):
@@ -67,11 +69,11 @@ def selected(connection, query):
 
 
 def shared(estate, ids):
-    """The views that two or more checks read, each with the columns that any reads."""
+    """The views that two or more checks read, each with these checks and the columns that they read of it."""
     connection = empty(estate, views_as_tables=True)
-    of_checks = [scanned(connection, estate.checks[check]) for check in ids]
-    readers = {view: [of[view] for of in of_checks if view in of] for view in estate.views}
-    return {view: set().union(*names) for view, names in readers.items() if len(names) > 1}
+    of_checks = {check: scanned(connection, estate.checks[check]) for check in ids}
+    readers = {view: {check: read[view] for check, read in of_checks.items() if view in read} for view in estate.views}
+    return {view: of for view, of in readers.items() if len(of) > 1}
 
 
 def empty(estate, views_as_tables=False):
@@ -100,7 +102,9 @@ def scanned(connection, query):
         about = node.get("extra_info", {})
         if "Table" in about:
             names = about.get("Projections", [])
-            found.setdefault(about["Table"].rsplit(".", 1)[-1], set()).update([names] if isinstance(names, str) else names)
+            names = [names] if isinstance(names, str) else names
+            # Names that are words of SQL stand in quotation marks.
+            found.setdefault(about["Table"].rsplit(".", 1)[-1].strip('"'), set()).update(name.strip('"') for name in names)
     return found
 
 

@@ -117,8 +117,11 @@ def across(results):
 
 def findings_line(size, result):
     f = result["findings"]
-    word = "equal" if f["equal"] else "DIFFERENT: " + "; ".join(f"{o['count']} only {side}, such as {o['examples'][:2]}" for side, o in f["only"].items())
-    return f"{size}: {f['findings']} findings of {len(result['checks']['evaluated'])} checks, {word}; digest {f['digests']['holdover'][:16]}"
+    what = f"{f['findings']} findings and {f['counts']} outcomes of {len(result['checks']['evaluated'])} checks"
+    if f["equal"]:
+        return f"{size}: {what}, equal in DuckDB; digest {f['digests']['holdover'][:16]}"
+    only = [f"{one['count']} only {side}, such as {one['examples'][:2]}" for side, one in f["only"].items()]
+    return f"{size}: {what}, DIFFERENT: " + "; ".join([*only, f"counts {f['other_counts']}"])
 
 
 def ordered(sizes):

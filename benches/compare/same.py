@@ -30,11 +30,13 @@ SUBJECTS = {
     # It names the edge that it left behind, else the account.
     "request": (f"f.request || ': ' || COALESCE({EDGE}, b.native_id)", f"{OF_ACCOUNT} {OF_EDGE}"),
 }
+# What is found in one system; the others name an authority, a source, or nothing.
+OF_SYSTEM = ("account", "credential", "edge", "request")
 
 
 def same(store, run, out, kinds, threads, spill):
-    """Compares (check, system, subject, certainty, evidence) of the findings that `checks` left in `out` with those of the run.
-    `kinds`: what each check is about.
+    """Compares (check, system, subject, certainty, evidence) of the findings that `checks` left in `out` with those of the run, and how often
+    each check gave each outcome in each system. `kinds`: what each check is about.
 
     DuckDB's count only where the run asked the check: a system whose export does not speak of it is not evaluated.
     """
@@ -49,12 +51,15 @@ def same(store, run, out, kinds, threads, spill):
     }
     digests = {side: {digest(row) for row in rows()} for side, rows in sides.items()}
     one, other = digests.values()
+    counts = {"duckdb": duckdb_counts(connection, estate, checks, asked), "holdover": holdover_counts(connection, checks)}
     # Only if something differs is everything looked at again, for some examples.
     differ = {side: [row for row in rows() if digest(row) in one ^ other] for side, rows in sides.items()} if one != other else {}
     return {
         "findings": len(digests["holdover"]),
         "digests": {side: together(of) for side, of in digests.items()},
-        "equal": one == other,
+        "equal": one == other and counts["duckdb"] == counts["holdover"],
+        "counts": sum(counts["holdover"].values()),
+        "other_counts": [[*key, {side: of.get(key, 0) for side, of in counts.items()}] for key in differing(*counts.values())][:5],
         "only": {side: {"count": len(rows), "examples": rows[:5]} for side, rows in differ.items()},
     }
 
@@ -63,14 +68,45 @@ def duckdb_found(connection, out, kinds, asked):
     for check, kind in kinds.items():
         for system, *row in found(connection, Path(out) / f"{check}.parquet", kind):
             if (check, "*") in asked or (check, system) in asked:
-                yield [check, *row]
+                yield [check, system if kind in OF_SYSTEM else None, *row]
 
 
 def holdover_found(connection, checks):
     ids = ", ".join(quoted(check) for check in checks)
-    query = f"SELECT check_id, subject, certainty, evidence FROM findings WHERE state IN {LIVE} AND check_id IN ({ids})"
-    for check, subject, certainty, evidence in each(connection.execute(query)):
-        yield [check, subject, certainty, common.evidence(json.loads(evidence), set())]
+    query = f"SELECT check_id, subject_kind, system, subject, certainty, evidence FROM findings WHERE state IN {LIVE} AND check_id IN ({ids})"
+    for check, kind, system, subject, certainty, evidence in each(connection.execute(query)):
+        yield [check, system if kind in OF_SYSTEM else None, subject, certainty, common.evidence(json.loads(evidence), set())]
+
+
+OUTCOMES = ("unknown", "too_new", "not_yet_observable", "before_coverage")
+
+
+def duckdb_counts(connection, estate, checks, asked):
+    """How often each check gave each outcome in each system, or in all of them: `*`."""
+    counts = {}
+    for check in checks:
+        names = [name for name, *_ in connection.execute(f"DESCRIBE {estate.checks[check]}").fetchall()]
+        system = "s.system" if "system_ix" in names else "NULL"
+        join = "LEFT JOIN systems_seen s ON s.system_ix = o.system_ix" if "system_ix" in names else ""
+        query = f"SELECT {system}, COALESCE(outcome, 'unknown'), COUNT(*) FROM ({estate.checks[check]}) o {join} GROUP BY ALL"
+        for system, outcome, rows in connection.execute(query).fetchall():
+            outcome = outcome if outcome in OUTCOMES else "evaluated"
+            system = "*" if (check, "*") in asked else system
+            if (check, system) in asked:
+                counts[check, system, outcome] = counts.get((check, system, outcome), 0) + rows
+    return counts
+
+
+def holdover_counts(connection, checks):
+    ids = ", ".join(quoted(check) for check in checks)
+    names = ("evaluated", *OUTCOMES)
+    query = f"SELECT check_id, system, {', '.join(names)} FROM outcomes WHERE outcome = 'evaluated' AND check_id IN ({ids})"
+    rows = connection.execute(query).fetchall()
+    return {(check, system, name): n for check, system, *counts in rows for name, n in zip(names, counts) if n}
+
+
+def differing(one, other):
+    return sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
 
 
 def found(connection, path, kind):

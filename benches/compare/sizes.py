@@ -70,12 +70,13 @@ class Bench:
         result["checks"] = {"evaluated": evaluated, "partition_local": local}
         first = {way: self.checked(way, evaluated) for way in WAYS}
         result["findings"] = self.compared()
+        unstored = not_worth(first)
         floor, narrow = self.listed("floor", self.duck("columns", store=self.store, run=self.run, ids=local)), self.narrowed(evaluated, local)
         system, both = self.twice()
         compared = self.listed("compared", both)
         measures = {
             "local": lambda: self.audited(narrow, threads),
-            **{way: lambda way=way: self.checked(way, local) for way in WAYS},
+            **{way: lambda way=way: self.checked(way, local, unstored) for way in WAYS},
             "floor": lambda: self.decoded(floor),
             "floor, coded": lambda: self.decoded(floor, "--coded"),
             "audit": lambda: self.audited(self.config, threads),
@@ -168,9 +169,9 @@ class Bench:
         said = json.loads(answer.read_text(encoding="utf-8"))
         return {**said, "rss": cost.rss, "anonymous": cost.anonymous} if "wall" in said else said
 
-    def checked(self, way, ids):
+    def checked(self, way, ids, unstored=()):
         out = fresh(self.scratch / way)
-        return self.duck("checks", store=self.store, run=self.run, ids=ids, way=way, threads=self.args.threads, out=out)
+        return self.duck("checks", store=self.store, run=self.run, ids=ids, way=way, threads=self.args.threads, out=out, unstored=unstored)
 
     def compared(self):
         """The findings of both of DuckDB's ways beside the run's."""
@@ -188,6 +189,12 @@ class Bench:
         cost = self.holdover("internal-decode", wanted, *more, "--threads", self.args.threads, "--timings=json")
         stage = measure.timings(cost.err)["decode"]
         return {**cost_of(cost), "wall": stage["wall_s"], "cpu": stage["cpu_s"], "decoded": json.loads(cost.out)}
+
+
+def not_worth(first):
+    """Views that DuckDB is not asked to store again: storing one took longer than all the checks that read it take without."""
+    tables, walls = first["tables"], {check: one["wall"] for check, one in first["views"]["checks"].items()}
+    return [view for view, cost in tables["stored"].items() if cost["wall"] > sum(walls[check] for check in tables["readers"][view])]
 
 
 def cost_of(cost):
