@@ -1,12 +1,13 @@
 //! `checks`, `connectors`, `schema`: what holdover knows, printed from the registries themselves.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{Failure, Format, out};
-use crate::checks::{self, Check};
+use crate::checks::{self, Check, Grain};
 use crate::connectors;
 use crate::model::cell::ColType;
 use crate::model::{RUN_TABLES, SNAPSHOT_TABLES, Table};
@@ -71,7 +72,7 @@ fn pretty(all: &[Check]) -> Result<String, Failure> {
         .map(|c| {
             json!({
                 "id": c.id, "title": c.title, "severity": c.severity, "confidence": c.confidence.as_str(), "grain": c.grain.as_str(),
-                "subject": c.subject, "needs": c.needs, "covered_by": c.covered_by, "controls": c.controls,
+                "partition_local": partition_local(c), "subject": c.subject, "needs": c.needs, "covered_by": c.covered_by, "controls": c.controls,
                 "parameters": c.parameters.iter().map(|(name, p)| json!({
                     "name": name, "type": p.ty, "default": crate::audit::settings::shown(&p.default), "doc": p.doc,
                 })).collect::<Vec<_>>(),
@@ -80,6 +81,14 @@ fn pretty(all: &[Check]) -> Result<String, Failure> {
         })
         .collect();
     serde_json::to_string_pretty(&json!({ "schema": "holdover.checks/v1", "checks": rows })).map_err(|e| Failure::internal(e.to_string()))
+}
+
+/// Whether it is put to one part of whole accounts, or of any rows, after another.
+fn partition_local(check: &Check) -> bool {
+    let defaults = check.values(&BTreeMap::new()).unwrap_or_default();
+    let compiled = crate::sql::compile(&check.query, &defaults, &crate::engine::catalog());
+    let row_local = |q: crate::sql::Query| q.prove_row_local(&crate::engine::cut_into_parts()).is_ok();
+    check.grain == Grain::Account || compiled.is_ok_and(row_local)
 }
 
 fn csv(all: &[Check]) -> Result<String, Failure> {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod catalogue;
+mod decode;
 mod demo;
 mod diff;
 mod fail;
@@ -75,6 +76,8 @@ enum Command {
     #[command(hide = true)]
     InternalRecalculate(internal::RecalculateArgs),
     #[command(hide = true)]
+    InternalDecode(decode::DecodeArgs),
+    #[command(hide = true)]
     InternalDocs(internal::DocsArgs),
 }
 
@@ -146,6 +149,7 @@ fn perform(command: Command) -> Result<u8, Failure> {
         Command::Init(args) => init::run(&args),
         Command::InternalRandomQueries(args) => internal::random_queries(&args),
         Command::InternalRecalculate(args) => internal::recalculate(&args),
+        Command::InternalDecode(args) => decode::run(&args),
         Command::InternalDocs(args) => internal::docs(&args),
     }
 }

@@ -124,6 +124,10 @@ fn help_is_there_for_every_command() {
 fn the_catalogue_is_printed() {
     let list: Value = serde_json::from_slice(&exits(root(), &["checks", "list", "--format", "json"], 0).stdout).unwrap();
     assert_eq!(list["checks"].as_array().unwrap().len(), 31);
+    let whole = |c: &&Value| c["partition_local"] == false;
+    let whole: Vec<&str> = list["checks"].as_array().unwrap().iter().filter(whole).map(|c| c["id"].as_str().unwrap()).collect();
+    let over_time = ["mover-residual-access", "regrant", "revoke-ticket-closed-access-live"];
+    assert!(over_time.iter().all(|id| whole.contains(id)) && whole.len() == 9, "{whole:?}");
     assert_eq!(stdout(&exits(root(), &["checks", "list"], 0)).lines().count(), 31);
     let accounts = stdout(&exits(root(), &["schema", "accounts"], 0));
     assert!(accounts.contains("native_id") && accounts.contains("key: account_ix"), "{accounts}");
