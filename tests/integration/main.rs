@@ -11,6 +11,7 @@ mod diff;
 mod metrics;
 mod records;
 mod rules;
+mod scale;
 mod store;
 mod worlds;
 
