@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use arrow::array::RecordBatch;
 use rayon::prelude::*;
 
 use super::completeness::State;
+use super::steps;
 use crate::engine::{Run, System};
 use crate::model::*;
 use crate::resolve::{self, Batches, Histories, Shot, Source};
@@ -46,7 +48,8 @@ impl Source for Access {
     }
 
     fn batches(&self, table: &'static Table, columns: &[&'static str]) -> Result<Batches<'_, StoreError>, StoreError> {
-        Ok(Box::new(Stored::open(&self.dir, table, columns)?.batches()))
+        let told = move |b: &Result<RecordBatch, StoreError>| steps::read(table, b.as_ref().map_or(0, RecordBatch::num_rows));
+        Ok(Box::new(Stored::open(&self.dir, table, columns)?.batches().inspect(told)))
     }
 
     fn rows<R: Row>(&self, positions: &[u32]) -> Result<Vec<R>, StoreError> {
@@ -70,6 +73,7 @@ pub struct Drift {
 /// # Errors
 /// A snapshot cannot be read.
 pub fn drift(run: &Run, current: &BTreeMap<String, Current>, states: &BTreeMap<String, State>) -> Result<Drift, StoreError> {
+    steps::expect_all(run, current, states);
     let of_systems: Vec<Drift> = run
         .systems
         .par_iter()

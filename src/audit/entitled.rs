@@ -100,6 +100,7 @@ fn former_posts(run: &Run, resolved: &Resolved, current: &BTreeMap<String, Curre
                 out.entry(person.identity_ix).or_default().extend(stated);
             }
         }
+        list.fault().map_or(Ok(()), |f| Err(f.again()))?;
     }
     Ok(out)
 }
@@ -120,7 +121,10 @@ fn past(run: &Run, candidates: &[AccountIdentityRow], current: &BTreeMap<String,
         }
         for (at, accounts) in wanted {
             if let Some(snapshot) = stored.before.get(at) {
-                out.push(past_access(&system_input(&System::load(system.ix, snapshot, HELD_ROWS)?), &accounts));
+                let old = System::load(system.ix, snapshot, HELD_ROWS)?;
+                let input = system_input(&old);
+                old.fault().map_or(Ok(()), |f| Err(f.again()))?;
+                out.push(past_access(&input, &accounts));
             }
         }
     }

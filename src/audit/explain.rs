@@ -1,5 +1,7 @@
 //! Everything behind one finding, from a committed run and the snapshots that it cites.
 
+use std::path::Path;
+
 use super::AuditError;
 use super::output::{self, StoredRule};
 use crate::engine::{Run, System};
@@ -21,6 +23,31 @@ pub struct Stored {
     pub outcomes: Vec<OutcomeRow>,
     pub exceptions: Vec<ExceptionMatchRow>,
     pub rules: Vec<StoredRule>,
+    /// Tables that this version reads and the run has not: an earlier version wrote it, and did not know them.
+    pub missing: Vec<&'static str>,
+}
+
+/// The tables of a run, as far as it has them.
+struct Tables<'r> {
+    dir: &'r Path,
+    manifest: &'r output::RunManifest,
+    missing: Vec<&'static str>,
+}
+
+impl Tables<'_> {
+    /// Whether the run has a table. One that its manifest lists and that is gone is damage, which reading tells.
+    fn has(&mut self, table: &'static Table) -> bool {
+        let listed = self.manifest.files.iter().any(|f| f.name == table.name);
+        let there = listed || self.dir.join(format!("{}.parquet", table.name)).is_file();
+        if !there {
+            self.missing.push(table.name);
+        }
+        there
+    }
+
+    fn read<R: Row>(&mut self) -> Result<Vec<R>, StoreError> {
+        if self.has(R::TABLE) { read(self.dir) } else { Ok(Vec::new()) }
+    }
 }
 
 /// Reads a committed run and the snapshots that it cites.
@@ -38,40 +65,45 @@ pub fn open(store: &Store, run: &str) -> Result<Stored, AuditError> {
     }
     let path = dir.join("rules.json");
     let rules = std::fs::read(&path).map_err(|e| StoreError::io(&path, e))?;
+    let mut of = Tables { dir: &dir, manifest: &manifest, missing: Vec::new() };
+    let run = Run {
+        as_of: manifest.as_of,
+        systems,
+        seen: of.read()?,
+        sources: of.read()?,
+        identities: of.read()?,
+        account_state: of.read()?,
+        account_identity: of.read()?,
+        match_trace: of.read()?,
+        group_reach: of.read()?,
+        changes: of.read()?,
+        edge_history: if of.has(&EDGE_HISTORY) { edge_history(&dir)? } else { EdgeHistory::default() },
+        log_coverage: of.read()?,
+        approvals: of.read()?,
+        revocations: of.read()?,
+        roles_seen: of.read()?,
+        role_fit: of.read()?,
+        movers: of.read()?,
+        mover_access: of.read()?,
+        leaver_reach: of.read()?,
+        principal_risk: of.read()?,
+        ..Run::default()
+    };
+    let (outcomes, exceptions) = (of.read()?, of.read()?);
     Ok(Stored {
-        run: Run {
-            as_of: manifest.as_of,
-            systems,
-            seen: read(&dir)?,
-            sources: read(&dir)?,
-            identities: read(&dir)?,
-            account_state: read(&dir)?,
-            account_identity: read(&dir)?,
-            match_trace: read(&dir)?,
-            group_reach: read(&dir)?,
-            changes: read(&dir)?,
-            edge_history: edge_history(&dir)?,
-            log_coverage: read(&dir)?,
-            approvals: read(&dir)?,
-            revocations: read(&dir)?,
-            roles_seen: read(&dir)?,
-            role_fit: read(&dir)?,
-            movers: read(&dir)?,
-            mover_access: read(&dir)?,
-            leaver_reach: read(&dir)?,
-            principal_risk: read(&dir)?,
-            ..Run::default()
-        },
+        run,
+        // Without findings there is nothing to explain.
         findings: read(&dir)?,
-        outcomes: read(&dir)?,
-        exceptions: read(&dir)?,
+        outcomes,
+        exceptions,
         rules: serde_json::from_slice(&rules).map_err(|e| StoreError::damaged(&path, e.to_string()))?,
+        missing: of.missing,
         manifest,
     })
 }
 
 /// The histories of a committed run.
-fn edge_history(dir: &std::path::Path) -> Result<EdgeHistory, StoreError> {
+fn edge_history(dir: &Path) -> Result<EdgeHistory, StoreError> {
     let damaged = |what: String| StoreError::damaged(&dir.join(format!("{}.parquet", EDGE_HISTORY.name)), what);
     let columns: Vec<&str> = EDGE_HISTORY.columns.iter().map(|c| c.name).collect();
     let mut out = EdgeHistory::default();
@@ -84,6 +116,14 @@ fn edge_history(dir: &std::path::Path) -> Result<EdgeHistory, StoreError> {
 }
 
 impl Stored {
+    /// What kept a snapshot's table from being read after it was opened, if anything did: what was made of it is not whole.
+    ///
+    /// # Errors
+    /// The table, by name.
+    pub fn sound(&self) -> Result<(), StoreError> {
+        super::sound(&self.run)
+    }
+
     /// Findings whose fingerprint starts with `prefix`.
     pub fn find(&self, prefix: &str) -> Vec<&FindingRow> {
         self.findings.iter().filter(|f| f.fingerprint.starts_with(prefix)).collect()

@@ -111,8 +111,10 @@ fn run_checks(
         Some(begun) => make(begun.p, hit),
         None => Err(HalfMade { check: String::new(), what: "no such check".to_owned(), of_the_check: false }),
     });
+    Stage::expect("checks", whole.len());
     let one = |i: usize| {
         let begun = whole.get(i)?;
+        let _step = Stage::step("checks");
         let _part = Stage::part("checks", &begun.p.check.id);
         Some(evaluate::over_whole(&begun.asked, tables, &|hit| make(begun.p, hit)))
     };

@@ -15,6 +15,7 @@ mod needs;
 pub mod output;
 pub mod present;
 pub mod settings;
+pub mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -138,6 +139,7 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
     let counted: BTreeSet<(String, String)> =
         past.findings.iter().filter(unresolved).map(|f| (f.check_id.clone(), f.fingerprint.clone())).collect();
     drop(stage);
+    sound(&run)?;
     let judged = judge::judge(&run, &prepared, past, settings.sizes.partition)?;
     let stage = Stage::begin("metrics");
     let mut resolved_now = counted;
@@ -159,6 +161,7 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
     });
     metrics.trend.append(&mut trend);
     drop(stage);
+    sound(&run)?;
     Ok(Audit {
         id,
         as_of,
@@ -176,6 +179,15 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
         broken: judged.broken,
         crowded,
     })
+}
+
+/// Whether everything that was asked of the snapshots could be read: a table may turn out damaged long after it was opened.
+///
+/// # Errors
+/// The first table that could not.
+fn sound(run: &Run) -> Result<(), StoreError> {
+    let fault = run.systems.iter().chain(&run.past).find_map(System::fault);
+    fault.map_or(Ok(()), |f| Err(f.again()))
 }
 
 /// The flag's or the configuration's instant, else that of the newest snapshot.

@@ -9,7 +9,7 @@ use crate::metrics::TrendPoint;
 use crate::model::*;
 use crate::report::{self, Report};
 use crate::store::table_file::{self, TableEntry, digest, read, write_batches};
-use crate::store::{Store, StoreError, Writer, write_file};
+use crate::store::{Store, StoreError, Writer, versioned, write_file};
 
 /// `run.json`: what the run stood on and which files it wrote.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -70,11 +70,9 @@ pub struct Past {
 /// The manifest of a committed run.
 ///
 /// # Errors
-/// It is missing or damaged.
+/// It is missing, damaged, or of a newer format.
 pub fn manifest(store: &Store, run: &str) -> Result<RunManifest, StoreError> {
-    let path = store.run_dir(run).join("run.json");
-    let bytes = fs::read(&path).map_err(|e| StoreError::io(&path, e))?;
-    serde_json::from_slice(&bytes).map_err(|e| StoreError::damaged(&path, e.to_string()))
+    versioned(&store.run_dir(run).join("run.json"))
 }
 
 /// The newest committed run whose `as_of` is strictly earlier; of several with one `as_of` the last by name.
@@ -140,8 +138,18 @@ pub fn commit(store: &Store, writer: &Writer, audit: &Audit, report: &Report) ->
         return Ok(Committed { dir, new: false });
     }
     let staged = store.stage(writer, &format!("run-{}", audit.id))?;
-    let mut files = tables(&staged, audit)?;
-    files.extend(texts(&staged, audit, report)?);
+    let written = write_run(store, &staged, audit, report).and_then(|()| Ok(store.commit(writer, &staged, &dir)?));
+    if written.is_err() {
+        // What is half written only takes room; if it cannot go either, the next writer clears it.
+        drop(fs::remove_dir_all(&staged));
+    }
+    written.map(|()| Committed { dir, new: true })
+}
+
+/// Writes every file of a run.
+fn write_run(store: &Store, staged: &Path, audit: &Audit, report: &Report) -> Result<(), AuditError> {
+    let mut files = tables(staged, audit)?;
+    files.extend(texts(staged, audit, report)?);
     let mut snapshots = Vec::new();
     for s in &audit.run.systems {
         let path = store.root().join("snapshots").join(&s.name).join(&s.snapshot).join("manifest.json");
@@ -160,8 +168,7 @@ pub fn commit(store: &Store, writer: &Writer, audit: &Audit, report: &Report) ->
     };
     let text = serde_json::to_string_pretty(&manifest).map_err(AuditError::internal)?;
     write_file(&staged.join("run.json"), format!("{text}\n").as_bytes())?;
-    store.commit(writer, &staged, &dir)?;
-    Ok(Committed { dir, new: true })
+    Ok(())
 }
 
 fn write<R: Row>(dir: &Path, rows: &[R]) -> Result<TableEntry, StoreError> {

@@ -299,7 +299,7 @@ fn user_files(dir: &Path) -> Result<Vec<(String, String)>, CheckError> {
     };
     let mut names: Vec<std::path::PathBuf> = std::fs::read_dir(dir)
         .and_then(|entries| entries.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>())
-        .map_err(|e| fault(dir.display().to_string(), e))?;
+        .map_err(|e| fault(crate::model::text::path(dir), e))?;
     names.retain(|p| p.extension().is_some_and(|e| e == "sql"));
     names.sort();
     names

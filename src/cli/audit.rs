@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::setup;
-use super::{Failure, Format, Place, import, instant, out};
-use crate::audit::{self, Audit, Settings, output, present};
+use super::{Failure, Format, Place, import, instant, out, watch};
+use crate::audit::{self, Audit, Settings, Sizes, output, present};
 use crate::model::{Stage, Threshold, Time, Word};
 use crate::report::{self, Report, TerminalOptions};
 use crate::store::Store;
@@ -43,6 +43,25 @@ pub struct AuditArgs {
     no_import: bool,
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
+    #[command(flatten)]
+    sizes: SizeFlags,
+}
+
+/// How much is worked on at once. Hidden: they decide time and memory, never the result, and tests show that.
+#[derive(Clone, Copy, Debug, Args)]
+struct SizeFlags {
+    /// Accounts of one part
+    #[arg(long, hide = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    partition: Option<u32>,
+    /// Rows up to which a table is held in memory
+    #[arg(long, hide = true, value_name = "N")]
+    held_rows: Option<usize>,
+}
+
+impl SizeFlags {
+    fn over(self, sizes: Sizes) -> Sizes {
+        Sizes { partition: self.partition.unwrap_or(sizes.partition), held_rows: self.held_rows.unwrap_or(sizes.held_rows) }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -86,6 +105,7 @@ pub fn run(args: &AuditArgs) -> Result<u8, Failure> {
         None => (Store::open(&path)?, Settings::by_hand(checks)),
     };
     setup::with_flags(&mut settings, args.as_of, &args.gate);
+    settings.sizes = args.sizes.over(settings.sizes);
     let done = perform(&store, &settings)?;
     if !done.audit.broken.is_empty() {
         eprintln!("{}", Failure::from(done.audit.broken.values().cloned().collect::<Vec<_>>()));
@@ -113,6 +133,7 @@ pub struct Done {
 /// See [`audit::audit`] and [`output::commit`].
 pub fn perform(store: &Store, settings: &Settings) -> Result<Done, Failure> {
     let writer = store.writer()?;
+    let _shown = watch::shown();
     let audit = audit::audit(store, settings)?;
     let stage = Stage::begin("report");
     let report = present::report(&audit, settings)?;
@@ -157,10 +178,13 @@ pub fn explain(args: &ExplainArgs) -> Result<u8, Failure> {
             }
         }
     }
+    tell_missing(&run, &stored.missing);
     let found = stored.find(&args.finding);
     match found.as_slice() {
         [one] => {
-            let text = report::explain(&stored.explain(one)?, if std::io::stdout().is_terminal() { width() } else { 80 });
+            let explained = stored.explain(one)?;
+            stored.sound()?;
+            let text = report::explain(&explained, if std::io::stdout().is_terminal() { width() } else { 80 });
             out(&text)?;
             Ok(0)
         }
@@ -180,6 +204,16 @@ pub fn explain(args: &ExplainArgs) -> Result<u8, Failure> {
             ))
         }
     }
+}
+
+/// Says which tables a run of an earlier version has not. What stands on them is left out, and the rest goes on.
+pub(super) fn tell_missing(run: &str, tables: &[&str]) {
+    if tables.is_empty() {
+        return;
+    }
+    let shown = tables.iter().map(|t| format!("`{t}`")).collect::<Vec<_>>().join(", ");
+    eprintln!("warning: run `{run}` has no table {shown}: an earlier version of holdover made it");
+    eprintln!("  help: what stands on it is left out here; audit again to have it");
 }
 
 /// The other runs whose `as_of` is that of `run`, by name.

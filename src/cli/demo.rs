@@ -27,7 +27,12 @@ pub fn run(args: &DemoArgs) -> Result<u8, Failure> {
     let started = Instant::now();
     let written = match demo::write(&args.dir, args.seed) {
         Ok(written) => written,
-        Err(e) => return Err(Failure::usage(format!("`{}` cannot be written: {e}", args.dir.display()), "name a new or empty folder")),
+        Err(e) => {
+            return Err(Failure::usage(
+                format!("`{}` cannot be written: {e}", crate::model::text::path(&args.dir)),
+                "name a new or empty folder",
+            ));
+        }
     };
     let checks = crate::checks::load(None)?;
     let configured = Configured::load(&written.config, Some(&checks))?;

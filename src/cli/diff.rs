@@ -6,11 +6,11 @@ use std::io::IsTerminal;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Failure, Format, Place, instant, out, setup};
+use super::{Failure, Format, Place, instant, out, setup, watch};
 use crate::audit::completeness;
 use crate::audit::drift::{Access, other_ids, same_ids};
-use crate::audit::{AuditError, Settings};
-use crate::model::{Change, ChangeObject, ChangeRow, PrincipalKind, Time, Word};
+use crate::audit::{AuditError, Settings, steps};
+use crate::model::{Change, ChangeObject, ChangeRow, PrincipalKind, Stage, Time, Word};
 use crate::report::{AsOfFrom, plural, visible, wrap};
 use crate::resolve::{Histories, changes, incomparable};
 use crate::store::{Current, Snapshot, Store};
@@ -105,8 +105,11 @@ fn rows(current: &Current, from: &Snapshot, to: &Snapshot, settings: &Settings, 
         return Ok(incomparable(0, &now, Some(from.manifest.taken_at), &other_ids(&from.manifest)));
     }
     let mut histories = Histories::new(now)?;
-    let earlier = current.before.iter().filter(|s| s.manifest.taken_at < from.manifest.taken_at && same_ids(&s.manifest, &to.manifest));
-    for old in earlier {
+    let earlier = || current.before.iter().filter(|s| s.manifest.taken_at < from.manifest.taken_at && same_ids(&s.manifest, &to.manifest));
+    let (_shown, _stage) = (watch::shown(), Stage::begin("drift"));
+    let beside = [from, from].into_iter().skip(usize::from(from.name == to.name));
+    steps::expect(earlier().chain(beside).map(|old| (&old.manifest, &to.manifest)));
+    for old in earlier() {
         histories.show(&Access::of(old).shot(short(old)))?;
     }
     let older = Access::of(from);

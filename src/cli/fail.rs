@@ -107,8 +107,12 @@ impl From<ConfigError> for Failure {
 
 impl From<Vec<CheckError>> for Failure {
     fn from(errors: Vec<CheckError>) -> Self {
-        let parts: Vec<String> =
-            errors.iter().map(|e| Self::new(USAGE, "check", &e.message, Some(&format!("{}:{}", e.file, e.line)), &e.help).text).collect();
+        let parts: Vec<String> = errors.iter().map(|e| Self::new(USAGE, "check", &e.message, Some(&place(e)), &e.help).text).collect();
         Self::all(USAGE, &parts)
     }
+}
+
+/// Where a check is at fault: its file, and the line where one is known.
+fn place(e: &CheckError) -> String {
+    if e.line == 0 { e.file.clone() } else { format!("{}:{}", e.file, e.line) }
 }

@@ -9,10 +9,10 @@ use rayon::prelude::*;
 use super::progress::Progress;
 use super::setup::{self, Configured};
 use super::{Failure, Place, fail, out};
-use crate::connectors::Context;
+use crate::connectors::{ConnectorError, Context};
 use crate::ingest::{ImportError, Imported, Job};
-use crate::model::mask;
 use crate::model::{Population, RejectRow, Word};
+use crate::model::{mask, text};
 use crate::store::{Manifest, Provenance, Store, table_file};
 
 #[derive(Debug, Args)]
@@ -143,7 +143,7 @@ fn by_hand(args: &ImportArgs) -> Result<u8, Failure> {
     };
     let store = Store::open_or_create(&store)?;
     let writer = store.writer()?;
-    let read = job.read(&store)?;
+    let read = job.read(&store).map_err(|e| as_typed(e, &job.files))?;
     let imported = job.seal(&store, &writer, read)?;
     out(&summary(&imported))?;
     Ok(code(&imported.snapshot.manifest, 0))
@@ -158,8 +158,9 @@ fn context(args: &ImportArgs, system: &str) -> Result<Context, Failure> {
         Population::parse(word).ok_or_else(|| Failure::usage(format!("`{word}` is not a population"), "write `all` or `active-only`"))
     });
     let key = args.fingerprint_key_file.as_deref().map(|path| {
-        let bytes =
-            std::fs::read(path).map_err(|e| Failure::usage(format!("the key file cannot be read: {e}"), "make the key file readable"))?;
+        let shown = text::path(path);
+        let unreadable = |e| Failure::usage(format!("the key file `{shown}` cannot be read: {e}"), "name a key file that you may read");
+        let bytes = std::fs::read(path).map_err(unreadable)?;
         let key = bytes.trim_ascii_end().to_vec();
         let help = "write 16 random bytes or more into it: `openssl rand -hex 32`";
         if key.len() < 16 {
@@ -176,6 +177,17 @@ fn context(args: &ImportArgs, system: &str) -> Result<Context, Failure> {
         end_is_last_day: !args.end_is_first_day_out,
         fingerprint_key: key.transpose()?,
     })
+}
+
+/// A fault of a file under the path by which it was given, not under its shown name: that is for what is stored.
+fn as_typed(e: ImportError, files: &[(String, PathBuf)]) -> ImportError {
+    match e {
+        ImportError::Connector(ConnectorError::File { file, error }) => {
+            let given = files.iter().find(|(name, _)| *name == file).map(|(_, path)| mask::path(&text::path(path)));
+            ImportError::Connector(ConnectorError::File { file: given.unwrap_or(file), error })
+        }
+        other => other,
+    }
 }
 
 /// Shown names: the path below the folder that all files share, sorted.
@@ -251,7 +263,7 @@ pub fn all(store: &Store, configured: &Configured, supersede: bool, quiet: bool)
                     }
                     done.code = done.code.max(code(&imported.snapshot.manifest, *limit));
                 }
-                Err(e @ ImportError::Connector(crate::connectors::ConnectorError::File { .. })) => {
+                Err(e @ ImportError::Connector(ConnectorError::File { .. })) => {
                     done.failed.insert(job.context.system.clone(), e.to_string());
                     eprintln!("{}", Failure::from(e));
                     done.code = done.code.max(fail::INPUT);

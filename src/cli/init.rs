@@ -21,7 +21,7 @@ pub fn run(args: &InitArgs) -> Result<u8, Failure> {
         } else {
             "name a file in a folder that may be written"
         };
-        Failure::usage(format!("`{}` cannot be written: {e}", args.file.display()), help)
+        Failure::usage(format!("`{}` cannot be written: {e}", crate::model::text::path(&args.file)), help)
     })?;
     file.write_all(crate::config::TEMPLATE.as_bytes()).map_err(|e| Failure::internal(e.to_string()))?;
     out(&format!("wrote {}; name your sources in it, then run `holdover audit --config {}`\n", args.file.display(), args.file.display()))?;

@@ -16,6 +16,7 @@ mod query;
 mod setup;
 mod store;
 mod timings;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -24,6 +25,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use fail::Failure;
 
 use crate::model::Time;
+use crate::model::stage::{self, Listener};
 
 /// Finds access that outlived its reason: reconciles the exports of directories, cloud IAM and applications with the
 /// records that say who should have what. Opens no socket.
@@ -36,6 +38,9 @@ pub struct Cli {
     /// Print the time, the rows and the memory of each stage to standard error
     #[arg(long, global = true, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "table")]
     timings: Option<timings::Format>,
+    /// Show no progress, on a terminal either
+    #[arg(long, global = true)]
+    quiet: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -125,11 +130,57 @@ pub fn run(cli: Cli) -> Result<u8, Failure> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(cli.threads.unwrap_or(0)).stack_size(POOL_STACK);
     pool.build_global().map_err(|e| Failure::internal(e.to_string()))?;
     let timings = cli.timings.map(|format| (timings::Timings::start(), format));
+    watch::start(cli.quiet);
+    if cli.quiet {
+        progress::be_quiet();
+    }
+    listen(timings.as_ref().map(|(timings, _)| timings.recorder()));
     let code = perform(cli.command);
     if let Some((timings, format)) = timings {
         timings.print(format);
     }
     code
+}
+
+/// Has the stages told to whoever asked for them: the times, the progress.
+fn listen(recorder: Option<timings::Recorder>) {
+    if recorder.is_some() || watch::watch().is_some() {
+        stage::listen(Box::new(Ears { recorder }));
+    }
+}
+
+struct Ears {
+    recorder: Option<timings::Recorder>,
+}
+
+impl Listener for Ears {
+    fn begun(&self, stage: &str) -> u64 {
+        if let Some(watch) = watch::watch() {
+            watch.begun(stage);
+        }
+        self.recorder.as_ref().map_or(0, |r| r.begun(stage))
+    }
+
+    fn ended(&self, stage: &str, begun: u64, rows: u64) {
+        if let Some(recorder) = &self.recorder {
+            recorder.ended(stage, begun, rows);
+        }
+        if let Some(watch) = watch::watch() {
+            watch.ended(stage, begun, rows);
+        }
+    }
+
+    fn expected(&self, stage: &str, steps: u64) {
+        if let Some(watch) = watch::watch() {
+            watch.expected(stage, steps);
+        }
+    }
+
+    fn advanced(&self, stage: &str, steps: u64) {
+        if let Some(watch) = watch::watch() {
+            watch.advanced(stage, steps);
+        }
+    }
 }
 
 fn perform(command: Command) -> Result<u8, Failure> {

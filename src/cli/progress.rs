@@ -1,8 +1,17 @@
 //! Progress on standard error: only on a terminal, and only of what takes over a second.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Nothing is shown in this process.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Has nothing shown from now on.
+pub fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
 
 /// A count that shows itself once it has taken a second.
 pub struct Progress {
@@ -28,7 +37,7 @@ impl Progress {
 
     /// So many steps are done.
     pub fn advance(&self, steps: u64) {
-        if self.bar.is_hidden() && self.started.elapsed() > Duration::from_secs(1) {
+        if self.bar.is_hidden() && !QUIET.load(Ordering::Relaxed) && self.started.elapsed() > Duration::from_secs(1) {
             // Draws nothing where standard error is no terminal.
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use polars::prelude::{DataFrame, IntoLazy};
 
-use super::audit::named_or_newest;
+use super::audit::{named_or_newest, tell_missing};
 use super::setup;
 use super::{Failure, Format, Place, out};
 use crate::audit::Sizes;
@@ -64,6 +64,13 @@ fn of_run(store: &Store, run: &str, sql: &str) -> Result<DataFrame, Failure> {
         catalog.views.insert(table.name.to_owned(), view(table));
     }
     let query = compiled(sql, &catalog)?;
+    if let Some(table) = stored.missing.iter().find(|t| query.reads().contains_key(**t)) {
+        return Err(Failure::usage(
+            format!("run `{run}` has no table `{table}`: an earlier version of holdover made it"),
+            "audit again, or name a later run with `--run`: `holdover store list` names them all",
+        ));
+    }
+    tell_missing(run, &stored.missing);
     let tables = Tables::new(&stored.run, Sizes::default().partition);
     tables.put(&stored.exceptions).map_err(fail)?;
     tables.put(&stored.findings).map_err(fail)?;
@@ -72,7 +79,9 @@ fn of_run(store: &Store, run: &str, sql: &str) -> Result<DataFrame, Failure> {
     for name in query.reads().keys() {
         frames.extend(tables.frame(name).map_err(fail)?.map(|f| (name.clone(), f)));
     }
-    asked(&query, &frames)
+    let rows = asked(&query, &frames);
+    stored.sound()?;
+    rows
 }
 
 fn of_snapshot(store: &Store, name: &str, sql: &str) -> Result<DataFrame, Failure> {

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
-use crate::model::stage::{self, Listener};
+use crate::model::stage::Listener;
 
 /// How the times are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -46,11 +46,14 @@ pub struct Timings {
 }
 
 impl Timings {
-    /// Listens from now on.
+    /// The clock runs from now on.
     pub fn start() -> Self {
-        let timings = Self { started: Instant::now(), lines: Arc::default() };
-        stage::listen(Box::new(Recorder { started: timings.started, lines: Arc::clone(&timings.lines), cpu: Mutex::default() }));
-        timings
+        Self { started: Instant::now(), lines: Arc::default() }
+    }
+
+    /// Who takes them down.
+    pub fn recorder(&self) -> Recorder {
+        Recorder { started: self.started, lines: Arc::clone(&self.lines), cpu: Mutex::default() }
     }
 
     /// Prints what was heard.
@@ -64,7 +67,8 @@ impl Timings {
     }
 }
 
-struct Recorder {
+/// Takes down what it hears of the stages.
+pub struct Recorder {
     started: Instant,
     lines: Arc<Mutex<Vec<Line>>>,
     /// Processor time at the beginning of the stages that last, by name.

@@ -1,6 +1,7 @@
 //! What is wrong with a configuration, where, and how to mend it. Mistakes are collected, never thrown one by one.
 
 use std::fmt;
+use std::path::Path;
 
 use crate::model::mask;
 
@@ -117,6 +118,13 @@ pub(super) fn show(text: &str) -> String {
         if hidden { shown.extend(c.escape_unicode()) } else { shown.push(c) }
     }
     shown
+}
+
+/// A path as somebody named it, controls and bytes that are no UTF-8 made visible, secrets masked. Places of mistakes are never cut short.
+pub(super) fn show_path(path: &Path) -> String {
+    let plain = crate::model::text::path(path);
+    let odd = path.to_str().is_none() || plain.contains(char::is_control);
+    mask::path(&if odd { super::pattern::visible(path.as_os_str().as_encoded_bytes()) } else { plain })
 }
 
 /// The known word closest to `word`: at most one edit in three characters (a swap of neighbours is one edit).

@@ -50,9 +50,9 @@ impl Config {
     /// Reads a configuration file.
     ///
     /// # Errors
-    /// The file cannot be read, or has mistakes: all of them. Only the file's name is shown, never its folder.
+    /// The file cannot be read, or has mistakes: all of them. The file is shown as `path` names it.
     pub fn load(path: &Path, known: &Known<'_>) -> Result<Self, ConfigError> {
-        let name = pattern::visible(path.file_name().unwrap_or_default().as_encoded_bytes());
+        let name = mistake::show_path(path);
         let text = sidecar::read_text(path).map_err(|message| {
             let help = "name a readable file of UTF-8 text; `holdover init` writes one";
             ConfigError::new(&name, vec![Mistake::new("unreadable", Position::default(), message, help)])

@@ -18,7 +18,7 @@ use crate::resolve::{Rule, Rules};
 /// A configuration without mistakes.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Name of its file, without the folder.
+    /// Its file, as it was named: for messages, and stored nowhere.
     pub name: String,
     /// SHA-256 of its bytes: part of what a run is a function of (11.1).
     pub sha256: [u8; 32],

@@ -12,7 +12,7 @@ use super::parts::{Columns, Cut};
 use super::tables::part_frame;
 use super::{FrameError, Tables, cut_into_parts, turns};
 use crate::checks::{Check, Grain};
-use crate::model::{Certainty, FindingRow, Time, Word};
+use crate::model::{Certainty, FindingRow, Stage, Time, Word};
 use crate::sql::local::{Fused, Over, Tally};
 use crate::sql::{Query, SqlError};
 
@@ -140,6 +140,7 @@ pub fn over_parts(asked: &[Asked<'_>], tables: &Tables<'_>, make: Make<'_>) -> V
     let fused = Fused::new(&queries, &cut_into_parts());
     let over = fused.over(tables);
     let cuts = &tables.parts().cuts;
+    Stage::expect("checks", cuts.len());
     let one = |i: usize| cuts.get(i).map(|cut| of_part(asked, *cut, tables, &over, make)).unwrap_or_default();
     let mut out: Vec<Said> = asked.iter().map(|_| Ok(Answers::default())).collect();
     for part in turns::in_turn(cuts.len(), one) {
@@ -156,6 +157,7 @@ pub fn over_parts(asked: &[Asked<'_>], tables: &Tables<'_>, make: Make<'_>) -> V
 }
 
 fn of_part(asked: &[Asked<'_>], cut: Cut, tables: &Tables<'_>, over: &Over<'_>, make: Make<'_>) -> Vec<Said> {
+    let _step = Stage::step("checks");
     let wanted = |i: usize| asked.get(i).is_some_and(|a| a.systems.contains(&cut.system_ix));
     let Some(columns) = tables.parts().part(cut) else { return Vec::new() };
     let tallies = over.run(&columns, &wanted).into_iter();

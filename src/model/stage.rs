@@ -10,6 +10,10 @@ pub trait Listener: Send + Sync {
     fn begun(&self, stage: &str) -> u64;
     /// It ended, and went through so many rows (0: not said).
     fn ended(&self, stage: &str, begun: u64, rows: u64);
+    /// It will go through so many more steps (rows, parts: whatever it counts).
+    fn expected(&self, _stage: &str, _steps: u64) {}
+    /// It has gone through so many more of them.
+    fn advanced(&self, _stage: &str, _steps: u64) {}
 }
 
 static LISTENER: OnceLock<Box<dyn Listener>> = OnceLock::new();
@@ -49,6 +53,25 @@ impl Stage {
         self.rows.fetch_add(rows as u64, Ordering::Relaxed);
     }
 
+    /// Says that a stage will go through so many more steps.
+    pub fn expect(stage: &str, steps: usize) {
+        if let Some(listener) = LISTENER.get() {
+            listener.expected(stage, steps as u64);
+        }
+    }
+
+    /// Says that a stage has gone through so many more steps.
+    pub fn advance(stage: &str, steps: usize) {
+        if let Some(listener) = LISTENER.get() {
+            listener.advanced(stage, steps as u64);
+        }
+    }
+
+    /// One step of a stage, done when it is dropped.
+    pub fn step(stage: &'static str) -> Step {
+        Step(stage)
+    }
+
     /// Ends this stage and begins the next.
     pub fn then(self, name: &str) -> Self {
         drop(self);
@@ -61,5 +84,16 @@ impl Drop for Stage {
         if let (Some(listener), Some((name, begun))) = (LISTENER.get(), &self.told) {
             listener.ended(name, *begun, self.rows.load(Ordering::Relaxed));
         }
+    }
+}
+
+/// See [`Stage::step`].
+#[derive(Debug)]
+#[must_use = "a step is done when it is dropped"]
+pub struct Step(&'static str);
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        Stage::advance(self.0, 1);
     }
 }

@@ -1,6 +1,7 @@
 //! Normalised text: what the `*_norm` columns hold, so that no query folds case.
 
 use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -14,6 +15,14 @@ pub fn norm(text: &str) -> Option<String> {
         if text.is_ascii() { text.to_ascii_lowercase() } else { text.nfkc().flat_map(char::to_lowercase).nfkc().collect() };
     let joined = folded.split_whitespace().collect::<Vec<_>>().join(" ");
     (!joined.is_empty()).then_some(joined)
+}
+
+/// A path as somebody named it, without what says nothing: doubled slashes, a slash at the end, `./` at the start. Bytes that are no UTF-8
+/// are replaced. It is never looked up: no link is followed, and nothing of the machine is added.
+pub fn path(path: &Path) -> String {
+    let plain: PathBuf = path.components().collect();
+    let below = plain.strip_prefix(".").ok().filter(|rest| !rest.as_os_str().is_empty());
+    below.unwrap_or(&plain).display().to_string()
 }
 
 /// [`norm`] that copies nothing where the text is folded already, as most texts are.
@@ -42,6 +51,22 @@ pub fn norm_opt(text: Option<&str>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_shown_as_it_was_named_without_doubled_slashes() {
+        for (named, shown) in [
+            ("//nonexist", "/nonexist"),
+            ("/nonexist/", "/nonexist"),
+            ("/a//b/./c/d/e/f/g", "/a/b/c/d/e/f/g"),
+            ("./store", "store"),
+            ("../x/../store", "../x/../store"),
+            (".", "."),
+            ("/", "/"),
+            ("store", "store"),
+        ] {
+            assert_eq!(path(Path::new(named)), shown, "{named}");
+        }
+    }
 
     #[test]
     fn width_case_and_blanks_are_folded() {

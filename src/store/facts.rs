@@ -176,7 +176,7 @@ impl<R: Row> Facts<R> {
             Held::Stored(stored) => {
                 let mut out = Vec::with_capacity(range.len());
                 for batch in self.columns(range, columns, Words::Plain)? {
-                    stored.some_of(&batch, &mut out)?;
+                    stored.or_keep(stored.some_of(&batch, &mut out))?;
                 }
                 Ok(Cow::Owned(out))
             }
@@ -236,7 +236,8 @@ impl<R: Row> Facts<R> {
                 Ok(vec![batch.project(&at).map_err(|e| StoreError::internal(R::TABLE.name, e))?])
             }
             Held::Stored(stored) => {
-                stored.cut(range).map(|(group, span)| stored.decode_some(group, span, columns, words)).collect::<Result<_, _>>()
+                let read = |(group, span)| stored.decode_some(group, span, columns, words);
+                stored.or_keep(stored.cut(range).map(read).collect::<Result<_, _>>())
             }
         }
     }
@@ -374,6 +375,14 @@ impl<R: Row> Stored<R> {
             let (from, to) = (range.start.max(start), range.end.min(end));
             (from < to).then(|| (group, from - start..to - start))
         })
+    }
+
+    /// The result, its fault kept besides: whoever asks for the fault is told whatever became of this one.
+    fn or_keep<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(fault) = &result {
+            drop(self.fault.set(fault.again()));
+        }
+        result
     }
 
     /// The value, or the fault kept for later.

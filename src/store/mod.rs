@@ -25,6 +25,7 @@ pub use manifest::{FileEntry, Manifest, Provenance};
 pub use seal::{Sealed, Sealing};
 
 use crate::model::Time;
+use crate::model::text::path as shown_path;
 
 /// What can go wrong with a store.
 #[derive(Debug, thiserror::Error)]
@@ -45,10 +46,10 @@ pub enum StoreError {
 
 impl StoreError {
     pub fn io(path: &Path, error: io::Error) -> Self {
-        Self::Io { path: shown(path), error }
+        Self::Io { path: shown_path(path), error }
     }
     pub fn damaged(path: &Path, what: String) -> Self {
-        Self::Damaged { path: shown(path), what }
+        Self::Damaged { path: shown_path(path), what }
     }
     pub fn parquet(path: &Path, error: parquet::errors::ParquetError) -> Self {
         match error {
@@ -62,6 +63,19 @@ impl StoreError {
     pub fn internal(what: &str, error: impl std::fmt::Display) -> Self {
         Self::Internal { message: format!("`{what}`: {error}") }
     }
+    /// The same error once more: for a fault that was kept, and is told by whoever asks.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        match self {
+            Self::Io { path, error } => Self::Io { path: path.clone(), error: io::Error::new(error.kind(), error.to_string()) },
+            Self::Locked => Self::Locked,
+            Self::Damaged { path, what } => Self::Damaged { path: path.clone(), what: what.clone() },
+            Self::Newer { path, found } => Self::Newer { path: path.clone(), found: *found },
+            Self::Refused { message, help } => Self::Refused { message: message.clone(), help: help.clone() },
+            Self::Internal { message } => Self::Internal { message: message.clone() },
+        }
+    }
+
     /// How to mend it.
     pub fn help(&self) -> &str {
         match self {
@@ -73,12 +87,6 @@ impl StoreError {
             Self::Internal { .. } => "this is a fault of holdover; please report it with the message",
         }
     }
-}
-
-/// The last parts of a path: enough to find it, nothing of the machine.
-fn shown(path: &Path) -> String {
-    let parts: Vec<String> = path.components().map(|c| c.as_os_str().to_string_lossy().into_owned()).collect();
-    parts.get(parts.len().saturating_sub(4)..).unwrap_or_default().join("/")
 }
 
 /// A store on disk.
@@ -131,7 +139,7 @@ impl Store {
             return Ok(Self { root: root.to_path_buf(), durable: true });
         }
         Err(StoreError::Refused {
-            message: format!("`{}` is not a holdover store", shown(root)),
+            message: format!("`{}` is not a holdover store", shown_path(root)),
             help: "import an export first: `holdover import --store DIR --connector ID --system NAME FILES…`".to_owned(),
         })
     }
@@ -263,17 +271,25 @@ pub struct Current {
 /// # Errors
 /// It is missing, damaged, or of a newer format.
 pub fn read_manifest(dir: &Path) -> Result<Manifest, StoreError> {
-    let path = dir.join("manifest.json");
-    let text = fs::read(&path).map_err(|e| StoreError::io(&path, e))?;
+    versioned(&dir.join("manifest.json"))
+}
+
+/// Reads a JSON file of the store whose `format` says by which version it can be read.
+///
+/// # Errors
+/// It is missing, damaged, or of a newer format.
+pub fn versioned<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
     #[derive(serde::Deserialize)]
     struct Version {
         format: u32,
     }
-    let version: Version = serde_json::from_slice(&text).map_err(|e| StoreError::damaged(&path, e.to_string()))?;
+    let text = fs::read(path).map_err(|e| StoreError::io(path, e))?;
+    let damaged = |e: serde_json::Error| StoreError::damaged(path, e.to_string());
+    let version: Version = serde_json::from_slice(&text).map_err(damaged)?;
     if version.format > manifest::FORMAT {
-        return Err(StoreError::Newer { path: shown(&path), found: version.format });
+        return Err(StoreError::Newer { path: shown_path(path), found: version.format });
     }
-    serde_json::from_slice(&text).map_err(|e| StoreError::damaged(&path, e.to_string()))
+    serde_json::from_slice(&text).map_err(damaged)
 }
 
 /// Writes a private file. It is on disk once the folder is committed.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::table_file::{TableEntry, digest, promised, read_batches};
-use super::{Store, StoreError, read_manifest};
+use super::{Store, StoreError, read_manifest, versioned};
 
 /// One fault of a store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -52,10 +52,9 @@ impl Store {
             let dir = self.run_dir(&run);
             out.runs += 1;
             let place = format!("runs/{run}");
-            let listed = fs::read(dir.join("run.json")).ok().and_then(|b| serde_json::from_slice::<RunFiles>(&b).ok());
-            match listed {
-                Some(listed) => folder(&dir, &place, &listed.files, "run.json", &mut out)?,
-                None => out.faults.push(Fault { place: format!("{place}/run.json"), what: "missing or not readable".to_owned() }),
+            match versioned::<RunFiles>(&dir.join("run.json")) {
+                Ok(listed) => folder(&dir, &place, &listed.files, "run.json", &mut out)?,
+                Err(e) => out.faults.push(Fault { place: format!("{place}/run.json"), what: e.to_string() }),
             }
         }
         out.faults.sort();

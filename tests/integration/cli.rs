@@ -529,3 +529,124 @@ fn an_import_is_by_hand_or_as_configured_and_never_both() {
         assert!(text.contains(&format!("`{flag}` is given without a connector\n  help: say what reads them")), "{text}");
     }
 }
+
+#[test]
+fn a_path_in_an_error_is_the_one_that_was_given() {
+    let dir = only_possible();
+    exits(dir.path(), &["import"], 0);
+    let (ask, by_hand) =
+        ("SELECT a.login AS l FROM accounts a", ["--connector", "tabular", "--option", "mapping=accounts", "--system", "x"]);
+    let hand = |store: &'static str, file: &'static str| {
+        let mut args = vec!["import", "--store", store, "--taken-at", "2026-11-21"];
+        args.extend(by_hand);
+        args.push(file);
+        args
+    };
+    let place = |args: &[&'static str]| args.to_vec();
+    for (args, code, shown) in [
+        (place(&["audit", "--store", "//nonexist"]), 2, "`/nonexist` is not a holdover store"),
+        (place(&["audit", "--store", "no/such//../place/of/a/store/"]), 2, "`no/such/../place/of/a/store` is not a holdover store"),
+        (place(&["diff", "app", "--store", "//nonexist"]), 2, "`/nonexist` is not a holdover store"),
+        (place(&["explain", "ab", "--store", "//nonexist"]), 2, "`/nonexist` is not a holdover store"),
+        (place(&["metrics", "--store", "//nonexist"]), 2, "`/nonexist` is not a holdover store"),
+        (place(&["query", ask, "--store", "//nonexist"]), 2, "`/nonexist` is not a holdover store"),
+        (place(&["store", "list", "--store", "//nonexist"]), 2, "`/nonexist` is not a holdover store"),
+        (place(&["store", "verify", "--store", "./nonexist"]), 2, "`nonexist` is not a holdover store"),
+        (place(&["store", "prune", "--store", "/a/b/c/d/e/f"]), 2, "`/a/b/c/d/e/f` is not a holdover store"),
+        (place(&["audit", "--config", "//nonexist/h.toml"]), 2, "--> /nonexist/h.toml\n"),
+        (place(&["import", "--config", "no/such//h.toml"]), 2, "--> no/such/h.toml\n"),
+        (place(&["audit", "--checks", "//nonexist"]), 2, "--> /nonexist\n"),
+        (place(&["checks", "list", "--checks", "no//such"]), 2, "--> no/such\n"),
+        (place(&["init", "//nonexist/h.toml"]), 2, "`/nonexist/h.toml` cannot be written"),
+        (place(&["demo", "app.csv//x"]), 2, "`app.csv/x` cannot be written"),
+        (hand("store", "//nonexist/a.csv"), 3, "--> /nonexist/a.csv\n"),
+        (hand("store", "no//such.csv"), 3, "--> no/such.csv\n"),
+        (hand("app.csv//x", "app.csv"), 4, "`app.csv/x`: Not a directory"),
+    ] {
+        let text = stderr(&exits(dir.path(), &args, code));
+        assert!(text.contains(shown) && !text.contains("//"), "{args:?}: {text}");
+        assert!(text.starts_with("error[") && text.contains("\n  help: "), "{args:?}: {text}");
+        assert!(!text.contains(&dir.path().display().to_string()), "{args:?}: {text}");
+    }
+    let key = stderr(&exits(
+        dir.path(),
+        &[&hand("store", "app.csv")[..11], &["--fingerprint-key-file", "//nonexist.key", "app.csv"]].concat(),
+        2,
+    ));
+    assert!(key.contains("the key file `/nonexist.key` cannot be read"), "{key}");
+}
+
+/// Makes the one run of a store look as an earlier version left it: without some tables, which it did not know.
+fn without_tables(dir: &TempDir, tables: &[&str]) -> std::path::PathBuf {
+    let runs = dir.path().join("store/runs");
+    let run = runs.join(&names(&runs)[0]);
+    let mut manifest: Value = serde_json::from_slice(&fs::read(run.join("run.json")).unwrap()).unwrap();
+    for table in tables {
+        fs::remove_file(run.join(format!("{table}.parquet"))).unwrap();
+        let files = manifest["files"].as_array_mut().unwrap();
+        files.retain(|f| f["name"] != *table);
+    }
+    fs::write(run.join("run.json"), manifest.to_string()).unwrap();
+    run
+}
+
+#[test]
+fn a_run_of_an_earlier_version_is_explained_with_what_it_has() {
+    let dir = copy_of("checks/leaver-access-unremoved/fires");
+    let report = report(dir.path(), &[]);
+    let finding = report["findings"].as_array().unwrap().iter().find(|f| f["subject"]["native_id"] == "a-gone -> g-team").unwrap();
+    let fingerprint = finding["fingerprint"].as_str().unwrap();
+    let whole = stdout(&exits(dir.path(), &["explain", fingerprint], 0));
+    let run = without_tables(&dir, &["roles_seen", "leaver_reach", "edge_history", "match_trace"]);
+    let told = exits(dir.path(), &["explain", fingerprint], 0);
+    let (text, err) = (stdout(&told), stderr(&told));
+    for table in ["match_trace", "edge_history", "roles_seen", "leaver_reach"] {
+        assert!(err.contains(&format!("`{table}`")), "{table}: {err}");
+    }
+    assert!(err.starts_with("warning: run `") && err.contains("an earlier version of holdover made it\n  help: "), "{err}");
+    for part in ["leaver-access-unremoved", "app/memberships.csv", "hr.csv", "1001"] {
+        assert!(text.contains(part), "`{part}`:\n{text}");
+    }
+    assert!(text.len() < whole.len(), "what stands on the trace is left out");
+    // A question about a table that is not there is refused: it would be answered with nothing.
+    let refused = stderr(&exits(dir.path(), &["query", "SELECT r.role AS role FROM roles_seen r"], 2));
+    assert!(refused.contains("has no table `roles_seen`"), "{refused}");
+    let asked = exits(dir.path(), &["query", "--format", "csv", "SELECT COUNT(*) AS n FROM findings f"], 0);
+    assert!(stdout(&asked).starts_with("n\n") && stderr(&asked).contains("has no table"), "{}", stderr(&asked));
+    // One that the run lists and that is gone is damage.
+    fs::remove_file(run.join("group_reach.parquet")).unwrap();
+    let damaged = stderr(&exits(dir.path(), &["explain", fingerprint], 4));
+    assert!(damaged.starts_with("error[store/io]: `store/runs/") && damaged.contains("/group_reach.parquet`: "), "{damaged}");
+}
+
+#[test]
+fn a_run_or_snapshot_of_a_newer_format_is_refused_by_name() {
+    let dir = only_possible();
+    exits(dir.path(), &["audit"], 0);
+    let run = without_tables(&dir, &[]);
+    for (file, all) in [
+        (run.join("run.json"), &[&["explain", "ab"][..], &["store", "list"], &["query", "SELECT COUNT(*) AS n FROM findings f"]][..]),
+        (
+            dir.path().join("store/snapshots/app/20261122T000000Z/manifest.json"),
+            &[&["audit", "--no-import"][..], &["audit"], &["import"], &["diff", "app"], &["store", "list"], &["store", "prune"]],
+        ),
+    ] {
+        let old = fs::read(&file).unwrap();
+        let mut newer: Value = serde_json::from_slice(&old).unwrap();
+        newer["format"] = 99.into();
+        newer["a_key_of_later"] = "x".into();
+        fs::write(&file, newer.to_string()).unwrap();
+        let before = super::files(&dir.path().join("store"));
+        for args in all {
+            let text = stderr(&exits(dir.path(), args, 4));
+            let shown = file.strip_prefix(dir.path()).unwrap().display();
+            let want = format!("error[store/newer-format]: `{shown}` has format 99; this version reads up to 1\n  help: ");
+            assert!(text.starts_with(&want), "{args:?}: {text}");
+        }
+        let verified = stdout(&exits(dir.path(), &["store", "verify"], 4));
+        assert!(verified.contains(" faults\n") && !verified.contains(", 0 faults"), "{verified}");
+        assert_eq!(super::files(&dir.path().join("store")), before, "nothing is written");
+        fs::write(&file, old).unwrap();
+    }
+    exits(dir.path(), &["audit"], 0);
+}

@@ -12,6 +12,7 @@ mod generate;
 mod metrics;
 mod records;
 mod rules;
+mod scale;
 mod store;
 mod worlds;
 

@@ -73,7 +73,7 @@ class Bench:
     def refused(self, what, connector, name, content, code, place=None):
         """The whole file is refused: a code, the file (and line or record), and a remedy; nothing is sealed."""
         ran, manifest = self.imported(what, connector, name, content, [3])
-        wanted = [f"error[{code}]", f"--> {name}{place or ''}", "help: "]
+        wanted = [f"error[{code}]", f"/{name}{place or ''}", "  --> ", "help: "]
         common.check(f"{what}: named `{code}`, with place and remedy", all(w in ran.err for w in wanted), f"wanted {wanted} in\n{ran.err}")
         common.check(f"{what}: nothing sealed", manifest is None)
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::dn;
 use super::entry::{Attributes, Entry, Fault};
-use super::object::{Account, Object, Partial, Primary, Probe};
+use super::object::{Account, Object, Partial, Primary, Probe, in_doubt};
 use super::values::FileTime;
 use super::wellknown;
 use crate::connectors::Origin;
@@ -178,6 +178,11 @@ fn account(entry: &Entry, object: &mut Object, kind: AccountKind, deleted: bool)
     let control = entry.integer("useraccountcontrol")?;
     let computed = entry.integer("msds-user-account-control-computed")?;
     let locked_at = locked(entry, computed)?;
+    let status = status(control, deleted, locked_at);
+    let (expires_at, can_tell) = expiry(entry)?;
+    if !can_tell {
+        object.notes.push("`accountExpires` after the year 9999, and not the value for never: whether the account has expired is unknown");
+    }
     let last = last_use(entry)?;
     if last.one_controller {
         object.notes.push("`lastLogon` without `lastLogonTimestamp`: logons at other controllers are not seen");
@@ -200,14 +205,14 @@ fn account(entry: &Entry, object: &mut Object, kind: AccountKind, deleted: bool)
         upn,
         employee_ref: entry.first_text(&["employeeid", "employeenumber"])?,
         owner_ref: entry.plain_dn(&["managedby", "manager"])?,
-        status: status(control, deleted, locked_at),
+        status: if can_tell { status } else { in_doubt(status) },
         created_at,
         changed_at: entry.time("whenchanged")?,
         last_used_at: last.at,
         last_used_until: last.until,
         use_state: if last.at.is_some() { UseState::Used } else { UseState::Unknown },
         mfa_state: if control.unwrap_or(0) & SMARTCARD != 0 { MfaState::Yes } else { MfaState::Unknown },
-        expires_at: instant(entry, "accountexpires")?,
+        expires_at,
         locked_at,
         attributes: attributes(entry, object, control, computed, kind)?,
         ..AccountRow::default()
@@ -238,15 +243,16 @@ fn status(control: Option<i64>, deleted: bool, locked_at: Option<Time>) -> Accou
 
 /// When the account was locked. `lockoutTime` outlives the lock; where the server also computed the bits, they decide.
 fn locked(entry: &Entry, computed: Option<i64>) -> Result<Option<Time>, Fault> {
-    let since = instant(entry, "lockouttime")?;
+    let since = entry.instant("lockouttime")?;
     Ok(since.filter(|_| computed.is_none_or(|bits| bits & LOCKED_OUT != 0)))
 }
 
-/// A FILETIME whose `0` and maximum both mean that there is none.
-fn instant(entry: &Entry, name: &str) -> Result<Option<Time>, Fault> {
-    Ok(match entry.filetime(name)? {
-        Some(FileTime::At(time)) => Some(time),
-        Some(FileTime::Zero | FileTime::Never) | None => None,
+/// When the account ends, and whether that can be told.
+fn expiry(entry: &Entry) -> Result<(Option<Time>, bool), Fault> {
+    Ok(match entry.filetime("accountexpires")? {
+        Some(FileTime::At(time)) => (Some(time), true),
+        Some(FileTime::Zero | FileTime::Never) | None => (None, true),
+        Some(FileTime::Beyond) => (None, false),
     })
 }
 
@@ -262,8 +268,8 @@ struct LastUse {
 /// `lastLogon` is what one controller saw; `lastLogonTimestamp` is what all of them know, up to 14 days late. Only the
 /// absence of the second, in an export that carries it, means that the account was never used.
 fn last_use(entry: &Entry) -> Result<LastUse, Fault> {
-    let here = instant(entry, "lastlogon")?;
-    let everywhere = instant(entry, "lastlogontimestamp")?;
+    let here = entry.instant("lastlogon")?;
+    let everywhere = entry.instant("lastlogontimestamp")?;
     let at = here.max(everywhere);
     Ok(LastUse {
         at,
@@ -292,7 +298,7 @@ fn password(entry: &Entry, account: &AccountRow) -> Result<CredentialRow, Fault>
         kind: CredentialKind::Password,
         status,
         created_at: account.created_at,
-        rotated_at: instant(entry, "pwdlastset")?,
+        rotated_at: entry.instant("pwdlastset")?,
         ..CredentialRow::default()
     })
 }
@@ -317,7 +323,7 @@ fn attributes(
         match entry.filetime(name)? {
             Some(FileTime::At(time)) => out.put(shown, time.to_string()),
             Some(FileTime::Zero | FileTime::Never) => out.put(shown, 0),
-            None => {}
+            Some(FileTime::Beyond) | None => {}
         }
     }
     // A machine's password is never set by hand.

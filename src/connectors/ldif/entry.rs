@@ -123,6 +123,18 @@ impl Entry {
         self.text(name)?.map(|t| values::filetime(&t).ok_or_else(|| bad_value(name, "a FILETIME"))).transpose()
     }
 
+    /// The instant of a FILETIME whose `0` and maximum both mean that there is none.
+    ///
+    /// # Errors
+    /// A value that is no FILETIME, or one after the year 9999.
+    pub fn instant(&self, name: &str) -> Result<Option<Time>, Fault> {
+        match self.filetime(name)? {
+            Some(FileTime::At(time)) => Ok(Some(time)),
+            Some(FileTime::Zero | FileTime::Never) | None => Ok(None),
+            Some(FileTime::Beyond) => Err(bad_value(name, "a FILETIME up to the year 9999")),
+        }
+    }
+
     /// A generalizedTime.
     ///
     /// # Errors

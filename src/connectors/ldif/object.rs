@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::entry::Range;
 use crate::connectors::Origin;
-use crate::model::{AccountRow, CredentialRow, GroupRow};
+use crate::model::{AccountRow, AccountStatus, CredentialRow, GroupRow};
 
 /// Attributes that only some exports carry, whose absence means something once the export is seen to carry them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +24,14 @@ pub struct Account {
     pub never_if: Option<Probe>,
     /// Logins under which `memberUid` names it.
     pub uids: Vec<String>,
+}
+
+/// The status of an account of which it cannot be told whether it has expired: what would let its user in is unknown (11.9, 11.12).
+pub fn in_doubt(status: AccountStatus) -> AccountStatus {
+    match status {
+        AccountStatus::Active | AccountStatus::Locked => AccountStatus::Unknown,
+        other => other,
+    }
 }
 
 /// The group that an account has as its primary one.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::dn;
 use super::entry::{Attributes, Entry, Fault};
-use super::object::{Account, Object, Primary, Probe};
+use super::object::{Account, Object, Primary, Probe, in_doubt};
 use super::values;
 use crate::connectors::{Origin, fingerprint};
 use crate::model::mask;
@@ -109,6 +109,17 @@ fn account(entry: &Entry, object: &mut Object, classes: &BTreeSet<String>, secre
     let display_name = entry.first_text(&["displayname", "cn"])?.map(|name| mask::name(&name));
     let email = entry.text("mail")?;
     let created_at = entry.time("createtimestamp")?;
+    let (expires_at, can_tell) = expiry(entry)?;
+    if !can_tell {
+        let note = "`shadowExpire` of 0, below -1 or after the year 9999: whether the account has expired is unknown";
+        object.notes.push(note);
+    }
+    let status = match lock {
+        Lock::None if OPERATIONAL.iter().any(|n| entry.has(n)) => AccountStatus::Active,
+        Lock::None => AccountStatus::Unknown,
+        Lock::Since(_) => AccountStatus::Locked,
+        Lock::Disabled => AccountStatus::Disabled,
+    };
     let row = AccountRow {
         native_id: object.native_id.clone(),
         generation: created_at.map(|t| t.to_string()),
@@ -121,24 +132,19 @@ fn account(entry: &Entry, object: &mut Object, classes: &BTreeSet<String>, secre
         email,
         employee_ref: entry.text("employeenumber")?,
         owner_ref: entry.plain_dn(&["manager", "owner"])?,
-        status: match lock {
-            Lock::None if OPERATIONAL.iter().any(|n| entry.has(n)) => AccountStatus::Active,
-            Lock::None => AccountStatus::Unknown,
-            Lock::Since(_) => AccountStatus::Locked,
-            Lock::Disabled => AccountStatus::Disabled,
-        },
+        status: if can_tell { status } else { in_doubt(status) },
         created_at,
         changed_at: entry.time("modifytimestamp")?,
         last_used_at: last,
         use_state: if last.is_some() { UseState::Used } else { UseState::Unknown },
         mfa_state: MfaState::Unknown,
-        expires_at: expiry(entry)?,
+        expires_at,
         locked_at: if let Lock::Since(at) = lock { Some(at) } else { None },
         attributes: attributes(entry, object)?,
         ..AccountRow::default()
     };
     let mut credentials = Vec::new();
-    credentials.extend(password(entry, &row, secret)?);
+    credentials.extend(password(entry, &row, secret, &mut object.notes)?);
     ssh_keys(entry, &row, secret, object, &mut credentials)?;
     if ["pwdlastsuccess", "authtimestamp"].iter().any(|n| entry.has(n)) {
         object.probes.push(Probe::LastSuccess);
@@ -180,35 +186,67 @@ fn last_use(entry: &Entry) -> Result<Option<Time>, Fault> {
     Ok(entry.time("pwdlastsuccess")?.max(entry.time("authtimestamp")?))
 }
 
-/// The earlier of `pwdEndTime` and `shadowExpire`. In the second, -1 is never and 0 is undefined by shadow(5).
-fn expiry(entry: &Entry) -> Result<Option<Time>, Fault> {
-    let shadow = entry.integer("shadowexpire")?.filter(|n| *n > 0).and_then(values::days);
+/// What `shadowExpire` says.
+enum ShadowExpire {
+    /// Absent, or -1.
+    Never,
+    At(Time),
+    /// 0 and what lies below -1: hosts read it as never, or as long ago. After the year 9999: no column holds it.
+    Doubtful,
+}
+
+fn shadow_expire(entry: &Entry) -> Result<ShadowExpire, Fault> {
+    Ok(match entry.integer("shadowexpire")? {
+        None | Some(-1) => ShadowExpire::Never,
+        Some(day) if day > 0 => values::days(day).map_or(ShadowExpire::Doubtful, ShadowExpire::At),
+        Some(_) => ShadowExpire::Doubtful,
+    })
+}
+
+/// The earlier of `pwdEndTime` and `shadowExpire`, and whether both can be told.
+fn expiry(entry: &Entry) -> Result<(Option<Time>, bool), Fault> {
     // The last day of 9999 is "never", and beyond what an instant holds.
     let ends = if entry.text("pwdendtime")?.is_some_and(|t| t.starts_with("99991231")) { None } else { entry.time("pwdendtime")? };
-    Ok([ends, shadow].into_iter().flatten().min())
+    Ok(match shadow_expire(entry)? {
+        ShadowExpire::Never => (ends, true),
+        ShadowExpire::At(shadow) => (Some(ends.map_or(shadow, |t| t.min(shadow))), true),
+        ShadowExpire::Doubtful => (ends, false),
+    })
 }
 
 /// The password, where the export shows that there is one. Of its value only a keyed fingerprint is kept.
-fn password(entry: &Entry, account: &AccountRow, secret: Option<&[u8]>) -> Result<Option<CredentialRow>, Fault> {
+fn password(
+    entry: &Entry,
+    account: &AccountRow,
+    secret: Option<&[u8]>,
+    notes: &mut Vec<&'static str>,
+) -> Result<Option<CredentialRow>, Fault> {
     let values = entry.raw("userpassword");
     let changed = entry.time("pwdchangedtime")?;
-    let shadow = entry.integer("shadowlastchange")?.filter(|n| *n > 0).and_then(values::days);
+    let since = entry.integer("shadowlastchange")?.filter(|n| *n > 0);
+    let shadow = since.and_then(values::days);
     if values.is_empty() && changed.is_none() {
         return Ok(None);
     }
     let usable = values.is_empty() || values.iter().any(|v| !blocked(v));
     // After `shadowMax` days the host asks for another password and lets its user in; only `shadowInactive` days later it refuses.
-    let expires_at = match (shadow, entry.integer("shadowmax")?, entry.integer("shadowinactive")?) {
-        // 99999 days is the usual spelling of never.
-        (Some(since), Some(most), Some(idle)) if (0..99_999).contains(&most) && (0..99_999).contains(&idle) => {
-            Some(since.plus((most + idle).saturating_mul(DAY)))
-        }
-        _ => None,
+    // 99999 days is the usual spelling of never.
+    let counts = |days: &i64| (0..99_999).contains(days);
+    let most = entry.integer("shadowmax")?.filter(counts).zip(entry.integer("shadowinactive")?.filter(counts));
+    let expires_at = shadow.zip(most).map(|(at, (most, idle))| at.plus((most + idle).saturating_mul(DAY)));
+    let doubtful = since.is_some() && shadow.is_none() && most.is_some();
+    if doubtful {
+        notes.push("`shadowLastChange` after the year 9999: whether the password has expired is unknown");
+    }
+    let status = match usable && account.status != AccountStatus::Disabled {
+        true if doubtful => CredentialStatus::Unknown,
+        true => CredentialStatus::Active,
+        false => CredentialStatus::Inactive,
     };
     Ok(Some(CredentialRow {
         native_id: format!("{}#password", account.native_id),
         kind: CredentialKind::Password,
-        status: if usable && account.status != AccountStatus::Disabled { CredentialStatus::Active } else { CredentialStatus::Inactive },
+        status,
         created_at: None,
         rotated_at: changed.or(shadow),
         last_used_at: account.last_used_at,

@@ -499,9 +499,10 @@ fn a_lock_that_could_not_show_is_unknown() {
 fn never_has_many_spellings() {
     let person =
         |more: &str| format!("dn: uid=a,dc=x\nobjectClass: account\nuid: a\nentryUUID: a\ncreateTimestamp: 20250101000000Z\n{more}\n");
-    for more in ["", "pwdEndTime: 99991231235959Z\n", "shadowExpire: -1\n", "shadowExpire: 0\n", "shadowExpire: 99999999\n"] {
+    for more in ["", "pwdEndTime: 99991231235959Z\n", "shadowExpire: -1\n"] {
         let draft = bytes(person(more).as_bytes(), Limits::default()).unwrap();
-        assert_eq!((draft.rejects.len(), account(&draft, "a").expires_at), (0, None), "{more}");
+        let row = account(&draft, "a");
+        assert_eq!((draft.rejects.len(), row.expires_at, row.status), (0, None, AccountStatus::Active), "{more}");
     }
     let draft = bytes(person("shadowExpire: 99999\npwdEndTime: 20270101000000Z\n").as_bytes(), Limits::default()).unwrap();
     assert_eq!(account(&draft, "a").expires_at.unwrap().to_string(), "2027-01-01T00:00:00Z", "the earlier of both");
@@ -510,7 +511,7 @@ fn never_has_many_spellings() {
             "dn: CN=a,DC=x\nobjectClass: user\nsAMAccountName: a\nobjectGUID: 00000000-0000-4000-8000-000000000001\nuserAccountControl: 512\n{more}\n"
         )
     };
-    for never in ["0", "9223372036854775807", "9223372036854775806"] {
+    for never in ["0", "9223372036854775807"] {
         let more = format!(
             "accountExpires: {never}\nlastLogon: {never}\nlastLogonTimestamp: {never}\nlockoutTime: {never}\npwdLastSet: {never}\n"
         );
@@ -522,6 +523,70 @@ fn never_has_many_spellings() {
     // A real end in the far past is an end.
     let draft = bytes(user("accountExpires: 116444736000000000\n").as_bytes(), Limits::default()).unwrap();
     assert_eq!(account(&draft, "a").expires_at.unwrap().to_string(), "1970-01-01T00:00:00Z");
+}
+
+/// 11.9, 11.12: an end that hosts read in two ways, or that no column holds, is neither "expired" nor "not expired".
+#[test]
+fn an_end_that_cannot_be_told_makes_the_status_unknown_and_is_noted() {
+    let person = |more: &str| {
+        format!(
+            "dn: uid=a,dc=x\nobjectClass: shadowAccount\nuid: a\nentryUUID: a\ncreateTimestamp: 20250101000000Z\nuserPassword: x\n{more}\n"
+        )
+    };
+    let user = |more: &str| {
+        format!(
+            "dn: CN=a,DC=x\nobjectClass: user\nsAMAccountName: a\nobjectGUID: 00000000-0000-4000-8000-000000000001\nuserAccountControl: 512\n{more}\n"
+        )
+    };
+    let told = |text: String| {
+        let draft = bytes(text.as_bytes(), Limits::default()).unwrap();
+        let row = account(&draft, "a").clone();
+        let notes: Vec<String> = draft.files[0].notes.keys().map(ToString::to_string).filter(|n| n.contains("is unknown")).collect();
+        assert!(draft.rejects.is_empty(), "{text}");
+        (row.status, row.expires_at.map(|t| t.date()), notes, password(&draft, "a").status)
+    };
+    let shadow = "`shadowExpire` of 0, below -1 or after the year 9999: whether the account has expired is unknown".to_owned();
+    for day in ["0", "-2", "-99999", "2932897", "99999999", "9223372036854775807"] {
+        let (status, end, notes, _) = told(person(&format!("shadowExpire: {day}\n")));
+        assert_eq!((status, end, &notes[..]), (AccountStatus::Unknown, None, &[shadow.clone()][..]), "{day}");
+    }
+    let (status, end, notes, _) = told(person("shadowExpire: 2932896\n"));
+    assert_eq!((status, end.as_deref(), notes.len()), (AccountStatus::Active, Some("9999-12-31"), 0), "the last day that a column holds");
+    let (status, end, notes, _) = told(person("shadowExpire: 0\npwdEndTime: 20250601000000Z\n"));
+    assert_eq!((status, end.as_deref(), notes.len()), (AccountStatus::Unknown, Some("2025-06-01"), 1), "what else ends it is kept");
+    let (status, _, notes, _) = told(person("shadowExpire: 0\npwdAccountLockedTime: 20250601000000Z\n"));
+    assert_eq!((status, notes.len()), (AccountStatus::Unknown, 1), "a lock lapses");
+    let (status, _, notes, _) = told(person("shadowExpire: 0\npwdAccountLockedTime: 000001010000Z\n"));
+    assert_eq!((status, notes.len()), (AccountStatus::Disabled, 1), "what is disabled is disabled whenever it ends");
+
+    let note = "`accountExpires` after the year 9999, and not the value for never: whether the account has expired is unknown".to_owned();
+    for ticks in ["9223372036854775806", "2650467744000000000"] {
+        let (status, end, notes, key) = told(user(&format!("accountExpires: {ticks}\n")));
+        let want = (AccountStatus::Unknown, None, &[note.clone()][..], CredentialStatus::Unknown);
+        assert_eq!((status, end, &notes[..], key), want, "{ticks}");
+    }
+    let (status, end, notes, _) = told(user("accountExpires: 2650467743999999999\n"));
+    assert_eq!((status, end.as_deref(), notes.len()), (AccountStatus::Active, Some("9999-12-31"), 0));
+
+    let (_, _, notes, key) = told(person("shadowLastChange: 99999999\nshadowMax: 90\nshadowInactive: 7\n"));
+    assert_eq!((key, notes.len()), (CredentialStatus::Unknown, 1), "{notes:?}");
+    let (_, _, notes, key) = told(person("shadowLastChange: 99999999\n"));
+    assert_eq!((key, notes.len()), (CredentialStatus::Active, 0), "it never ends");
+
+    for text in [
+        person("shadowExpire: soon\n"),
+        person("shadowExpire: 99999999999999999999\n"),
+        person("pwdEndTime: 20251301000000Z\n"),
+        user("accountExpires: never\n"),
+        user("accountExpires: -1\n"),
+        user("accountExpires: 9223372036854775808\n"),
+        user("lockoutTime: 9223372036854775806\n"),
+        user("lastLogon: 9223372036854775806\n"),
+    ] {
+        let draft = bytes(text.as_bytes(), Limits::default()).unwrap();
+        let reasons: Vec<&str> = draft.rejects.iter().map(|r| r.reason).collect();
+        assert_eq!((reasons, draft.accounts.len()), (vec!["ldif/bad-value"], 0), "{text}");
+    }
 }
 
 /// A password that ran out lets its user in to choose another, until `shadowInactive` days later.

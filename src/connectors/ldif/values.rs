@@ -12,8 +12,10 @@ use crate::model::time::{DAY, SECOND};
 pub enum FileTime {
     /// `0`: never, or not yet; what that means is the attribute's.
     Zero,
-    /// `0x7FFFFFFFFFFFFFFF`, or an instant after the year 9999.
+    /// `0x7FFFFFFFFFFFFFFF`.
     Never,
+    /// An instant after the year 9999, which no column holds.
+    Beyond,
     At(Time),
 }
 
@@ -22,7 +24,8 @@ pub fn filetime(text: &str) -> Option<FileTime> {
     match text.trim().parse::<i64>().ok()? {
         0 => Some(FileTime::Zero),
         ticks if ticks < 0 => None,
-        ticks => Some(Time::from_filetime(ticks).map_or(FileTime::Never, FileTime::At)),
+        i64::MAX => Some(FileTime::Never),
+        ticks => Some(Time::from_filetime(ticks).map_or(FileTime::Beyond, FileTime::At)),
     }
 }
 
@@ -126,6 +129,8 @@ mod tests {
     fn filetime_has_two_ways_to_say_never() {
         assert_eq!(filetime("0"), Some(FileTime::Zero));
         assert_eq!(filetime("9223372036854775807"), Some(FileTime::Never));
+        assert_eq!(filetime("9223372036854775806"), Some(FileTime::Beyond));
+        assert_eq!(filetime("9223372036854775808"), None);
         assert_eq!(filetime("133484544000000000"), Some(FileTime::At(Time::parse_iso("2023-12-31T00:00:00Z").unwrap())));
         assert_eq!(filetime("-1"), None);
         assert_eq!(filetime("soon"), None);
