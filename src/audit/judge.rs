@@ -6,7 +6,7 @@ use super::{AuditError, Prepared, needs, output};
 use crate::checks::{Check, CheckError};
 use crate::engine::evaluate::{Answers, Asked, EvaluateError, Hit};
 use crate::engine::findings::HalfMade;
-use crate::engine::{Run, Tables, evaluate, findings, turns};
+use crate::engine::{Near, Run, Tables, evaluate, findings, turns};
 use crate::model::*;
 use crate::triage::{self, Closing};
 
@@ -105,10 +105,10 @@ fn run_checks(
             Err(said) => outcomes.push(said),
         }
     }
-    let make = |p: &Prepared, hit: &Hit| findings::build(run, &p.check, p.severity, hit);
+    let make = |p: &Prepared, near: &Near, hit: &Hit| findings::build(run, near, &p.check, p.severity, hit);
     let together: Vec<Asked<'_>> = in_parts.iter().map(|begun: &Begun<'_>| begun.asked.clone()).collect();
-    let of_parts = evaluate::over_parts(&together, tables, &|i, hit| match in_parts.get(i) {
-        Some(begun) => make(begun.p, hit),
+    let of_parts = evaluate::over_parts(&together, tables, &|i, near, hit| match in_parts.get(i) {
+        Some(begun) => make(begun.p, near, hit),
         None => Err(HalfMade { check: String::new(), what: "no such check".to_owned(), of_the_check: false }),
     });
     Stage::expect("checks", whole.len());
@@ -116,7 +116,7 @@ fn run_checks(
         let begun = whole.get(i)?;
         let _step = Stage::step("checks");
         let _part = Stage::part("checks", &begun.p.check.id);
-        Some(evaluate::over_whole(&begun.asked, tables, &|hit| make(begun.p, hit)))
+        Some(evaluate::over_whole(&begun.asked, tables, &|hit| make(begun.p, &Near::default(), hit)))
     };
     let of_whole = turns::in_turn(whole.len(), one).into_iter().flatten().collect::<Vec<_>>();
     let mut found = Vec::new();

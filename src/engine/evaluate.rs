@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::findings::HalfMade;
 use super::parts::{Columns, Cut};
 use super::tables::part_frame;
-use super::{FrameError, Tables, cut_into_parts, turns};
+use super::{FrameError, Near, Tables, cut_into_parts, turns};
 use crate::checks::{Check, Grain};
 use crate::model::{Certainty, FindingRow, Stage, Time, Word};
 use crate::sql::local::{Fused, Over, Tally};
@@ -126,7 +126,7 @@ impl Asked<'_> {
 }
 
 /// Makes the finding of a hit of the check at that place.
-pub type Make<'a> = &'a (dyn Fn(usize, &Hit) -> Result<FindingRow, HalfMade> + Sync);
+pub type Make<'a> = &'a (dyn Fn(usize, &Near, &Hit) -> Result<FindingRow, HalfMade> + Sync);
 
 /// What one check said of one part, or why it could not.
 type Said = Result<Answers, EvaluateError>;
@@ -160,19 +160,22 @@ fn of_part(asked: &[Asked<'_>], cut: Cut, tables: &Tables<'_>, over: &Over<'_>, 
     let _step = Stage::step("checks");
     let wanted = |i: usize| asked.get(i).is_some_and(|a| a.systems.contains(&cut.system_ix));
     let Some(columns) = tables.parts().part(cut) else { return Vec::new() };
-    let tallies = over.run(&columns, &wanted).into_iter();
+    let tallies = over.run(&columns, &wanted);
+    let hits = tallies.iter().flatten().flatten().map(|t| &t.hits);
+    // What cannot be read now is asked for once more, and then told.
+    let near = tables.system(cut.system_ix).and_then(|s| Near::new(s, hits).ok()).unwrap_or_default();
     let of_one = |(i, (a, tally)): (usize, (&Asked<'_>, Option<Result<Tally, SqlError>>))| {
         if !wanted(i) {
             return Ok(Answers::default());
         }
-        let make = |hit: &Hit| make(i, hit);
+        let make = |hit: &Hit| make(i, &near, hit);
         match tally {
             Some(Ok(tally)) => counted(&tally, &a.systems, &make),
             Some(Err(SqlError::Value(_))) | None => by_polars(a, tables, Some(&columns), &make),
             Some(Err(fault)) => Err(fault.into()),
         }
     };
-    asked.iter().zip(tallies).enumerate().map(of_one).collect()
+    asked.iter().zip(tallies.into_iter()).enumerate().map(of_one).collect()
 }
 
 /// Puts one check to the whole of a run.

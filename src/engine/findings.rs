@@ -9,6 +9,7 @@ use super::Run;
 use super::behind;
 use super::evaluate::Hit;
 use super::load::System;
+use super::near::Near;
 use crate::checks::Check;
 use crate::model::time::DAY;
 use crate::model::*;
@@ -64,13 +65,13 @@ pub const KEYS: [&str; 10] = [
     "since",
 ];
 
-/// Builds the finding of one hit. Its state is set in triage.
+/// Builds the finding of one hit. Its state is set in triage. `near`: rows that are at hand already.
 ///
 /// # Errors
 /// The row lacks its subject's keys, or the finding would lack evidence or a remedy.
-pub fn build(run: &Run, check: &Check, severity: Severity, hit: &Hit) -> Result<FindingRow, HalfMade> {
+pub fn build(run: &Run, near: &Near, check: &Check, severity: Severity, hit: &Hit) -> Result<FindingRow, HalfMade> {
     let half = |what: &str| HalfMade { check: check.id.clone(), what: what.to_owned(), of_the_check: true };
-    let mut subject = subject(run, check, hit).ok_or_else(|| half("a row does not name its subject"))?;
+    let mut subject = subject(run, near, check, hit).ok_or_else(|| half("a row does not name its subject"))?;
     if let (Some(system_ix), Some(account_ix)) = (hit.system_ix, subject.account_ix) {
         subject.identities = run.candidates(system_ix, account_ix).iter().map(|c| c.identity_ix).collect();
     }
@@ -81,8 +82,7 @@ pub fn build(run: &Run, check: &Check, severity: Severity, hit: &Hit) -> Result<
     };
     let identity = joined(&|p| Some(p.identity.clone()));
     let identity_name = joined(&|p| p.display_name.clone());
-    let account =
-        subject.account_ix.zip(run.system(hit.system_ix)).and_then(|(a, s)| s.accounts.get(a as usize)).map(|a| a.native_id.clone());
+    let account = subject.account_ix.zip(run.system(hit.system_ix)).and_then(|(a, s)| Some(near.account(s, a)?.native_id.clone()));
     let evidence: Map<String, Value> =
         hit.columns.iter().filter(|(k, _)| !KEYS.contains(&k.as_str())).map(|(k, v)| (k.clone(), v.clone())).collect();
     if evidence.is_empty() {
@@ -91,7 +91,7 @@ pub fn build(run: &Run, check: &Check, severity: Severity, hit: &Hit) -> Result<
     if check.remedy.is_empty() {
         return Err(half("the check names no remedy"));
     }
-    let origins = origins(run, &subject);
+    let origins = origins(run, near, &subject);
     if origins.is_empty()
         && matches!(subject.kind, SubjectKind::Account | SubjectKind::Credential | SubjectKind::Edge | SubjectKind::Request)
     {
@@ -146,7 +146,7 @@ fn remedy(check: &Check, s: &Subject<'_>) -> String {
     }
 }
 
-fn subject<'a>(run: &'a Run, check: &Check, hit: &Hit) -> Option<Subject<'a>> {
+fn subject<'a>(run: &'a Run, near: &Near, check: &Check, hit: &Hit) -> Option<Subject<'a>> {
     let number = |name: &str| hit.columns.get(name).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
     let text = |name: &str| hit.columns.get(name).and_then(Value::as_str).map(str::to_owned);
     let system = run.system(hit.system_ix);
@@ -157,15 +157,15 @@ fn subject<'a>(run: &'a Run, check: &Check, hit: &Hit) -> Option<Subject<'a>> {
     }
     match check.subject {
         SubjectKind::Account => {
-            let account = system?.accounts.get(s.account_ix? as usize)?;
+            let account = near.account(system?, s.account_ix?)?;
             s.id.clone_from(&account.native_id);
             s.name = account.login.clone().or_else(|| account.display_name.clone());
             s.key = vec![s.system.clone(), account.native_id.clone()];
             s.rows = vec![("accounts", account.account_ix)];
         }
         SubjectKind::Credential => {
-            let row = system?.credentials.get(number("credential_ix")? as usize)?;
-            let account = row.account_ix.and_then(|a| system?.accounts.get(a as usize));
+            let row = near.credential(system?, number("credential_ix")?)?;
+            let account = row.account_ix.and_then(|a| near.account(system?, a));
             s.account_ix = row.account_ix;
             s.id.clone_from(&row.native_id);
             let login = account.and_then(|a| a.login.clone()).unwrap_or_else(|| row.native_id.clone());
@@ -182,7 +182,7 @@ fn subject<'a>(run: &'a Run, check: &Check, hit: &Hit) -> Option<Subject<'a>> {
             }
         }
         SubjectKind::Edge => {
-            edge(system?, &text("edge")?, number("edge_ix")?, &mut s)?;
+            edge(system?, near, &text("edge")?, number("edge_ix")?, &mut s)?;
             let named = [text("roles"), text("roles_before")];
             s.further = behind::roles(run, &s.system, named.iter().flatten().flat_map(|t| t.split("; ")));
             if check.needs.iter().any(|n| n == MOVERS.name) {
@@ -219,7 +219,7 @@ fn subject<'a>(run: &'a Run, check: &Check, hit: &Hit) -> Option<Subject<'a>> {
                 s.rows = vec![("exceptions", u32::try_from(row).ok()?)];
             }
         }
-        SubjectKind::Request => request(run, system?, &hit.columns, &mut s)?,
+        SubjectKind::Request => request(run, near, system?, &hit.columns, &mut s)?,
         SubjectKind::Rule => {
             s.id = text("subject")?;
             s.system = text("system").unwrap_or_else(|| "*".to_owned());
@@ -239,14 +239,14 @@ fn asked(run: &Run, system_ix: Option<u32>, request: Option<String>) -> Option<b
 }
 
 /// What a request left behind: an edge, or an account. Its key names the request and what it is about.
-fn request(run: &Run, system: &System, columns: &Map<String, Value>, s: &mut Subject<'_>) -> Option<()> {
+fn request(run: &Run, near: &Near, system: &System, columns: &Map<String, Value>, s: &mut Subject<'_>) -> Option<()> {
     let text = |name: &str| columns.get(name).and_then(Value::as_str);
     let number = |name: &str| columns.get(name).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
     let request = text("request")?;
     match (text("edge"), number("edge_ix")) {
-        (Some(word), Some(ix)) => edge(system, word, ix, s)?,
+        (Some(word), Some(ix)) => edge(system, near, word, ix, s)?,
         _ => {
-            let account = system.accounts.get(s.account_ix? as usize)?;
+            let account = near.account(system, s.account_ix?)?;
             s.id.clone_from(&account.native_id);
             s.name = account.login.clone().or_else(|| account.display_name.clone());
             s.key = vec![s.system.clone(), account.native_id.clone()];
@@ -259,12 +259,12 @@ fn request(run: &Run, system: &System, columns: &Map<String, Value>, s: &mut Sub
     Some(())
 }
 
-fn edge(system: &System, edge: &str, ix: u32, s: &mut Subject<'_>) -> Option<()> {
+fn edge(system: &System, near: &Near, edge: &str, ix: u32, s: &mut Subject<'_>) -> Option<()> {
     let group = |g: Option<u32>| g.and_then(|g| system.groups.get(g as usize));
     let (account_ix, holder_group, verbatim);
     match edge {
         "membership" => {
-            let row = system.memberships.get(ix as usize)?;
+            let row = near.membership(system, ix)?;
             let target = system.groups.get(row.group_ix as usize)?;
             (account_ix, holder_group, verbatim) = (row.account_ix, row.member_group_ix, row.principal_ref.clone());
             s.target = Some(target.native_id.clone());
@@ -272,7 +272,7 @@ fn edge(system: &System, edge: &str, ix: u32, s: &mut Subject<'_>) -> Option<()>
             s.rows = vec![("memberships", ix)];
         }
         "grant" => {
-            let row = system.grants.get(ix as usize)?;
+            let row = near.grant(system, ix)?;
             let target = system.entitlements.get(row.entitlement_ix as usize)?;
             (account_ix, holder_group, verbatim) = (row.account_ix, row.group_ix, row.principal_ref.clone());
             s.target = Some(target.native_id.clone());
@@ -284,7 +284,7 @@ fn edge(system: &System, edge: &str, ix: u32, s: &mut Subject<'_>) -> Option<()>
     }
     s.account_ix = account_ix;
     s.rows.extend(account_ix.map(|a| ("accounts", a)));
-    let account = account_ix.and_then(|a| system.accounts.get(a as usize));
+    let account = account_ix.and_then(|a| near.account(system, a));
     let own = account.as_ref().map(|a| &a.native_id);
     let holder = own.or(group(holder_group).map(|g| &g.native_id)).or(verbatim.as_ref())?.clone();
     s.principal = Some(holder.clone());
@@ -333,11 +333,11 @@ fn message(template: &str, columns: &Map<String, Value>, fallback: &str) -> Stri
 }
 
 /// Where every fact behind the finding was read: its own rows, then the records of the people it is about.
-fn origins(run: &Run, s: &Subject<'_>) -> Vec<Value> {
+fn origins(run: &Run, near: &Near, s: &Subject<'_>) -> Vec<Value> {
     let mut out: Vec<Value> = Vec::new();
     if let Some(system) = run.system(s.system_ix) {
         for (table, row) in &s.rows {
-            out.extend(system.origins(table, *row).map(|o| origin(system, &o)));
+            out.extend(near.origins(system, table, *row).map(|o| origin(system, &o)));
         }
     }
     for (then, table, row) in &s.further {
@@ -460,14 +460,14 @@ mod tests {
         let check = Check::parse("dormant_account.sql", include_str!("../checks/dormant_account.sql")).unwrap();
         let columns = Map::from_iter([("account_ix".to_owned(), Value::from(0)), ("login".to_owned(), Value::from("ann"))]);
         let hit = Hit { certainty: Certainty::Certain, system_ix: Some(0), since: None, columns };
-        let refused = build(&run_of_one(&[]), &check, Severity::Low, &hit).unwrap_err();
+        let refused = build(&run_of_one(&[]), &Near::default(), &check, Severity::Low, &hit).unwrap_err();
         assert_eq!(refused.what, "a finding about a snapshot row has no origin");
         let row = OriginRow { table: "accounts".into(), fact: "row".into(), number: 7, ..OriginRow::default() };
-        let made = build(&run_of_one(&[row]), &check, Severity::Low, &hit).unwrap();
+        let made = build(&run_of_one(&[row]), &Near::default(), &check, Severity::Low, &hit).unwrap();
         let origins: Value = serde_json::from_str(made.origins.as_deref().unwrap()).unwrap();
         assert_eq!((&origins[0]["file"], &origins[0]["number"]), (&Value::from("ad/users.ldif#abababab"), &Value::from(7)));
         // Nor is one made without evidence.
         let bare = Hit { columns: Map::from_iter([("account_ix".to_owned(), Value::from(0))]), ..hit };
-        assert_eq!(build(&run_of_one(&[]), &check, Severity::Low, &bare).unwrap_err().what, "a row carries no evidence");
+        assert_eq!(build(&run_of_one(&[]), &Near::default(), &check, Severity::Low, &bare).unwrap_err().what, "a row carries no evidence");
     }
 }

@@ -86,6 +86,14 @@ impl System {
         (from..self.origins.len()).map_while(|at| self.origins.get(at)).take_while(move |o| o.table == table && o.row == row)
     }
 
+    /// The origins of some rows of a table, ascending; `None`: they are held and can be asked for one by one.
+    ///
+    /// # Errors
+    /// The table is damaged.
+    pub fn origins_of(&self, table: &str, rows: &[u32]) -> Result<Option<Vec<OriginRow>>, StoreError> {
+        if self.origins.is_held() { Ok(None) } else { self.origins.of_rows(table, rows).map(Some) }
+    }
+
     /// The position of an account by its native id.
     pub fn account(&self, native_id: &str) -> Option<u32> {
         self.accounts.find("native_id", |a| &a.native_id, native_id).and_then(|at| u32::try_from(at).ok())

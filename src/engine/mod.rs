@@ -5,6 +5,7 @@ pub mod build;
 pub mod evaluate;
 pub mod findings;
 pub mod load;
+mod near;
 pub mod parts;
 pub mod tables;
 pub mod turns;
@@ -16,6 +17,7 @@ use arrow::array::RecordBatch;
 use polars::prelude::DataFrame;
 
 pub use load::System;
+pub use near::Near;
 pub use tables::Tables;
 
 use crate::model::cell::ColType;

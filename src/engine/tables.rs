@@ -9,7 +9,7 @@ use arrow::datatypes::DataType;
 use polars::prelude::DataFrame;
 
 use super::parts::{Columns, Parts};
-use super::{FrameError, Run, build, slice, views};
+use super::{FrameError, Run, System, build, slice, views};
 use crate::model::*;
 use crate::sql::local::Part;
 use crate::sql::{SqlError, frame};
@@ -26,6 +26,11 @@ impl<'r> Tables<'r> {
     /// `accounts`: how many stand in one part.
     pub fn new(run: &'r Run, accounts: u32) -> Self {
         Self { run, parts: Parts::new(run, accounts), whole: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// The snapshot of a system of the run.
+    pub fn system(&self, system_ix: u32) -> Option<&System> {
+        self.run.system(Some(system_ix))
     }
 
     /// The views that are cut, in their parts.

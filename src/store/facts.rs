@@ -19,7 +19,7 @@ use parquet::file::statistics::Statistics;
 
 use super::StoreError;
 use crate::model::cell::{CellError, ColType};
-use crate::model::{OriginRow, Row, from_batch};
+use crate::model::{ORIGINS, OriginRow, Row, from_batch};
 
 /// Rows up to which a table is held in memory.
 pub const HELD_ROWS: usize = 65_536;
@@ -45,8 +45,9 @@ impl Words {
     }
 }
 
-/// Row groups that stay decoded for rows asked for one by one.
+/// Row groups that stay decoded for rows asked for one by one. Those of origins are small, and what is asked for lies all over them.
 const KEPT: usize = 6;
+const KEPT_ORIGINS: usize = 48;
 
 /// The rows of one table in the order of its key.
 pub struct Facts<R> {
@@ -65,6 +66,8 @@ struct Stored<R> {
     starts: Vec<usize>,
     fault: OnceLock<StoreError>,
     kept: Mutex<VecDeque<(usize, Arc<Decoded>)>>,
+    /// Of the table of origins: where each row group begins.
+    firsts: OnceLock<Vec<(String, u32)>>,
     rows: PhantomData<fn() -> R>,
 }
 
@@ -183,6 +186,26 @@ impl<R: Row> Facts<R> {
         }
     }
 
+    /// The rows at some positions, ascending, with nothing but some columns read; of a row group only those rows are decoded.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub fn pick(&self, positions: &[usize], columns: &[&str]) -> Result<Vec<R>, StoreError>
+    where
+        R: Default,
+    {
+        match &self.held {
+            Held::Rows(rows) => Ok(positions.iter().filter_map(|at| rows.get(*at)).cloned().collect()),
+            Held::Stored(stored) => {
+                let mut out = Vec::with_capacity(positions.len());
+                for (group, wanted) in stored.by_group(positions) {
+                    stored.some_of(&stored.pick(group, &wanted, columns)?, &mut out)?;
+                }
+                Ok(out)
+            }
+        }
+    }
+
     /// The table as damaged, with what is wrong.
     pub fn damaged(&self, what: String) -> StoreError {
         match &self.held {
@@ -253,8 +276,94 @@ impl Facts<OriginRow> {
         let key = |o: &OriginRow| (o.table.as_str(), o.row) < (table, row);
         match &self.held {
             Held::Rows(rows) => rows.partition_point(key),
-            Held::Stored(stored) => stored.partition_point(key),
+            Held::Stored(stored) => {
+                let firsts = stored.firsts();
+                // The last group that begins before it holds the border.
+                let Some(group) = firsts.partition_point(|(t, r)| (t.as_str(), *r) < (table, row)).checked_sub(1) else { return 0 };
+                let (Some(start), Some(end)) = (stored.starts.get(group), stored.starts.get(group + 1)) else { return self.len() };
+                let (mut low, mut high) = (*start, *end);
+                while low < high {
+                    let middle = (low + high) / 2;
+                    if stored.get(middle).is_some_and(|r| key(&r)) { low = middle + 1 } else { high = middle }
+                }
+                low
+            }
         }
+    }
+
+    /// The origins of some rows of a table, ascending, in their order; of a row group only those are decoded.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub fn of_rows(&self, table: &str, rows: &[u32]) -> Result<Vec<OriginRow>, StoreError> {
+        let Held::Stored(stored) = &self.held else {
+            let from = rows.iter().map(|row| self.first_origin(table, *row));
+            let own =
+                |at: usize, row: u32| self.range(at..self.len()).map(Cow::into_owned).take_while(move |o| o.table == table && o.row == row);
+            return Ok(from.zip(rows).flat_map(|(at, row)| own(at, *row)).collect());
+        };
+        let firsts = stored.firsts();
+        let mut out = Vec::with_capacity(rows.len());
+        let begins = |group: usize| firsts.get(group).map(|(t, r)| (t.as_str(), *r));
+        for group in 0..stored.groups() {
+            // A row's origins may go over the border of two groups.
+            let from = match begins(group) {
+                Some((t, r)) if t == table => rows.partition_point(|row| *row < r),
+                Some((t, _)) if t > table => break,
+                _ => 0,
+            };
+            let to = match begins(group + 1) {
+                Some((t, r)) if t == table => rows.partition_point(|row| *row <= r),
+                Some((t, _)) if t < table => continue,
+                _ => rows.len(),
+            };
+            let wanted = rows.get(from..to).unwrap_or_default();
+            if wanted.is_empty() {
+                continue;
+            }
+            let keys = stored.decode_some(group, 0..stored.rows_of(group), &["table", "row"], Words::Plain)?;
+            let places = origins_of(&keys, table, wanted);
+            if !places.is_empty() {
+                let all: Vec<&str> = OriginRow::TABLE.columns.iter().map(|c| c.name).collect();
+                stored.some_of(&stored.pick(group, &places, &all)?, &mut out)?;
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// The places of the origins of some rows, ascending, of a table in a batch.
+fn origins_of(keys: &RecordBatch, table: &str, wanted: &[u32]) -> Vec<usize> {
+    let tables = keys.column_by_name("table").and_then(|c| c.as_string_opt::<i32>());
+    let rows = keys.column_by_name("row").and_then(|c| c.as_primitive_opt::<UInt32Type>());
+    let (Some(tables), Some(rows)) = (tables, rows) else { return Vec::new() };
+    let mut wanted = wanted.iter().peekable();
+    let mut out = Vec::new();
+    for (at, row) in rows.values().iter().enumerate() {
+        if tables.value(at) != table {
+            continue;
+        }
+        while wanted.next_if(|w| *w < row).is_some() {}
+        match wanted.peek() {
+            None => break,
+            Some(w) if *w == row => out.push(at),
+            Some(_) => {}
+        }
+    }
+    out
+}
+
+impl Stored<OriginRow> {
+    /// Table and row with which each row group begins.
+    fn firsts(&self) -> &[(String, u32)] {
+        self.firsts.get_or_init(|| {
+            let first = |group| self.or_fault(self.pick(group, &[0], &["table", "row"]));
+            let key = |batch: RecordBatch| {
+                let table = batch.column_by_name("table")?.as_string_opt::<i32>()?.iter().next()??.to_owned();
+                Some((table, batch.column_by_name("row")?.as_primitive_opt::<UInt32Type>()?.values().first().copied()?))
+            };
+            (0..self.groups()).map_while(|group| key(first(group)?)).collect()
+        })
     }
 }
 
@@ -267,7 +376,15 @@ impl<R: Row> Stored<R> {
             let next = starts.last().copied().unwrap_or(0) + usize::try_from(group.num_rows()).unwrap_or(0);
             starts.push(next);
         }
-        let stored = Self { path, metadata, starts, fault: OnceLock::new(), kept: Mutex::new(VecDeque::new()), rows: PhantomData };
+        let stored = Self {
+            path,
+            metadata,
+            starts,
+            fault: OnceLock::new(),
+            kept: Mutex::new(VecDeque::new()),
+            firsts: OnceLock::new(),
+            rows: PhantomData,
+        };
         for column in R::TABLE.columns {
             stored.column(column.name)?;
         }
@@ -344,8 +461,21 @@ impl<R: Row> Stored<R> {
         span: Range<usize>,
         columns: Option<&[&str]>,
     ) -> Result<RecordBatch, StoreError> {
+        let rows = self.rows_of(group);
+        let part = || vec![RowSelector::skip(span.start), RowSelector::select(span.len()), RowSelector::skip(rows - span.end)];
+        let selection = (span.start > 0 || span.end < rows).then(|| RowSelection::from(part()));
+        self.select(metadata, group, selection, span.len(), columns)
+    }
+
+    fn select(
+        &self,
+        metadata: ArrowReaderMetadata,
+        group: usize,
+        selection: Option<RowSelection>,
+        rows: usize,
+        columns: Option<&[&str]>,
+    ) -> Result<RecordBatch, StoreError> {
         let fail = |e| StoreError::parquet(&self.path, e);
-        let rows = self.starts.get(group + 1).zip(self.starts.get(group)).map_or(0, |(to, from)| to - from);
         let file = File::open(&self.path).map_err(|e| StoreError::io(&self.path, e))?;
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).with_row_groups(vec![group]);
         if let Some(columns) = columns {
@@ -353,18 +483,47 @@ impl<R: Row> Stored<R> {
             let mask = ProjectionMask::roots(builder.parquet_schema(), at);
             builder = builder.with_projection(mask);
         }
-        if span.start > 0 || span.end < rows {
-            let selection = vec![RowSelector::skip(span.start), RowSelector::select(span.len()), RowSelector::skip(rows - span.end)];
-            builder = builder.with_row_selection(RowSelection::from(selection));
+        if let Some(selection) = selection {
+            builder = builder.with_row_selection(selection);
         }
-        let mut reader = builder.with_batch_size(span.len().max(1)).build().map_err(fail)?;
+        let mut reader = builder.with_batch_size(rows.max(1)).build().map_err(fail)?;
         let schema = reader.schema();
         let batch = reader.next().transpose().map_err(|e| StoreError::damaged(&self.path, e.to_string()))?;
         let batch = batch.unwrap_or_else(|| RecordBatch::new_empty(schema));
-        if batch.num_rows() != span.len() {
+        if batch.num_rows() != rows {
             return Err(StoreError::damaged(&self.path, format!("row group {group} ends before its last row")));
         }
         Ok(batch)
+    }
+
+    /// The row groups that hold some of ascending positions, each with those in it, counted from its first row.
+    fn by_group(&self, positions: &[usize]) -> Vec<(usize, Vec<usize>)> {
+        let mut out: Vec<(usize, Vec<usize>)> = Vec::new();
+        let mut group = 0;
+        for at in positions.iter().filter(|at| **at < self.len()) {
+            while self.starts.get(group + 1).is_some_and(|end| end <= at) {
+                group += 1;
+            }
+            let place = at - self.starts.get(group).copied().unwrap_or(0);
+            match out.last_mut().filter(|(g, _)| *g == group) {
+                Some((_, places)) => places.push(place),
+                None => out.push((group, vec![place])),
+            }
+        }
+        out
+    }
+
+    /// Reads some columns of single rows of a row group, ascending.
+    fn pick(&self, group: usize, places: &[usize], columns: &[&str]) -> Result<RecordBatch, StoreError> {
+        let mut selection = Vec::with_capacity(2 * places.len() + 1);
+        let mut at = 0;
+        for place in places {
+            selection.push(RowSelector::skip(place - at));
+            selection.push(RowSelector::select(1));
+            at = place + 1;
+        }
+        selection.push(RowSelector::skip(self.rows_of(group) - at));
+        self.select(self.metadata.clone(), group, Some(RowSelection::from(selection)), places.len(), Some(columns))
     }
 
     /// The row groups that a range of rows touches, each with the rows of it.
@@ -433,7 +592,7 @@ impl<R: Row> Stored<R> {
         let decoded = self.open_group(group)?;
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if known(&kept).is_none() {
-            if kept.len() >= KEPT {
+            if kept.len() >= if R::TABLE.name == ORIGINS.name { KEPT_ORIGINS } else { KEPT } {
                 kept.pop_front();
             }
             kept.push_back((group, Arc::clone(&decoded)));
@@ -489,23 +648,6 @@ impl<R: Row> Stored<R> {
             }
         }
         None
-    }
-
-    fn partition_point(&self, before: impl Fn(&R) -> bool) -> usize {
-        let first = |group: usize| self.starts.get(group).and_then(|s| self.get(*s));
-        let (mut low, mut high) = (0, self.groups());
-        while low < high {
-            let middle = (low + high) / 2;
-            if first(middle).is_some_and(|r| before(&r)) { low = middle + 1 } else { high = middle }
-        }
-        let Some(group) = low.checked_sub(1) else { return 0 };
-        let (Some(start), Some(end)) = (self.starts.get(group), self.starts.get(group + 1)) else { return self.len() };
-        let (mut low, mut high) = (*start, *end);
-        while low < high {
-            let middle = (low + high) / 2;
-            if self.get(middle).is_some_and(|r| before(&r)) { low = middle + 1 } else { high = middle }
-        }
-        low
     }
 }
 
