@@ -24,7 +24,7 @@ use judge::ACCESS_TABLES;
 pub use settings::{Authority, CheckOverride, Gate, Settings, Sizes, SourcePolicy};
 
 use crate::checks::{Check, CheckError, Grain};
-use crate::engine::{Run, System, catalog};
+use crate::engine::{Engine, Run, SparkError, System, catalog};
 use crate::metrics::{self, TrendPoint};
 use crate::model::*;
 use crate::report::AsOfFrom;
@@ -40,6 +40,8 @@ pub enum AuditError {
     Store(#[from] StoreError),
     #[error("{message}")]
     Config { message: String, help: String },
+    #[error(transparent)]
+    Spark(#[from] SparkError),
     #[error("{0}")]
     Internal(String),
 }
@@ -89,11 +91,11 @@ pub struct Audit {
     pub crowded: usize,
 }
 
-/// Runs an audit over a store. Writes nothing.
+/// Runs an audit over a store. Writes nothing; Spark, if it is to answer, works in its own folder.
 ///
 /// # Errors
 /// The store, the configuration, or a fault of holdover.
-pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
+pub fn audit(store: &Store, settings: &Settings, engine: &Engine) -> Result<Audit, AuditError> {
     let stage = Stage::begin("plan");
     let names = store.systems()?;
     let (as_of, as_of_from) = as_of(store, &names, settings)?;
@@ -140,7 +142,7 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
     let counted: BTreeSet<(String, String)> =
         past.findings.iter().filter(unresolved).map(|f| (f.check_id.clone(), f.fingerprint.clone())).collect();
     drop(stage);
-    let judged = judge::judge(&run, &prepared, past, settings.sizes.partition)?;
+    let judged = judge::judge(&run, &prepared, past, settings.sizes.partition, engine)?;
     let stage = Stage::begin("metrics");
     let mut resolved_now = counted;
     let gone: BTreeSet<(&str, &str)> = judged

@@ -4,6 +4,7 @@ mod audit;
 mod catalogue;
 mod demo;
 mod diff;
+mod engine;
 mod fail;
 mod import;
 mod init;

@@ -1,4 +1,4 @@
-//! The embedded engine: views by array lookup, checks over partitions of whole accounts.
+//! The embedded engine: views by array lookup, checks over partitions of whole accounts; and Spark in its place.
 
 mod behind;
 pub mod build;
@@ -6,6 +6,7 @@ pub mod evaluate;
 pub mod findings;
 pub mod load;
 pub mod parts;
+pub mod spark;
 pub mod tables;
 pub mod turns;
 pub mod views;
@@ -16,6 +17,7 @@ use arrow::array::RecordBatch;
 use polars::prelude::DataFrame;
 
 pub use load::System;
+pub use spark::{Engine, Spark, SparkError};
 pub use tables::Tables;
 
 use crate::model::cell::ColType;

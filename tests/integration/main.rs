@@ -11,6 +11,7 @@ mod diff;
 mod metrics;
 mod records;
 mod rules;
+mod spark;
 mod store;
 mod worlds;
 
