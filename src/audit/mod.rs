@@ -91,11 +91,19 @@ pub struct Audit {
     pub crowded: usize,
 }
 
-/// Runs an audit over a store. Writes nothing; Spark, if it is to answer, works in its own folder.
+/// Runs an audit over a store, here. Writes nothing.
 ///
 /// # Errors
 /// The store, the configuration, or a fault of holdover.
-pub fn audit(store: &Store, settings: &Settings, engine: &Engine) -> Result<Audit, AuditError> {
+pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
+    audit_on(&Engine::Embedded, store, settings)
+}
+
+/// As [`audit`], with the checks answered by that engine. Spark works in a folder of its own, and what it says is taken over whole or not at all.
+///
+/// # Errors
+/// As [`audit`], and a Spark that does not do its work.
+pub fn audit_on(engine: &Engine, store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
     let stage = Stage::begin("plan");
     let names = store.systems()?;
     let (as_of, as_of_from) = as_of(store, &names, settings)?;

@@ -118,7 +118,7 @@ pub struct Done {
 pub fn perform(store: &Store, settings: &Settings, engine: &Chosen) -> Result<Done, Failure> {
     let writer = store.writer()?;
     let engine = engine.ready(store, &writer)?;
-    let audit = audit::audit(store, settings, &engine)?;
+    let audit = audit::audit_on(&engine, store, settings)?;
     let stage = Stage::begin("report");
     let report = present::report(&audit, settings)?;
     let _stage = stage.then("write");

@@ -66,6 +66,19 @@ impl Work {
         Ok(())
     }
 
+    /// A sealed file under another path, in a folder that is made where it is missing.
+    ///
+    /// # Errors
+    /// The disk refuses, or knows no links.
+    pub fn link(&self, sealed: &Path, to: &Path) -> Result<(), StoreError> {
+        to.parent().map_or(Ok(()), make_private)?;
+        #[cfg(unix)]
+        let linked = std::os::unix::fs::symlink(sealed, to);
+        #[cfg(not(unix))]
+        let linked = fs::hard_link(sealed, to);
+        linked.map_err(|e| StoreError::io(to, e))
+    }
+
     /// An empty private file, to be written by another program.
     ///
     /// # Errors

@@ -130,7 +130,10 @@ fn spark_gets_the_script_the_users_words_and_the_environment() {
     );
     let script = fs::read_to_string(dir.path().join("script.sql")).unwrap();
     assert!(script.contains("/w o/holdover-spark/checks/run/systems_seen.parquet`;\n"), "{script}");
-    assert!(script.contains("/store/snapshots/"), "{script}");
+    assert!(script.contains("/w o/holdover-spark/checks/snapshots/credentials`;\n"), "{script}");
+    let linked = place.join("snapshots/credentials");
+    let linked = linked.join(names(&linked).remove(0)).join("credentials.parquet");
+    assert!(linked.read_link().unwrap().starts_with(dir.path().join("store/snapshots")), "{linked:?}");
     assert!(script.contains("\n-- check stale-key\nCREATE TEMPORARY VIEW check_"), "{script}");
     // What was left there is gone with the next audit that works there.
     write(&place.join("results/check-000/_SUCCESS"), "");

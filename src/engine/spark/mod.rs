@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 
 pub use process::Installation;
 
-use self::script::{Needed, Places, result_name};
+use self::script::{Needed, Places, result_name, system_name};
 use super::evaluate::{Answers, Asked, EvaluateError, Hit, Make, counted};
-use super::{Run, Tables, turns};
+use super::{Run, System, Tables, turns};
 use crate::model::{EXCEPTION_MATCHES, Stage};
 use crate::store::table_file::write_batch;
 use crate::store::work::Work;
@@ -97,10 +97,13 @@ impl Spark {
         }
         let place = self.work.fresh(PLACE)?;
         let own = self.work.fresh(&format!("{PLACE}/run"))?;
-        let results = place.join("results");
+        let (snapshots, results) = (place.join("snapshots"), place.join("results"));
         let part = Stage::part("checks", "spark tables");
         let needed = Needed::of(asked)?;
-        let text = script::script(asked, &run.systems, &needed, Places { store: &self.store, run: &own, results: &results })?;
+        let text = script::script(asked, &needed, Places { snapshots: &snapshots, run: &own, results: &results })?;
+        for table in &needed.snapshot {
+            self.link(table, &run.systems, &snapshots.join(table))?;
+        }
         write(&own, &needed.run)?;
         if needed.run.contains(EXCEPTION_MATCHES.name) {
             let matches = tables.batch(EXCEPTION_MATCHES.name).map_err(|e| SparkError::Internal(e.to_string()))?;
@@ -118,6 +121,24 @@ impl Spark {
         let answers = turns::in_turn(asked.len(), read).into_iter().flatten().collect::<Result<Vec<_>, _>>()?;
         self.work.clear(PLACE)?;
         Ok(answers)
+    }
+}
+
+impl Spark {
+    /// Puts the files of one table together in a folder, so that Spark reads them as one table in few tasks. Those without rows are left out, but for
+    /// one that tells the columns.
+    fn link(&self, table: &str, systems: &[System], to: &Path) -> Result<(), SparkError> {
+        let has_rows = |s: &&System| s.manifest.tables.iter().any(|t| t.name == table && t.rows > 0);
+        let mut linked: Vec<&System> = systems.iter().filter(has_rows).collect();
+        if linked.is_empty() {
+            linked.extend(systems.first());
+        }
+        let file = format!("{table}.parquet");
+        for s in linked {
+            let sealed = self.store.join("snapshots").join(&s.name).join(&s.snapshot).join(&file);
+            self.work.link(&sealed, &to.join(system_name(s.ix)).join(&file))?;
+        }
+        Ok(())
     }
 }
 

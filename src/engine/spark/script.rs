@@ -5,8 +5,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::SparkError;
+use crate::engine::VIEWS_SQL;
 use crate::engine::evaluate::Asked;
-use crate::engine::{System, VIEWS_SQL};
 use crate::model::{Column, RUN_TABLES, SNAPSHOT_TABLES, Table};
 use crate::sql::Type;
 
@@ -34,8 +34,8 @@ const SETTINGS: &[(&str, &str)] = &[
 /// Where the script finds and leaves things.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Places<'a> {
-    /// The store.
-    pub store: &'a Path,
+    /// Folder of the snapshots' tables: below it one for each table, and in that one for each system, by [`system_name`].
+    pub snapshots: &'a Path,
     /// Folder of the run's own tables.
     pub run: &'a Path,
     /// Folder of the results: one below it for each check, by [`result_name`].
@@ -45,6 +45,11 @@ pub(super) struct Places<'a> {
 /// The folder of a check's result.
 pub(super) fn result_name(check: usize) -> String {
     format!("check-{check:03}")
+}
+
+/// The folder of a system's file of one table. Spark takes it for the column of that name.
+pub(super) fn system_name(system_ix: u32) -> String {
+    format!("system_ix={system_ix}")
 }
 
 /// The tables that the checks stand on.
@@ -104,13 +109,19 @@ fn read_by(view: &str) -> impl Iterator<Item = &str> {
 ///
 /// # Errors
 /// A path that Spark would not take as it stands.
-pub(super) fn script(asked: &[Asked<'_>], systems: &[System], needed: &Needed, places: Places<'_>) -> Result<String, SparkError> {
+pub(super) fn script(asked: &[Asked<'_>], needed: &Needed, places: Places<'_>) -> Result<String, SparkError> {
     let mut out = String::from("-- The checks of one run of holdover, as Spark SQL.\n");
     for (name, value) in SETTINGS {
         let _ = writeln!(out, "SET {name}={value};");
     }
     for table in SNAPSHOT_TABLES.iter().filter(|t| needed.snapshot.contains(t.name)) {
-        let _ = write!(out, "\nCREATE TEMPORARY VIEW snapshot_{} AS\n{};\n", table.name, of_systems(table, systems, places.store)?);
+        let folder = uri(&places.snapshots.join(table.name))?;
+        let _ = write!(
+            out,
+            "\nCREATE TEMPORARY VIEW snapshot_{} AS\nSELECT CAST(`system_ix` AS BIGINT) AS `system_ix`, {} FROM {folder};\n",
+            table.name,
+            columns(table.columns)
+        );
     }
     for table in RUN_TABLES.iter().filter(|t| needed.run.contains(t.name)) {
         let file = uri(&places.run.join(format!("{}.parquet", table.name)))?;
@@ -123,15 +134,6 @@ pub(super) fn script(asked: &[Asked<'_>], systems: &[System], needed: &Needed, p
         let _ = write!(out, "\n-- check {}\n{}", a.check.id, of_check(i, a, places.results)?);
     }
     Ok(out)
-}
-
-/// One table of all current snapshots.
-fn of_systems(table: &Table, systems: &[System], store: &Path) -> Result<String, SparkError> {
-    let of_one = |s: &System| {
-        let file = store.join("snapshots").join(&s.name).join(&s.snapshot).join(format!("{}.parquet", table.name));
-        Ok(format!("SELECT CAST({} AS BIGINT) AS system_ix, {} FROM {}", s.ix, columns(table.columns), uri(&file)?))
-    };
-    Ok(systems.iter().map(of_one).collect::<Result<Vec<_>, SparkError>>()?.join("\nUNION ALL "))
 }
 
 fn columns(columns: &[Column]) -> String {
@@ -191,7 +193,7 @@ pub(super) fn address(path: &Path) -> Result<String, SparkError> {
     Ok(format!("file://{text}"))
 }
 
-/// A Parquet file as a table.
+/// A Parquet file, or a folder of such, as a table.
 fn uri(file: &Path) -> Result<String, SparkError> {
     Ok(format!("parquet.`{}`", address(file)?.replace('`', "``")))
 }
@@ -241,11 +243,16 @@ mod tests {
         assert_eq!(needed.views, BTreeSet::from(["credentials"]));
         assert_eq!(needed.snapshot, BTreeSet::from(["accounts", "credentials"]));
         assert_eq!(needed.run, BTreeSet::from(["account_state", "systems_seen"]));
-        let places = Places { store: Path::new("/it's a/store"), run: Path::new("/w `x`/run"), results: Path::new("/it's/out") };
-        let text = script(&asked, &[], &needed, places).unwrap();
+        let places = Places { snapshots: Path::new("/it's a/place"), run: Path::new("/w `x`/run"), results: Path::new("/it's/out") };
+        let text = script(&asked, &needed, places).unwrap();
         assert!(text.contains("SET spark.sql.variable.substitute=false;\n"), "{text}");
         assert!(text.contains("\nCREATE TEMPORARY VIEW systems_seen AS\nSELECT `system_ix`, `system`, "), "{text}");
         assert!(text.contains(" FROM parquet.`file:///w ``x``/run/systems_seen.parquet`;\n"), "{text}");
+        assert!(
+            text.contains("\nCREATE TEMPORARY VIEW snapshot_credentials AS\nSELECT CAST(`system_ix` AS BIGINT) AS `system_ix`, `"),
+            "{text}"
+        );
+        assert!(text.contains(" FROM parquet.`file:///it's a/place/credentials`;\n"), "{text}");
         assert!(text.contains("\nCREATE TEMPORARY VIEW credentials AS\nSELECT c.system_ix AS system_ix"), "{text}");
         assert!(
             text.contains(&format!("\n-- check stale-key\nCREATE TEMPORARY VIEW check_0 AS\n{}\n;\n", query.text().trim_end())),
