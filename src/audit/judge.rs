@@ -1,12 +1,13 @@
 //! Checks put to a run, and triage of what they found.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::{AuditError, Prepared, needs, output};
 use crate::checks::{Check, CheckError};
-use crate::engine::evaluate::{Answers, Asked, EvaluateError, Hit};
+use crate::engine::evaluate::{Answers, Asked, EvaluateError, Hit, Make};
 use crate::engine::findings::HalfMade;
-use crate::engine::{Near, Run, Tables, evaluate, findings, turns};
+use crate::engine::{Engine, Near, Run, Tables, evaluate, findings, turns};
 use crate::model::*;
 use crate::triage::{self, Closing};
 
@@ -28,14 +29,14 @@ struct Answered {
 }
 
 /// Checks, then triage: first what reads the world, then what reads the judgement on exceptions.
-pub(super) fn judge(run: &Run, prepared: &[Prepared], past: output::Past, partition: u32) -> Result<Judged, AuditError> {
+pub(super) fn judge(run: &Run, prepared: &[Prepared], past: output::Past, partition: u32, engine: &Engine) -> Result<Judged, AuditError> {
     let stage = Stage::begin("checks");
     let tables = Tables::new(run, partition);
     let late = |p: &&Prepared| p.query.reads().contains_key(EXCEPTION_MATCHES.name);
     let (second, first): (Vec<&Prepared>, Vec<&Prepared>) = prepared.iter().partition(late);
 
     let mut broken = BTreeMap::new();
-    let (mut outcomes, found) = run_checks(run, &first, &tables, &mut broken);
+    let (mut outcomes, found) = run_checks(run, &first, &tables, engine, &mut broken)?;
 
     let stage = stage.then("triage");
     let mut previous = past.findings;
@@ -46,7 +47,7 @@ pub(super) fn judge(run: &Run, prepared: &[Prepared], past: output::Past, partit
 
     tables.put(&exceptions).map_err(AuditError::internal)?;
     let stage = stage.then("checks");
-    let (late, found) = run_checks(run, &second, &tables, &mut broken);
+    let (late, found) = run_checks(run, &second, &tables, engine, &mut broken)?;
     outcomes.extend(late);
     let stage = stage.then("triage");
     findings.extend(triage::states(found, previous_second, &closing(&run.seen, &outcomes, prepared)));
@@ -93,8 +94,9 @@ fn run_checks(
     run: &Run,
     checks: &[&Prepared],
     tables: &Tables<'_>,
+    engine: &Engine,
     broken: &mut BTreeMap<String, CheckError>,
-) -> (Vec<OutcomeRow>, Vec<FindingRow>) {
+) -> Result<(Vec<OutcomeRow>, Vec<FindingRow>), AuditError> {
     let mut outcomes = Vec::new();
     let (mut in_parts, mut whole) = (Vec::new(), Vec::new());
     for p in checks {
@@ -105,29 +107,43 @@ fn run_checks(
             Err(said) => outcomes.push(said),
         }
     }
-    let make = |p: &Prepared, near: &Near, hit: &Hit| findings::build(run, near, &p.check, p.severity, hit);
-    let together: Vec<Asked<'_>> = in_parts.iter().map(|begun: &Begun<'_>| begun.asked.clone()).collect();
-    let of_parts = evaluate::over_parts(&together, tables, &|i, near, hit| match in_parts.get(i) {
-        Some(begun) => make(begun.p, near, hit),
+    let begun: Vec<Begun<'_>> = in_parts.into_iter().chain(whole).collect();
+    let asked: Vec<Asked<'_>> = begun.iter().map(|b| b.asked.clone()).collect();
+    let make = |i: usize, near: &Near, hit: &Hit| match begun.get(i) {
+        Some(b) => findings::build(run, near, &b.p.check, b.p.severity, hit),
         None => Err(HalfMade { check: String::new(), what: "no such check".to_owned(), of_the_check: false }),
-    });
-    Stage::expect("checks", whole.len());
-    let one = |i: usize| {
-        let begun = whole.get(i)?;
-        let _step = Stage::step("checks");
-        let _part = Stage::part("checks", &begun.p.check.id);
-        Some(evaluate::over_whole(&begun.asked, tables, &|hit| make(begun.p, &Near::default(), hit)))
     };
-    let of_whole = turns::in_turn(whole.len(), one).into_iter().flatten().collect::<Vec<_>>();
+    let answers = match engine {
+        Engine::Embedded => embedded(&asked, tables, &make),
+        Engine::Spark(spark) => {
+            let write = |dir: &Path, wanted: &BTreeSet<&'static str>| output::write_run(dir, run, &|name| wanted.contains(name)).map(drop);
+            spark.answers(&asked, run, tables, &write, &make)?
+        }
+    };
     let mut found = Vec::new();
-    for (begun, answers) in in_parts.into_iter().zip(of_parts).chain(whole.into_iter().zip(of_whole)) {
+    for (begun, answers) in begun.into_iter().zip(answers) {
         let id = begun.p.check.id.clone();
         let said = end(run, begun, answers);
         outcomes.extend(said.outcomes);
         found.extend(said.found);
         broken.extend(said.broken.map(|e| (id, e)));
     }
-    (outcomes, found)
+    Ok((outcomes, found))
+}
+
+/// What the checks say, those first that go over the parts: these together, the others one by one.
+fn embedded(asked: &[Asked<'_>], tables: &Tables<'_>, make: Make<'_>) -> Vec<Result<Answers, EvaluateError>> {
+    let (together, alone) = asked.split_at(asked.partition_point(Asked::in_parts));
+    let mut answers = evaluate::over_parts(together, tables, make);
+    Stage::expect("checks", alone.len());
+    let one = |i: usize| {
+        let a = alone.get(i)?;
+        let _step = Stage::step("checks");
+        let _part = Stage::part("checks", &a.check.id);
+        Some(evaluate::over_whole(a, tables, &|hit| make(together.len() + i, &Near::default(), hit)))
+    };
+    answers.extend(turns::in_turn(alone.len(), one).into_iter().flatten());
+    answers
 }
 
 /// The systems to which a check is put, or the one thing to say of it.

@@ -26,7 +26,7 @@ use judge::ACCESS_TABLES;
 pub use settings::{Authority, CheckOverride, Gate, Settings, Sizes, SourcePolicy};
 
 use crate::checks::{Check, CheckError, Grain};
-use crate::engine::{Run, System, catalog};
+use crate::engine::{Engine, Run, SparkError, System, catalog};
 use crate::metrics::{self, TrendPoint};
 use crate::model::*;
 use crate::report::AsOfFrom;
@@ -42,6 +42,8 @@ pub enum AuditError {
     Store(#[from] StoreError),
     #[error("{message}")]
     Config { message: String, help: String },
+    #[error(transparent)]
+    Spark(#[from] SparkError),
     #[error("{0}")]
     Internal(String),
 }
@@ -91,11 +93,19 @@ pub struct Audit {
     pub crowded: usize,
 }
 
-/// Runs an audit over a store. Writes nothing.
+/// Runs an audit over a store, here. Writes nothing.
 ///
 /// # Errors
 /// The store, the configuration, or a fault of holdover.
 pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
+    audit_on(&Engine::Embedded, store, settings)
+}
+
+/// As [`audit`], with the checks answered by that engine. Spark works in a folder of its own, and what it says is taken over whole or not at all.
+///
+/// # Errors
+/// As [`audit`], and a Spark that does not do its work.
+pub fn audit_on(engine: &Engine, store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
     let stage = Stage::begin("plan");
     let names = store.systems()?;
     let (as_of, as_of_from) = as_of(store, &names, settings)?;
@@ -140,7 +150,7 @@ pub fn audit(store: &Store, settings: &Settings) -> Result<Audit, AuditError> {
         past.findings.iter().filter(unresolved).map(|f| (f.check_id.clone(), f.fingerprint.clone())).collect();
     drop(stage);
     sound(&run)?;
-    let judged = judge::judge(&run, &prepared, past, settings.sizes.partition)?;
+    let judged = judge::judge(&run, &prepared, past, settings.sizes.partition, engine)?;
     let stage = Stage::begin("metrics");
     let mut resolved_now = counted;
     let gone: BTreeSet<(&str, &str)> = judged

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Audit, AuditError};
+use crate::engine::Run;
 use crate::metrics::TrendPoint;
 use crate::model::*;
 use crate::report::{self, Report};
@@ -178,30 +179,33 @@ fn write<R: Row>(dir: &Path, rows: &[R]) -> Result<TableEntry, StoreError> {
 }
 
 fn tables(dir: &Path, audit: &Audit) -> Result<Vec<TableEntry>, StoreError> {
-    let run = &audit.run;
-    Ok(vec![
-        write(dir, &run.seen)?,
-        write(dir, &run.identities)?,
-        write(dir, &run.account_state)?,
-        write(dir, &run.account_identity)?,
-        write(dir, &run.match_trace)?,
-        write(dir, &run.group_reach)?,
-        write(dir, &run.changes)?,
-        write_batches(dir, &EDGE_HISTORY, run.edge_history.batches())?,
-        write(dir, &run.log_coverage)?,
-        write(dir, &run.approvals)?,
-        write(dir, &run.revocations)?,
-        write(dir, &run.roles_seen)?,
-        write(dir, &run.role_fit)?,
-        write(dir, &run.movers)?,
-        write(dir, &run.mover_access)?,
-        write(dir, &run.leaver_reach)?,
-        write(dir, &run.principal_risk)?,
-        write(dir, &run.sources)?,
-        write(dir, &audit.exceptions)?,
-        write(dir, &audit.findings)?,
-        write(dir, &audit.outcomes)?,
-    ])
+    let mut out = write_run(dir, &audit.run, &|_| true)?;
+    out.push(write(dir, &audit.exceptions)?);
+    out.push(write(dir, &audit.findings)?);
+    out.push(write(dir, &audit.outcomes)?);
+    Ok(out)
+}
+
+/// Writes those of a run's tables that are wanted and made before its checks are asked.
+///
+/// # Errors
+/// The disk, or Arrow refuses the rows.
+pub fn write_run(dir: &Path, run: &Run, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<TableEntry>, StoreError> {
+    let mut out = Vec::new();
+    macro_rules! tables {
+        ($($rows:expr),*) => { $(if wanted(name_of($rows)) { out.push(write(dir, $rows)?); })* };
+    }
+    tables!(&run.seen, &run.identities, &run.account_state, &run.account_identity, &run.match_trace, &run.group_reach, &run.changes);
+    if wanted(EDGE_HISTORY.name) {
+        out.push(write_batches(dir, &EDGE_HISTORY, run.edge_history.batches())?);
+    }
+    tables!(&run.log_coverage, &run.approvals, &run.revocations, &run.roles_seen, &run.role_fit, &run.movers, &run.mover_access);
+    tables!(&run.leaver_reach, &run.principal_risk, &run.sources);
+    Ok(out)
+}
+
+fn name_of<R: Row>(_: &[R]) -> &'static str {
+    R::TABLE.name
 }
 
 /// The rules as run, the report in every format, and the small summary.

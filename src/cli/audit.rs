@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::engine::{Chosen, EngineFlags};
 use super::setup;
 use super::{Failure, Format, Place, import, instant, out, watch};
 use crate::audit::{self, Audit, Settings, Sizes, output, present};
@@ -35,6 +36,8 @@ pub struct AuditArgs {
     as_of: Option<Time>,
     #[command(flatten)]
     gate: GateFlags,
+    #[command(flatten)]
+    engine: EngineFlags,
     /// Further checks, one `.sql` file each
     #[arg(long, value_name = "DIR")]
     checks: Option<PathBuf>,
@@ -81,6 +84,7 @@ fn threshold(text: &str) -> Result<Threshold, String> {
 }
 
 pub fn run(args: &AuditArgs) -> Result<u8, Failure> {
+    let engine = args.engine.chosen()?;
     let checks = crate::checks::load(args.checks.as_deref())?;
     let faults = audit::faults(&checks);
     if !faults.is_empty() {
@@ -106,7 +110,7 @@ pub fn run(args: &AuditArgs) -> Result<u8, Failure> {
     };
     setup::with_flags(&mut settings, args.as_of, &args.gate);
     settings.sizes = args.sizes.over(settings.sizes);
-    let done = perform(&store, &settings)?;
+    let done = perform(&store, &settings, &engine)?;
     if !done.audit.broken.is_empty() {
         eprintln!("{}", Failure::from(done.audit.broken.values().cloned().collect::<Vec<_>>()));
     }
@@ -131,10 +135,11 @@ pub struct Done {
 ///
 /// # Errors
 /// See [`audit::audit`] and [`output::commit`].
-pub fn perform(store: &Store, settings: &Settings) -> Result<Done, Failure> {
+pub fn perform(store: &Store, settings: &Settings, engine: &Chosen) -> Result<Done, Failure> {
     let writer = store.writer()?;
     let _shown = watch::shown();
-    let audit = audit::audit(store, settings)?;
+    let engine = engine.ready(store, &writer)?;
+    let audit = audit::audit_on(&engine, store, settings)?;
     let stage = Stage::begin("report");
     let report = present::report(&audit, settings)?;
     let _stage = stage.then("write");

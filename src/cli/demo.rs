@@ -7,6 +7,7 @@ use std::time::Instant;
 use clap::Args;
 
 use super::audit::{perform, table};
+use super::engine::Chosen;
 use super::setup::Configured;
 use super::{Failure, import, out};
 use crate::demo;
@@ -48,7 +49,7 @@ pub fn run(args: &DemoArgs) -> Result<u8, Failure> {
     let mut last = None;
     for week in weeks {
         settings.as_of = Some(week.plus(lag));
-        last = Some(perform(&store, &settings)?);
+        last = Some(perform(&store, &settings, &Chosen::Embedded)?);
     }
     let done = last.ok_or_else(|| Failure::internal("the demo wrote no export"))?;
     let html = store.run_dir(&done.audit.id).join("report.html");

@@ -6,6 +6,7 @@ use crate::audit::AuditError;
 use crate::checks::CheckError;
 use crate::config::ConfigError;
 use crate::connectors::ConnectorError;
+use crate::engine::SparkError;
 use crate::ingest::ImportError;
 use crate::store::StoreError;
 
@@ -44,6 +45,11 @@ impl Failure {
         Self::new(INTERNAL, "internal", message.as_ref(), None, "")
     }
 
+    /// The user's Spark is not there or did not do its work.
+    pub fn spark(message: impl AsRef<str>, help: &str) -> Self {
+        Self::new(INTERNAL, "engine/spark", message.as_ref(), None, help)
+    }
+
     /// Several mistakes at once.
     pub fn all(exit: u8, parts: &[String]) -> Self {
         Self { exit, text: parts.join("\n") }
@@ -54,7 +60,7 @@ impl From<StoreError> for Failure {
     fn from(e: StoreError) -> Self {
         let (exit, code) = match &e {
             StoreError::Refused { .. } => (USAGE, "store/refused"),
-            StoreError::Locked => (INTERNAL, "store/locked"),
+            StoreError::Locked | StoreError::Busy { .. } => (INTERNAL, "store/locked"),
             StoreError::Damaged { .. } => (INTERNAL, "store/damaged"),
             StoreError::Newer { .. } => (INTERNAL, "store/newer-format"),
             StoreError::Io { .. } => (INTERNAL, "store/io"),
@@ -94,7 +100,18 @@ impl From<AuditError> for Failure {
         match e {
             AuditError::Store(e) => e.into(),
             AuditError::Config { message, help } => Self::new(USAGE, "config", &message, None, &help),
+            AuditError::Spark(e) => e.into(),
             AuditError::Internal(message) => Self::internal(message),
+        }
+    }
+}
+
+impl From<SparkError> for Failure {
+    fn from(e: SparkError) -> Self {
+        match e {
+            SparkError::Store(e) => e.into(),
+            SparkError::Path(_) => Self::usage(e.to_string(), &e.help()),
+            _ => Self::spark(e.to_string(), &e.help()),
         }
     }
 }

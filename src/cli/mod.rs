@@ -5,6 +5,7 @@ mod catalogue;
 mod decode;
 mod demo;
 mod diff;
+mod engine;
 mod fail;
 mod generate;
 mod import;

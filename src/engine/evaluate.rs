@@ -206,7 +206,10 @@ fn by_polars(
 }
 
 /// Answers of a tally.
-fn counted(tally: &Tally, systems: &BTreeSet<u32>, make: &dyn Fn(&Hit) -> Result<FindingRow, HalfMade>) -> Said {
+///
+/// # Errors
+/// Rows that are not of the form that checks must have.
+pub(super) fn counted(tally: &Tally, systems: &BTreeSet<u32>, make: &dyn Fn(&Hit) -> Result<FindingRow, HalfMade>) -> Said {
     let mut out = Answers::default();
     for ((system, outcome), rows) in &tally.counts {
         if system.is_none_or(|s| systems.contains(&s)) {

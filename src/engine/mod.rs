@@ -1,4 +1,4 @@
-//! The embedded engine: views by array lookup, checks over partitions of whole accounts.
+//! The embedded engine: views by array lookup, checks over partitions of whole accounts; and Spark in its place.
 
 mod behind;
 pub mod build;
@@ -7,6 +7,7 @@ pub mod findings;
 pub mod load;
 mod near;
 pub mod parts;
+pub mod spark;
 pub mod tables;
 pub mod turns;
 pub mod views;
@@ -18,6 +19,7 @@ use polars::prelude::DataFrame;
 
 pub use load::System;
 pub use near::Near;
+pub use spark::{Engine, Spark, SparkError};
 pub use tables::Tables;
 
 use crate::model::cell::ColType;

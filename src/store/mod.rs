@@ -16,6 +16,7 @@ pub mod prune;
 pub mod seal;
 pub mod table_file;
 pub mod verify;
+pub mod work;
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
@@ -34,6 +35,8 @@ pub enum StoreError {
     Io { path: String, error: io::Error },
     #[error("the store is locked by another writer")]
     Locked,
+    #[error("`{path}` is in use by another holdover process, or by the Spark that one started")]
+    Busy { path: String },
     #[error("`{path}` is damaged: {what}")]
     Damaged { path: String, what: String },
     #[error("`{path}` has format {found}; this version reads up to {}", manifest::FORMAT)]
@@ -50,6 +53,9 @@ impl StoreError {
     }
     pub fn damaged(path: &Path, what: String) -> Self {
         Self::Damaged { path: shown_path(path), what }
+    }
+    fn busy(path: &Path) -> Self {
+        Self::Busy { path: shown(path) }
     }
     pub fn parquet(path: &Path, error: parquet::errors::ParquetError) -> Self {
         match error {
@@ -80,7 +86,9 @@ impl StoreError {
     pub fn help(&self) -> &str {
         match self {
             Self::Io { .. } => "check the disk, its free space and the store's permissions",
-            Self::Locked => "wait for the other holdover process to end, then try again",
+            Self::Locked | Self::Busy { .. } => {
+                "wait for the other holdover process, and for the Spark that it started, to end; then try again"
+            }
             Self::Damaged { .. } => "run `holdover store verify`, then restore the file from a copy or import the export again",
             Self::Newer { .. } => "use the holdover version that wrote it, or a newer one",
             Self::Refused { help, .. } => help,
@@ -100,7 +108,7 @@ pub struct Store {
 /// One writer's hold on a store. Dropped, or the process killed, it is free again.
 #[derive(Debug)]
 pub struct Writer {
-    _lock: File,
+    lock: File,
 }
 
 /// A snapshot on disk.
@@ -154,20 +162,13 @@ impl Store {
     /// # Errors
     /// Another process writes.
     pub fn writer(&self) -> Result<Writer, StoreError> {
-        let path = self.root.join("lock");
-        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(|e| StoreError::io(&path, e))?;
-        table_file::restrict(&file, &path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StoreError::Locked),
-            Err(TryLockError::Error(e)) => return Err(StoreError::io(&path, e)),
-        }
+        let lock = lock(&self.root.join("lock"))?.ok_or(StoreError::Locked)?;
         let tmp = self.root.join("tmp");
         if tmp.exists() {
             fs::remove_dir_all(&tmp).map_err(|e| StoreError::io(&tmp, e))?;
         }
         make_private(&tmp)?;
-        Ok(Writer { _lock: file })
+        Ok(Writer { lock })
     }
 
     /// An empty folder that becomes visible only by [`Store::commit`].
@@ -290,6 +291,17 @@ pub fn versioned<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Store
         return Err(StoreError::Newer { path: shown_path(path), found: version.format });
     }
     serde_json::from_slice(&text).map_err(damaged)
+}
+
+/// Locks a file, which is made where it is missing; `None`: another process has it.
+fn lock(path: &Path) -> Result<Option<File>, StoreError> {
+    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(|e| StoreError::io(path, e))?;
+    table_file::restrict(&file, path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(e)) => Err(StoreError::io(path, e)),
+    }
 }
 
 /// Writes a private file. It is on disk once the folder is committed.

@@ -137,3 +137,8 @@ fn connectors_checks_and_renderers_write_no_files() {
 fn only_the_command_line_sees_flags_and_environment() {
     assert_eq!(holding(&["std::env", "env::var", "env::args"], &["cli/", "main.rs"]), Vec::<String>::new());
 }
+
+#[test]
+fn only_the_engine_for_spark_starts_a_program() {
+    assert_eq!(holding(&["process::Command", "Command::new"], &["engine/spark/"]), Vec::<String>::new());
+}

@@ -13,6 +13,7 @@ mod metrics;
 mod records;
 mod rules;
 mod scale;
+mod spark;
 mod store;
 mod worlds;
 
