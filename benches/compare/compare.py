@@ -37,10 +37,10 @@ def main():
     for size in args.size:
         print(f"== {size}", flush=True)
         results["sizes"][size] = one = Bench(args, size).measured()
-        if not one["findings"]["findings"]:
-            sys.exit("the run has no finding, so nothing was compared")
         differ += [size] if not one["findings"]["equal"] else []
         save(kept, results)
+        if not one["findings"]["findings"]:
+            sys.exit("the run has no finding, so nothing was compared")
     if not args.check and not args.only_sizes:
         results["once"] |= once(args)
         save(kept, results)
