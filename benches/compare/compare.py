@@ -37,11 +37,11 @@ def main():
     for size in args.size:
         print(f"== {size}", flush=True)
         results["sizes"][size] = one = Bench(args, size).measured()
-        if not one["findings"]["findings"]:
-            sys.exit("the run has no finding, so nothing was compared")
         differ += [size] if not one["findings"]["equal"] else []
         save(kept, results)
-    if not args.check:
+        if not one["findings"]["findings"]:
+            sys.exit("the run has no finding, so nothing was compared")
+    if not args.check and not args.only_sizes:
         results["once"] |= once(args)
         save(kept, results)
     print(report.terminal(results, args.size))
@@ -62,6 +62,7 @@ def arguments():
     parser.add_argument("--work", type=Path, help="folder for estates and results [below the cache folder]")
     parser.add_argument("--json", type=Path, help="write the results there, too")
     parser.add_argument("--check", action="store_true", help="one quick round: equal findings are asserted, speed is not looked at")
+    parser.add_argument("--only-sizes", action="store_true", help="leave out what depends on no size: the demo and the imports")
     parser.add_argument("--write-docs", action="store_true", help="write the tables of docs/performance.md")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=20261122, help="of the made-up estate")

@@ -32,11 +32,11 @@ def checks(store, run, ids, way, threads, spill, out, unstored=()):
     readers = shared(estate, ids) if way == "tables" else {}
     wanted = {view: set().union(*of.values()) for view, of in readers.items() if view not in unstored}
     try:
-        database, told = "memory", each_check(estate, ids, wanted, out, connect(threads, spill))
+        with connect(threads, spill) as connection:
+            database, told = "memory", each_check(estate, ids, wanted, out, connection)
     except duckdb.OutOfMemoryException:
-        path = Path(spill) / "stored.duckdb"
-        path.unlink(missing_ok=True)
-        database, told = "file", each_check(estate, ids, wanted, out, connect(threads, spill, path))
+        with connect(threads, spill, Path(spill) / "stored.duckdb") as connection:
+            database, told = "file", each_check(estate, ids, wanted, out, connection)
     readers = {view: sorted(of) for view, of in readers.items()}
     return {"version": duckdb.__version__, "way": way, "database": database, "readers": readers, **told}
 
@@ -48,7 +48,7 @@ def each_check(estate, ids, wanted, out, connection):
     for name, names in wanted.items():
         part = Clock()
         connection.execute(f"DROP VIEW {name}")
-        connection.execute(f"CREATE TABLE {name} AS SELECT {', '.join(sorted(names))} FROM ({estate.views[name]})")
+        connection.execute(f"CREATE TABLE {name} AS SELECT {', '.join(f'"{n}"' for n in sorted(names))} FROM ({estate.views[name]})")
         stored[name] = part.told()
     setup, took = clock.told(), {}
     shown = {check: selected(connection, estate.checks[check]) for check in ids}
@@ -58,7 +58,6 @@ def each_check(estate, ids, wanted, out, connection):
         rows = connection.execute(f"COPY ({query}) TO {quoted(Path(out) / f'{check}.parquet')} (FORMAT parquet)").fetchone()[0]
         took[check] = {**part.told(), "rows": rows}
     whole = {of: sum(one[of] for one in (setup, *took.values())) for of in ("wall", "cpu")}
-    connection.close()
     return {**whole, "setup": setup, "stored": stored, "checks": took}
 
 
