@@ -273,6 +273,9 @@ fn load(
     states: &mut BTreeMap<String, completeness::State>,
 ) -> Result<(), AuditError> {
     let present: Vec<_> = current.values().filter_map(|c| c.now.as_ref()).collect();
+    let digests = Stage::part("load", "digests");
+    present.par_iter().try_for_each(|snapshot| snapshot.unaltered())?;
+    drop(digests);
     run.systems = present
         .par_iter()
         .enumerate()

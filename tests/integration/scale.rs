@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::compute::concat_batches;
+use holdover::store::table_file::{digest, promised};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
@@ -17,7 +18,7 @@ use parquet::file::properties::WriterProperties;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{command, exits, files, names, run, stderr, stdout, write};
+use super::{command, exits, files, names, stderr, stdout, write};
 
 const AUDIT: [&str; 5] = ["audit", "--as-of", "2026-11-22T06:00:00Z", "--format", "csv"];
 /// The tables of a snapshot that are read as they are asked for.
@@ -93,6 +94,14 @@ fn company(people: usize) -> TempDir {
     dir
 }
 
+/// The newest week alone, so that nothing has shrunk since the one before.
+fn one_week() -> TempDir {
+    let dir = company(20);
+    fs::remove_file(dir.path().join("hr/2026-11-15.csv")).unwrap();
+    fs::remove_dir_all(dir.path().join("app/2026-11-15")).unwrap();
+    dir
+}
+
 /// A company whose exports are sealed, and whose first week is audited.
 fn sealed(people: usize) -> TempDir {
     let dir = company(people);
@@ -151,7 +160,8 @@ fn the_size_of_row_groups_changes_no_byte_of_a_run() {
         let dir = sealed(400);
         let mut groups = BTreeMap::new();
         for file in files(&dir.path().join("store/snapshots")).iter().filter(|f| f.extension().is_some_and(|e| e == "parquet")) {
-            groups.insert(file.strip_prefix(dir.path()).unwrap().to_path_buf(), rechunk(file, rows));
+            groups.insert(file.clone(), rechunk(file, rows));
+            restate(file);
         }
         let most = groups.values().max().unwrap();
         assert!(if rows == 2 { *most > 1_000 } else { *most >= 1 }, "{most} row groups");
@@ -163,7 +173,7 @@ fn the_size_of_row_groups_changes_no_byte_of_a_run() {
 #[test]
 fn one_account_with_half_a_million_edges_is_one_row_group_and_is_judged_whole() {
     const EDGES: usize = 500_000;
-    let dir = company(20);
+    let dir = one_week();
     let mut grants = "account,holder,right,level,on\n".to_owned();
     for i in 0..EDGES {
         writeln!(grants, "u00004,,everything,write,r{i}").unwrap();
@@ -176,8 +186,7 @@ fn one_account_with_half_a_million_edges_is_one_row_group_and_is_judged_whole() 
     let manifest: Value = serde_json::from_slice(&fs::read(snapshot(dir.path(), "x").with_file_name("manifest.json")).unwrap()).unwrap();
     let table = manifest["tables"].as_array().unwrap().iter().find(|t| t["name"] == "grants").unwrap();
     assert_eq!((&table["rows"], &table["row_groups"]), (&(EDGES + 20).into(), &2.into()));
-    let code = run(dir.path(), &AUDIT).status.code();
-    assert_eq!(code, Some(1));
+    exits(dir.path(), &AUDIT, 1);
     let ask = "SELECT COUNT(*) AS n, COUNT(DISTINCT g.resource_ix) AS resources FROM grants g WHERE g.account_ix = 4";
     let counted = stdout(&exits(dir.path(), &["query", "--snapshot", "app", "--format", "csv", ask], 0));
     assert_eq!(counted, format!("n,resources\n{},{EDGES}\n", EDGES + 1));
@@ -191,7 +200,7 @@ fn one_account_with_half_a_million_edges_is_one_row_group_and_is_judged_whole() 
 #[test]
 fn a_ring_and_a_chain_of_a_hundred_thousand_groups_are_closed() {
     const GROUPS: usize = 100_000;
-    let dir = company(20);
+    let dir = one_week();
     let mut members = "account,inner,group\nu00004,,ring0\nu00005,,chain0\n".to_owned();
     for i in 0..GROUPS {
         writeln!(members, ",ring{i},ring{}", (i + 1) % GROUPS).unwrap();
@@ -204,8 +213,7 @@ fn a_ring_and_a_chain_of_a_hundred_thousand_groups_are_closed() {
     write(&dir.path().join("app/2026-11-22/members.csv"), &members);
     write(&dir.path().join("app/2026-11-22/grants.csv"), &grants);
     exits(dir.path(), &["import"], 0);
-    let code = run(dir.path(), &AUDIT).status.code();
-    assert_eq!(code, Some(1));
+    exits(dir.path(), &AUDIT, 1);
     let ask = |sql: &str| stdout(&exits(dir.path(), &["query", "--format", "csv", sql], 0));
     let reach = "FROM group_reach g WHERE g.level = 'admin' AND g.entitlements = 1 AND g.members = 1";
     assert_eq!(ask(&format!("SELECT COUNT(*) AS n {reach} AND g.cycle IS TRUE AND g.ancestors = '>1000'")), format!("n\n{GROUPS}\n"));
@@ -229,6 +237,28 @@ fn spoil(path: &Path) {
     fs::write(path, bytes).unwrap();
 }
 
+/// Changes one bit, a tenth and so many bytes into a file.
+fn flip(path: &Path, more: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    let at = bytes.len() / 10 + more;
+    bytes[at] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+/// Has the manifest of a snapshot state what lies there.
+fn restate(path: &Path) {
+    let place = path.with_file_name("manifest.json");
+    let mut manifest: Value = serde_json::from_slice(&fs::read(&place).unwrap()).unwrap();
+    let name = path.file_stem().unwrap().to_str().unwrap();
+    let entry = manifest["tables"].as_array_mut().unwrap().iter_mut().find(|t| t["name"] == name).unwrap();
+    let (bytes, sha256) = digest(path).unwrap();
+    (entry["bytes"], entry["sha256"]) = (bytes.into(), sha256.into());
+    if let Ok((groups, rows)) = promised(path) {
+        (entry["row_groups"], entry["rows"]) = (groups.into(), rows.into());
+    }
+    fs::write(&place, serde_json::to_string_pretty(&manifest).unwrap()).unwrap();
+}
+
 /// A damaged or missing table ends the run by name, whenever it is met, and leaves what was there.
 #[test]
 fn a_table_that_is_damaged_halfway_ends_the_run_by_name_and_leaves_nothing() {
@@ -240,28 +270,43 @@ fn a_table_that_is_damaged_halfway_ends_the_run_by_name_and_leaves_nothing() {
     for table in LARGE {
         let path = snapshot(dir.path(), table);
         rechunk(&path, 40);
+        restate(&path);
     }
+    let read = ["--no-import", "--held-rows", "0"];
     for table in LARGE {
         let path = snapshot(dir.path(), table);
-        let before = fs::read(&path).unwrap();
-        for (how, harm) in [("spoiled", spoil as fn(&Path)), ("gone", |p| fs::remove_file(p).unwrap())] {
+        let manifest = path.with_file_name("manifest.json");
+        let (before, stated) = (fs::read(&path).unwrap(), fs::read(&manifest).unwrap());
+        let harms: [(&str, &str, fn(&Path)); 4] = [
+            ("io", "No such file", |p| fs::remove_file(p).unwrap()),
+            ("damaged", "its digest is ", spoil),
+            ("damaged", "its digest is ", |p| flip(p, 0)),
+            // Whoever damages a table and its manifest alike is found out where the table is read.
+            ("damaged", "", |p| {
+                spoil(p);
+                restate(p);
+            }),
+        ];
+        for (code, what, harm) in harms {
             harm(&path);
-            for more in [&["--held-rows", "0"][..], &["--held-rows", "0", "--partition", "7", "--threads", "1"], &[]] {
-                let text = stderr(&exits(dir.path(), &[&AUDIT[..], &["--no-import"], more].concat(), 4));
+            for more in [&read[..], &[&read[..], &["--partition", "7", "--threads", "1"]].concat(), &["--no-import"]] {
+                let text = stderr(&exits(dir.path(), &[&AUDIT[..], more].concat(), 4));
                 let shown = format!("`store/snapshots/app/20261122T000000Z/{table}.parquet`");
-                let code = if how == "gone" { "io" } else { "damaged" };
-                assert!(text.starts_with(&format!("error[store/{code}]: {shown}")), "{table} {how} {more:?}: {text}");
-                assert!(text.contains("\n  help: ") && text.matches("error[").count() == 1, "{text}");
-                assert_eq!(runs(dir.path()), first, "{table} {how}");
-                assert!(names(&dir.path().join("store/tmp")).is_empty(), "{table} {how}");
+                assert!(text.starts_with(&format!("error[store/{code}]: {shown}")), "{table} {what} {more:?}: {text}");
+                assert!(text.contains(what) && text.contains("\n  help: ") && text.matches("error[").count() == 1, "{text}");
+                assert_eq!(runs(dir.path()), first, "{table} {what}");
+                assert!(names(&dir.path().join("store/tmp")).is_empty(), "{table} {what}");
             }
-            let explained =
-                stdout(&exits(dir.path(), &["query", "--format", "csv", "--snapshot", "hr", "SELECT COUNT(*) AS n FROM identities i"], 0));
-            assert_eq!(explained, "n\n300\n");
-            let counted = stdout(&exits(dir.path(), &["metrics", &first[0], "--format", "json"], 0));
-            assert!(counted.contains("holdover.metrics/v1"), "{counted}");
             fs::write(&path, &before).unwrap();
+            fs::write(&manifest, &stated).unwrap();
         }
+        flip(&path, 0);
+        let ask = "SELECT COUNT(*) AS n FROM identities i";
+        let counted = stdout(&exits(dir.path(), &["query", "--format", "csv", "--snapshot", "hr", ask], 0));
+        assert_eq!(counted, "n\n300\n");
+        let counted = stdout(&exits(dir.path(), &["metrics", &first[0], "--format", "json"], 0));
+        assert!(counted.contains("holdover.metrics/v1"), "{counted}");
+        flip(&path, 0);
     }
     exits(dir.path(), &[&AUDIT[..], &["--no-import"]].concat(), 1);
     assert_same(&outcome(dir.path()), &want, "the mended store");

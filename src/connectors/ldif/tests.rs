@@ -491,7 +491,9 @@ fn a_hidden_password_is_unknown() {
 #[test]
 fn a_lock_that_could_not_show_is_unknown() {
     assert_eq!(account(&read(&["ok/openldap-no-uuid.ldif"]), "eva").status, AccountStatus::Unknown);
-    assert_eq!(account(&read(&["ok/openldap-edge.ldif"]), "root").status, AccountStatus::Active);
+    let edge = read(&["ok/openldap-edge.ldif"]);
+    assert_eq!(account(&edge, "ida").status, AccountStatus::Active);
+    assert_eq!(account(&edge, "root").status, AccountStatus::Unknown, "its `shadowExpire` is 0");
 }
 
 /// 11.12: an end that never comes is no end, in every spelling.
@@ -550,8 +552,8 @@ fn an_end_that_cannot_be_told_makes_the_status_unknown_and_is_noted() {
         let (status, end, notes, _) = told(person(&format!("shadowExpire: {day}\n")));
         assert_eq!((status, end, &notes[..]), (AccountStatus::Unknown, None, &[shadow.clone()][..]), "{day}");
     }
-    let (status, end, notes, _) = told(person("shadowExpire: 2932896\n"));
-    assert_eq!((status, end.as_deref(), notes.len()), (AccountStatus::Active, Some("9999-12-31"), 0), "the last day that a column holds");
+    let (status, end, notes, _) = told(person("shadowExpire: 2932895\n"));
+    assert_eq!((status, end.as_deref(), notes.len()), (AccountStatus::Active, Some("9999-12-30"), 0), "far away, and told");
     let (status, end, notes, _) = told(person("shadowExpire: 0\npwdEndTime: 20250601000000Z\n"));
     assert_eq!((status, end.as_deref(), notes.len()), (AccountStatus::Unknown, Some("2025-06-01"), 1), "what else ends it is kept");
     let (status, _, notes, _) = told(person("shadowExpire: 0\npwdAccountLockedTime: 20250601000000Z\n"));
@@ -565,8 +567,8 @@ fn an_end_that_cannot_be_told_makes_the_status_unknown_and_is_noted() {
         let want = (AccountStatus::Unknown, None, &[note.clone()][..], CredentialStatus::Unknown);
         assert_eq!((status, end, &notes[..], key), want, "{ticks}");
     }
-    let (status, end, notes, _) = told(user("accountExpires: 2650467743999999999\n"));
-    assert_eq!((status, end.as_deref(), notes.len()), (AccountStatus::Active, Some("9999-12-31"), 0));
+    let (status, end, notes, _) = told(user("accountExpires: 2650466016000000000\n"));
+    assert_eq!((status, end.as_deref(), notes.len()), (AccountStatus::Active, Some("9999-12-30"), 0));
 
     let (_, _, notes, key) = told(person("shadowLastChange: 99999999\nshadowMax: 90\nshadowInactive: 7\n"));
     assert_eq!((key, notes.len()), (CredentialStatus::Unknown, 1), "{notes:?}");
