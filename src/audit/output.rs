@@ -139,7 +139,7 @@ pub fn commit(store: &Store, writer: &Writer, audit: &Audit, report: &Report) ->
         return Ok(Committed { dir, new: false });
     }
     let staged = store.stage(writer, &format!("run-{}", audit.id))?;
-    let written = write_run(store, &staged, audit, report).and_then(|()| Ok(store.commit(writer, &staged, &dir)?));
+    let written = fill(store, &staged, audit, report).and_then(|()| Ok(store.commit(writer, &staged, &dir)?));
     if written.is_err() {
         // What is half written only takes room; if it cannot go either, the next writer clears it.
         drop(fs::remove_dir_all(&staged));
@@ -148,7 +148,7 @@ pub fn commit(store: &Store, writer: &Writer, audit: &Audit, report: &Report) ->
 }
 
 /// Writes every file of a run.
-fn write_run(store: &Store, staged: &Path, audit: &Audit, report: &Report) -> Result<(), AuditError> {
+fn fill(store: &Store, staged: &Path, audit: &Audit, report: &Report) -> Result<(), AuditError> {
     let mut files = tables(staged, audit)?;
     files.extend(texts(staged, audit, report)?);
     let mut snapshots = Vec::new();

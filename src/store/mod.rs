@@ -57,7 +57,7 @@ impl StoreError {
         Self::Damaged { path: shown_path(path), what }
     }
     fn busy(path: &Path) -> Self {
-        Self::Busy { path: shown(path) }
+        Self::Busy { path: shown_path(path) }
     }
     pub fn parquet(path: &Path, error: parquet::errors::ParquetError) -> Self {
         match error {
@@ -75,6 +75,7 @@ impl StoreError {
     #[must_use]
     pub fn again(&self) -> Self {
         match self {
+            Self::Busy { path } => Self::Busy { path: path.clone() },
             Self::Io { path, error } => Self::Io { path: path.clone(), error: io::Error::new(error.kind(), error.to_string()) },
             Self::Locked => Self::Locked,
             Self::Damaged { path, what } => Self::Damaged { path: path.clone(), what: what.clone() },
