@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch, StringArray, UInt8Array, UInt16Array, UInt32Array};
-use arrow::datatypes::{Field, Float64Type, Schema};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Float64Type, Schema};
 use arrow::util::display::array_value_to_string;
 use polars::prelude::IntoLazy;
 
@@ -117,6 +118,16 @@ pub(super) fn compiled(sql: &str, catalog: &Catalog) -> Query {
     compile_as(Mode::Check, sql, &BTreeMap::new(), catalog).unwrap_or_else(|d| panic!("{d}; {}\n{sql}", d.help))
 }
 
+/// A table without dictionaries.
+fn plain(batch: &RecordBatch) -> RecordBatch {
+    let plain = |array: &ArrayRef| match array.data_type() {
+        DataType::Dictionary(..) => cast(array, &DataType::Utf8).unwrap(),
+        _ => Arc::clone(array),
+    };
+    let columns = batch.schema().fields().iter().zip(batch.columns()).map(|(f, c)| (f.name().clone(), plain(c), true)).collect::<Vec<_>>();
+    RecordBatch::try_from_iter_with_nullable(columns).unwrap()
+}
+
 /// What polars gives over tables.
 pub(super) fn by_polars(
     query: &Query,
@@ -124,8 +135,8 @@ pub(super) fn by_polars(
     whole: &BTreeMap<String, RecordBatch>,
 ) -> Result<RecordBatch, SqlError> {
     let frame = |name: &str| {
-        let batch = part.get(name).or_else(|| whole.get(name))?;
-        frame::from_batches(&batch.schema(), std::slice::from_ref(batch)).ok().map(IntoLazy::lazy)
+        let batch = plain(part.get(name).or_else(|| whole.get(name))?);
+        frame::from_batches(&batch.schema(), std::slice::from_ref(&batch)).ok().map(IntoLazy::lazy)
     };
     frame::to_batch(&query.run(&frame)?)
 }
