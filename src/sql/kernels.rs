@@ -16,7 +16,7 @@ use super::like::Pattern;
 pub(super) const VALUE: &str = "value: ";
 
 /// Microseconds of the years 1 to 9999, which every engine holds.
-const INSTANTS: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
+pub(super) const INSTANTS: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 
 pub(super) fn instant() -> DataType {
     DataType::Datetime(TimeUnit::Microseconds, None)

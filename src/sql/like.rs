@@ -1,7 +1,7 @@
 //! LIKE: `%` stands for any text, `_` for any one character; there is no escape.
 
 /// A pattern cut at its `%`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Pattern {
     /// What stands between the `%`; one segment means no `%`.
     segments: Vec<String>,

@@ -8,6 +8,7 @@ mod checks;
 mod cli;
 mod determinism;
 mod diff;
+mod fused;
 mod generate;
 mod metrics;
 mod records;

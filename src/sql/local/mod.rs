@@ -7,10 +7,34 @@
 //! The meaning is that of the polars path (`lower.rs`), which stays: it answers what this one refuses, and it decides where values fail. See
 //! [`Over::run`] for errors.
 
+mod bits;
+mod build;
+mod choose;
+mod column;
+mod eval;
+mod group;
+mod keys;
+mod make;
+mod node;
+mod ops;
+mod rows;
+mod scalar;
+mod tally;
+
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::Schema;
 
+use self::build::{Builder, Built};
+use self::eval::{Eval, Memo};
+use self::node::Graph;
+use self::tally::{Ready, field};
+use super::types::Type;
 use super::{Query, SqlError};
 
 /// Columns of views, read when asked for: those of a partition, or those of the views that every partition sees whole.
@@ -36,7 +60,8 @@ pub trait Part: Sync {
 /// Queries made ready to run together.
 #[derive(Debug)]
 pub struct Fused {
-    refused: Vec<Option<Refusal>>,
+    graph: Graph,
+    queries: Vec<Built<Ready>>,
 }
 
 /// Why a query runs on polars.
@@ -57,25 +82,56 @@ impl Fused {
     /// Compiles queries together. Views partitioned by account come in parts, and those of `chunked`, of which any rows may be together
     /// ([`Query::prove_row_local`]); others are whole.
     pub fn new(queries: &[&Query], chunked: &BTreeSet<&str>) -> Self {
-        let _ = chunked;
-        Self { refused: queries.iter().map(|_| Some(Refusal("not yet"))).collect() }
+        let mut graph = Graph::default();
+        let queries = queries.iter().map(|query| ready(&mut graph, query, chunked)).collect();
+        Self { graph, queries }
     }
 
     /// Why the query of that place in [`Fused::new`] has to run on polars; `None`: it runs here.
     pub fn refused(&self, query: usize) -> Option<&Refusal> {
-        self.refused.get(query).and_then(Option::as_ref)
+        self.queries.get(query).and_then(|q| q.as_ref().err())
     }
 
     /// The queries over these whole views. What depends on them alone is computed once, when first needed.
     pub fn over<'a>(&'a self, whole: &'a dyn Part) -> Over<'a> {
-        Over { fused: self, whole }
+        Over { fused: self, whole, of_whole: Memo::new(&self.graph) }
     }
+}
+
+fn ready(graph: &mut Graph, query: &Query, chunked: &BTreeSet<&str>) -> Built<Ready> {
+    let (by_account, by_row) = (query.prove_account_grain().is_ok(), query.prove_row_local(chunked).is_ok());
+    let mut builder = Builder::new(graph, &query.plan, chunked);
+    let relation = builder.query()?;
+    if !(by_account && !builder.reads_chunks || by_row && !builder.reads_accounts) {
+        return Err(Refusal("rows of several parts together"));
+    }
+    let mut outputs = Vec::new();
+    let mut fields = Vec::new();
+    let (mut outcome, mut system) = (None, None);
+    for column in &query.plan.outputs {
+        let ty = column.ty.column().ok_or(Refusal("an output without a type"))?;
+        let node = build::node(column.id, &relation.columns)?;
+        match column.name.as_str() {
+            "outcome" if ty != Type::Text => return Err(Refusal("an outcome that is no text")),
+            "outcome" => outcome = Some(node),
+            "system_ix" if ty == Type::U32 => system = Some(node),
+            _ => {}
+        }
+        outputs.push((ty, node));
+        fields.push(field(&column.name, ty));
+    }
+    let schema = Arc::new(Schema::new(fields));
+    graph.need_space(relation.space);
+    relation.condition.into_iter().chain(outputs.iter().map(|(_, node)| *node)).for_each(|node| graph.need(node));
+    let may_fail = outputs.iter().map(|(_, node)| *node).filter(|node| graph.may_fail(*node)).collect();
+    Ok(Ready { space: relation.space, condition: relation.condition, outputs, schema, outcome, system, may_fail })
 }
 
 /// Queries with the views that every partition sees whole. Partitions may run on several threads at once.
 pub struct Over<'a> {
     fused: &'a Fused,
     whole: &'a dyn Part,
+    of_whole: Memo,
 }
 
 impl Over<'_> {
@@ -86,8 +142,10 @@ impl Over<'_> {
     /// of the views that it is made from, also in rows that a filter or join leaves out later, and outputs that can fail also in rows that are no
     /// finding. So what runs without an error here has none on polars.
     pub fn run(&self, part: &dyn Part, wanted: &dyn Fn(usize) -> bool) -> Vec<Option<Result<Tally, SqlError>>> {
-        let _ = (part, wanted, self.whole);
-        self.fused.refused.iter().map(|_| None).collect()
+        let memo = Memo::new(&self.fused.graph);
+        let eval = self.eval(part, &memo);
+        let one = |(i, query): (usize, &Built<Ready>)| query.as_ref().ok().filter(|_| wanted(i)).map(|query| eval.tally(query));
+        self.fused.queries.iter().enumerate().map(one).collect()
     }
 
     /// Every row of one query over one partition, in no particular order.
@@ -95,7 +153,15 @@ impl Over<'_> {
     /// # Errors
     /// As [`Over::run`]; a refused query is `SqlError::Engine`.
     pub fn rows(&self, part: &dyn Part, query: usize) -> Result<RecordBatch, SqlError> {
-        let _ = (part, query);
-        Err(SqlError::Engine("not yet".to_owned()))
+        let memo = Memo::new(&self.fused.graph);
+        match self.fused.queries.get(query) {
+            Some(Ok(query)) => self.eval(part, &memo).everything(query),
+            Some(Err(refusal)) => Err(SqlError::Engine(refusal.to_string())),
+            None => Err(SqlError::Engine("no such query".to_owned())),
+        }
+    }
+
+    fn eval<'e>(&'e self, part: &'e dyn Part, memo: &'e Memo) -> Eval<'e> {
+        Eval { graph: &self.fused.graph, part, of_part: memo, whole: self.whole, of_whole: &self.of_whole }
     }
 }

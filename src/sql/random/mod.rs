@@ -187,6 +187,17 @@ pub fn catalog() -> Catalog {
     world::catalog()
 }
 
+/// The tables of one world of a seed, and texts of queries over them that compile.
+#[cfg(test)]
+pub(super) fn asked(seed: u64, number: u64, queries: usize) -> (BTreeMap<String, RecordBatch>, Vec<String>) {
+    let mut dice = Dice::new(seed, number);
+    let world = World::new(&mut dice);
+    let catalog = world::catalog();
+    let texts = std::iter::repeat_with(|| query::generate(&mut dice, &catalog).0).take(queries);
+    let texts = texts.filter(|sql| compile(sql, &BTreeMap::new(), &catalog).is_ok()).collect();
+    (world.tables, texts)
+}
+
 /// A world's tables as frames.
 fn frames(tables: &BTreeMap<String, RecordBatch>) -> BTreeMap<String, DataFrame> {
     let convert = |(name, batch): (&String, &RecordBatch)| {

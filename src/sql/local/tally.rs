@@ -1,0 +1,155 @@
+//! What a query says about one part.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::buffer::BooleanBuffer;
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+
+use super::Tally;
+use super::build::is_system;
+use super::column::{Text, Value, failed};
+use super::eval::{Computed, Eval, Selection};
+use super::node::{NodeId, SpaceId};
+use crate::sql::types::Type;
+
+/// A query in the graph.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub space: SpaceId,
+    /// Which rows of the space are its rows.
+    pub condition: Option<NodeId>,
+    pub outputs: Vec<(Type, NodeId)>,
+    pub schema: Arc<Schema>,
+    pub outcome: Option<NodeId>,
+    pub system: Option<NodeId>,
+    /// Outputs in which some row can fail: polars computes them of every row.
+    pub may_fail: Vec<NodeId>,
+}
+
+/// A field as `frame::to_batch` has it.
+pub(super) fn field(name: &str, ty: Type) -> Field {
+    let ty = match ty {
+        Type::Bigint => DataType::Int64,
+        Type::U32 => DataType::UInt32,
+        Type::U64 => DataType::UInt64,
+        Type::Double => DataType::Float64,
+        Type::Boolean => DataType::Boolean,
+        Type::Text => DataType::Utf8,
+        Type::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+    };
+    Field::new(name, ty, true)
+}
+
+type Counts = BTreeMap<(Option<u32>, String), u64>;
+
+impl Eval<'_> {
+    pub fn tally(&self, query: &Ready) -> Computed<Tally> {
+        let mut tally = Tally { counts: Counts::new(), hits: RecordBatch::new_empty(Arc::clone(&query.schema)) };
+        let (Some(outcome), rows) = (query.outcome, self.len(query.space)?) else { return Ok(tally) };
+        if rows == 0 {
+            return Ok(tally);
+        }
+        let kept = query.condition.map(|c| self.holds(c, query.space)).transpose()?;
+        let count = kept.as_ref().map_or(rows, BooleanBuffer::count_set_bits);
+        if count == 0 {
+            return Ok(tally);
+        }
+        for output in &query.may_fail {
+            self.value(*output)?;
+        }
+        let outcome = self.column(outcome, query.space)?;
+        let outcome = outcome.text()?;
+        tally.counts = match query.system {
+            None => counted(outcome, kept.as_ref(), None),
+            Some(node) if is_system(self.graph, node) => counted(outcome, kept.as_ref(), self.first(node, kept.as_ref())?),
+            Some(node) => by_system(outcome, kept.as_ref(), &self.column(node, query.space)?)?,
+        };
+        if tally.counts.keys().any(|(_, outcome)| outcome == "finding") {
+            let found = outcome.test(|t| t == "finding").yes;
+            let found = kept.map_or_else(|| found.clone(), |kept| &kept & &found);
+            tally.hits = self.late(query, found.set_indices_u32().collect())?;
+        }
+        Ok(tally)
+    }
+
+    /// The value of a column of ordinals in the first row that is kept.
+    fn first(&self, node: NodeId, kept: Option<&BooleanBuffer>) -> Computed<Option<u32>> {
+        let row = kept.map_or(Some(0), |kept| kept.set_indices_u32().next()).unwrap_or_default();
+        match self.some(node, &Selection { rows: vec![row].into(), matched: None })? {
+            Value::U32(n) => Ok(n.get(0)),
+            _ => Err(failed("`system_ix` holds no ordinals")),
+        }
+    }
+
+    /// Every output, only of some rows.
+    pub fn late(&self, query: &Ready, rows: Vec<u32>) -> Computed<RecordBatch> {
+        let selection = Selection { rows: rows.into(), matched: None };
+        let output = |(ty, node): &(Type, NodeId)| self.array(*ty, *node, self.some(*node, &selection)?, selection.rows.len());
+        batch(query, query.outputs.iter().map(output).collect::<Computed<Vec<_>>>()?, selection.rows.len())
+    }
+
+    fn array(&self, ty: Type, node: NodeId, value: Value, rows: usize) -> Computed<ArrayRef> {
+        match value {
+            Value::Const(lit) => Value::full(&lit, self.graph.kind(node), rows).array(ty),
+            value => value.array(ty),
+        }
+    }
+
+    /// Every output of every row.
+    pub fn everything(&self, query: &Ready) -> Computed<RecordBatch> {
+        let rows: Vec<u32> = match query.condition {
+            Some(condition) => self.holds(condition, query.space)?.set_indices_u32().collect(),
+            None => (0..u32::try_from(self.len(query.space)?).map_err(failed)?).collect(),
+        };
+        let output = |(ty, node): &(Type, NodeId)| self.array(*ty, *node, self.column(*node, query.space)?.gather(&rows, None), rows.len());
+        batch(query, query.outputs.iter().map(output).collect::<Computed<Vec<_>>>()?, rows.len())
+    }
+}
+
+fn batch(query: &Ready, arrays: Vec<ArrayRef>, rows: usize) -> Computed<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(Arc::clone(&query.schema), arrays, &options).map_err(failed)
+}
+
+/// Rows by outcome, all of one system.
+fn counted(outcome: &Text, kept: Option<&BooleanBuffer>, system: Option<u32>) -> Counts {
+    let mut entries = vec![0_u64; outcome.values.len()];
+    let mut null = 0;
+    let mut add = |row: usize| match entries.get_mut(outcome.code(row)).filter(|_| outcome.is_valid(row)) {
+        Some(count) => *count += 1,
+        None => null += 1,
+    };
+    match kept {
+        Some(kept) => kept.set_indices().for_each(&mut add),
+        None => (0..outcome.len()).for_each(&mut add),
+    }
+    let mut counts = Counts::new();
+    let named = entries.iter().enumerate().map(|(entry, count)| (outcome.entry(entry), *count));
+    for (name, count) in named.chain([("unknown", null)]).filter(|(_, count)| *count > 0) {
+        *counts.entry((system, name.to_owned())).or_default() += count;
+    }
+    counts
+}
+
+/// Rows by system and outcome.
+fn by_system(outcome: &Text, kept: Option<&BooleanBuffer>, systems: &Value) -> Computed<Counts> {
+    let systems = systems.wide()?;
+    let mut counts: BTreeMap<(Option<i64>, Option<usize>), u64> = BTreeMap::new();
+    let mut add = |row: usize| {
+        let entry = outcome.is_valid(row).then(|| outcome.code(row));
+        *counts.entry((systems.get(row), entry)).or_default() += 1;
+    };
+    match kept {
+        Some(kept) => kept.set_indices().for_each(&mut add),
+        None => (0..outcome.len()).for_each(&mut add),
+    }
+    let mut named = Counts::new();
+    for ((system, entry), count) in counts {
+        let system = system.map(u32::try_from).transpose().map_err(failed)?;
+        let name = entry.map_or("unknown", |e| outcome.entry(e));
+        *named.entry((system, name.to_owned())).or_default() += count;
+    }
+    Ok(named)
+}
