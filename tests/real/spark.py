@@ -20,16 +20,29 @@ from pathlib import Path
 import common
 import worlds
 
-# One task after another with broadcast joins; and many small tasks with joins by sorting.
-WIDE = {"spark.sql.shuffle.partitions": 1}
+# Few tasks, joins by broadcast, plans as they stand, nothing compiled; and many small tasks, joins by sorting, plans changed while they run, compiled.
+WIDE = {
+    "spark.sql.shuffle.partitions": 1,
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
 SPLIT = {
     "spark.sql.shuffle.partitions": 3,
-    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.adaptive.coalescePartitions.enabled": "false",
     "spark.sql.autoBroadcastJoinThreshold": -1,
     "spark.sql.files.maxPartitionBytes": 16384,
     "spark.sql.files.openCostInBytes": 1024,
 }
-COMMON = {"spark.ui.enabled": "false", "spark.executor.memory": "1g", "spark.ui.showConsoleProgress": "false"}
+# Two cores and a minute: virtual machines that start fast.
+SHORT = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+COMMON = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.executor.memory": "1g",
+    "spark.driver.extraJavaOptions": SHORT,
+    "spark.executor.extraJavaOptions": SHORT,
+}
 
 
 def home(work):
@@ -52,7 +65,7 @@ class Bench:
         self.seconds = []
 
     def command(self, at, layout=WIDE, more="", work=None):
-        confs = " ".join(f"--conf {k}={v}" for k, v in {**COMMON, **layout}.items())
+        confs = " ".join(f"--conf '{k}={v}'" for k, v in {**COMMON, **layout}.items())
         out = [self.holdover, "audit", "--no-import", "--as-of", at, "--engine", "spark", "--spark-home", self.home]
         out += ["--spark-args", f"--master {self.master} {confs} {more}"]
         return out + (["--spark-work", work] if work else [])
