@@ -1,6 +1,6 @@
 """holdover beside DuckDB on a made-up estate, and holdover beside its own targets.
 
-    benches/compare/run --size 1m|10m|100m[,…] [--repeat N] [--holdover BIN] [--work DIR] [--json OUT] [--check] [--write-docs]
+    benches/compare/run --size 1m|10m|100m[,…] | --estate DIR [--repeat N] [--holdover BIN] [--work DIR] [--json OUT] [--check] [--write-docs]
 
 Builds holdover unless one is given, makes the estate, runs both alternately with the same number of threads on the same files,
 compares their findings row for row, and prints each target beside what was measured. Ends with 1 if the findings differ. What
@@ -56,7 +56,7 @@ def main():
 def arguments():
     parser = argparse.ArgumentParser(prog="benches/compare/run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     sizes = lambda text: text.split(",")
-    parser.add_argument("--size", type=sizes, required=True, help="edges: 1m, 10m, 100m or any such number; several with commas between")
+    parser.add_argument("--size", type=sizes, help="edges: 1m, 10m, 100m or any such number; several with commas between")
     parser.add_argument("--repeat", type=int, default=3, help="rounds; of each figure the least counts [3]")
     parser.add_argument("--holdover", type=Path, help="the binary; without it, it is built from this folder")
     parser.add_argument("--work", type=Path, help="folder for estates and results [below the cache folder]")
@@ -72,6 +72,9 @@ def arguments():
     parser.add_argument("--native-bytes", type=int, default=1_000_000_000, help="size of the files for the import figures")
     parser.add_argument("--cache", type=Path, required=True, help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if (args.size is None) == (args.estate is None):
+        parser.error("name either --size or --estate")
+    args.size = args.size or [args.estate.resolve().name]
     args.work = (args.work or args.cache / "work").resolve()
     args.holdover = args.holdover and args.holdover.resolve()
     args.estate = args.estate and args.estate.resolve()
@@ -100,7 +103,7 @@ def once(args):
 
 
 def save(path, results):
-    path.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

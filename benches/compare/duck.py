@@ -48,7 +48,8 @@ def each_check(estate, ids, wanted, out, connection):
     for name, names in wanted.items():
         part = Clock()
         connection.execute(f"DROP VIEW {name}")
-        connection.execute(f"CREATE TABLE {name} AS SELECT {', '.join(f'"{n}"' for n in sorted(names))} FROM ({estate.views[name]})")
+        columns = ", ".join(f'"{column}"' for column in sorted(names))
+        connection.execute(f"CREATE TABLE {name} AS SELECT {columns} FROM ({estate.views[name]})")
         stored[name] = part.told()
     setup, took = clock.told(), {}
     shown = {check: selected(connection, estate.checks[check]) for check in ids}

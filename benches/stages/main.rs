@@ -195,9 +195,15 @@ fn check_fused(bencher: Bencher<'_, '_>, check: &str) {
     bencher.bench(|| over.run(&partition(), &|_| true));
 }
 
+/// How many of the checks the fused executor takes; nothing while it takes none.
+fn taken() -> Option<String> {
+    let (fused, local) = (fused().len(), local().len());
+    (fused > 0).then(|| format!("{fused} of {local}"))
+}
+
 /// All that the fused executor takes, together: what they share is computed once.
-#[divan::bench(sample_count = 10)]
-fn checks_fused_together(bencher: Bencher<'_, '_>) {
+#[divan::bench(args = taken(), sample_count = 10)]
+fn checks_fused_together(bencher: Bencher<'_, '_>, _taken: &str) {
     let queries: Vec<&Query> = fused().into_iter().map(query).collect();
     let together = Fused::new(&queries, &cut_into_parts());
     let over = together.over(tables());
