@@ -107,11 +107,11 @@ fn run_checks(
     }
     let make = |p: &Prepared, hit: &Hit| findings::build(run, &p.check, p.severity, hit);
     let together: Vec<Asked<'_>> = in_parts.iter().map(|begun: &Begun<'_>| begun.asked.clone()).collect();
+    Stage::expect("checks", whole.len());
     let of_parts = evaluate::over_parts(&together, tables, &|i, hit| match in_parts.get(i) {
         Some(begun) => make(begun.p, hit),
         None => Err(HalfMade { check: String::new(), what: "no such check".to_owned(), of_the_check: false }),
     });
-    Stage::expect("checks", whole.len());
     let one = |i: usize| {
         let begun = whole.get(i)?;
         let _step = Stage::step("checks");
