@@ -134,8 +134,8 @@ fn run_checks(
 /// What the checks say, those first that go over the parts: these together, the others one by one.
 fn embedded(asked: &[Asked<'_>], tables: &Tables<'_>, make: Make<'_>) -> Vec<Result<Answers, EvaluateError>> {
     let (together, alone) = asked.split_at(asked.partition_point(Asked::in_parts));
-    let mut answers = evaluate::over_parts(together, tables, make);
     Stage::expect("checks", alone.len());
+    let mut answers = evaluate::over_parts(together, tables, make);
     let one = |i: usize| {
         let a = alone.get(i)?;
         let _step = Stage::step("checks");

@@ -16,6 +16,9 @@ use crate::model::stage::Listener;
 const PATIENCE: Duration = Duration::from_secs(1);
 const REDRAW: Duration = Duration::from_millis(200);
 
+/// What the steps of a stage are, after a blank.
+const UNITS: [(&str, &str); 2] = [("drift", " rows"), ("checks", " parts")];
+
 static WATCH: OnceLock<Watch> = OnceLock::new();
 
 /// Gets ready to draw, where somebody would see it.
@@ -99,14 +102,17 @@ struct Bar {
 impl Bar {
     fn new() -> Self {
         let line = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        let tell = |state: &ProgressState, out: &mut dyn Write| {
+        let stage: Arc<Mutex<String>> = Arc::default();
+        let of = Arc::clone(&stage);
+        let tell = move |state: &ProgressState, out: &mut dyn Write| {
+            let unit = unit(&of.lock().unwrap_or_else(PoisonError::into_inner));
             // A line that cannot be drawn is nobody's loss.
-            out.write_str(&far(state.pos(), state.len(), state.elapsed())).unwrap_or_default();
+            out.write_str(&far(state.pos(), state.len(), unit, state.elapsed())).unwrap_or_default();
         };
         if let Ok(style) = ProgressStyle::with_template("{msg}{far}") {
             line.set_style(style.with_key("far", tell));
         }
-        let bar = Self { line, stage: Arc::default(), over: Arc::default() };
+        let bar = Self { line, stage, over: Arc::default() };
         let late = bar.clone();
         std::thread::spawn(move || {
             std::thread::sleep(PATIENCE);
@@ -129,12 +135,12 @@ impl Bar {
     }
 
     fn begun(&self, stage: &str) {
-        let mut current = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        // The lock is free again before anything is drawn, for drawing takes it.
         match stage.split_once('/') {
-            Some((whole, part)) if whole == *current => self.line.set_message(format!("{whole} ({part})")),
+            Some((whole, part)) if self.is(whole) => self.line.set_message(format!("{whole} ({part})")),
             Some(_) => {}
             None => {
-                stage.clone_into(&mut current);
+                stage.clone_into(&mut self.stage.lock().unwrap_or_else(PoisonError::into_inner));
                 self.line.unset_length();
                 self.line.reset();
                 self.line.set_message(stage.to_owned());
@@ -167,13 +173,18 @@ impl Bar {
     }
 }
 
+/// The unit of a stage; empty: none is known.
+fn unit(stage: &str) -> &'static str {
+    UNITS.iter().find(|(name, _)| *name == stage).map_or("", |(_, unit)| unit)
+}
+
 /// How far a stage is: what is done of what is due, how fast, and how long the rest takes at that pace.
-fn far(done: u64, due: Option<u64>, elapsed: Duration) -> String {
+fn far(done: u64, due: Option<u64>, unit: &str, elapsed: Duration) -> String {
     let spent = span(elapsed);
     let Some(due) = due.filter(|n| *n > 0) else { return format!(", {spent}") };
     let done = done.min(due);
     let seconds = elapsed.as_secs_f64();
-    let mut text = format!(" {} of {}, {spent}", count(done), count(due));
+    let mut text = format!(" {} of {}{unit}, {spent}", count(done), count(due));
     if done > 0 && seconds > 0.0 {
         let rate = done as f64 / seconds;
         let left = Duration::try_from_secs_f64((due - done) as f64 / rate).unwrap_or(Duration::MAX);
@@ -213,14 +224,17 @@ mod tests {
     #[test]
     fn the_rest_is_reckoned_at_the_pace_so_far() {
         let after = |s: u64| Duration::from_secs(s);
-        assert_eq!(far(0, None, after(7)), ", 7 s");
-        assert_eq!(far(0, Some(0), after(7)), ", 7 s");
-        assert_eq!(far(0, Some(153), after(2)), " 0 of 153, 2 s");
-        assert_eq!(far(51, Some(153), after(10)), " 51 of 153, 10 s, 5.1/s, 20 s left");
-        assert_eq!(far(153, Some(153), after(30)), " 153 of 153, 30 s, 5.1/s, 0 s left");
-        assert_eq!(far(25_000_000, Some(100_000_000), after(80)), " 25.00 M of 100.00 M, 1 min 20 s, 312.5 k/s, 4 min 00 s left");
-        assert_eq!(far(9, Some(5), after(1)), " 5 of 5, 1 s, 5.0/s, 0 s left", "never more than is due");
-        assert_eq!(far(1, Some(u64::MAX), after(1)), " 1 of 18446744073.71 G, 1 s, 1.0/s, 5124095576030431 h 00 min left");
+        assert_eq!(far(0, None, "", after(7)), ", 7 s");
+        assert_eq!(far(0, Some(0), " rows", after(7)), ", 7 s");
+        assert_eq!(far(0, Some(153), " parts", after(2)), " 0 of 153 parts, 2 s");
+        assert_eq!(far(51, Some(153), unit("checks"), after(10)), " 51 of 153 parts, 10 s, 5.1/s, 20 s left");
+        assert_eq!(far(153, Some(153), unit("load"), after(30)), " 153 of 153, 30 s, 5.1/s, 0 s left");
+        assert_eq!(
+            far(25_000_000, Some(100_000_000), unit("drift"), after(80)),
+            " 25.00 M of 100.00 M rows, 1 min 20 s, 312.5 k/s, 4 min 00 s left"
+        );
+        assert_eq!(far(9, Some(5), "", after(1)), " 5 of 5, 1 s, 5.0/s, 0 s left", "never more than is due");
+        assert_eq!(far(1, Some(u64::MAX), "", after(1)), " 1 of 18446744073.71 G, 1 s, 1.0/s, 5124095576030431 h 00 min left");
     }
 
     #[test]
