@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::findings::HalfMade;
 use super::parts::{Columns, Cut};
 use super::tables::part_frame;
-use super::{FrameError, Near, Tables, cut_into_parts, turns};
+use super::{FrameError, Near, Tables, cut_into_parts, looked_up, turns};
 use crate::checks::{Check, Grain};
 use crate::model::{Certainty, FindingRow, Stage, Time, Word};
 use crate::sql::local::{Fused, Over, Tally};
@@ -137,7 +137,7 @@ type Said = Result<Answers, EvaluateError>;
 /// One result per check, in their order: its query fails, or its rows are not of the form that checks must have.
 pub fn over_parts(asked: &[Asked<'_>], tables: &Tables<'_>, make: Make<'_>) -> Vec<Said> {
     let queries: Vec<&Query> = asked.iter().map(|a| a.query).collect();
-    let fused = Fused::new(&queries, &cut_into_parts());
+    let fused = Fused::seeking(&queries, &cut_into_parts(), &looked_up());
     let over = fused.over(tables);
     let cuts = &tables.parts().cuts;
     Stage::expect("checks", cuts.len());

@@ -141,6 +141,11 @@ pub fn cut_into_parts() -> BTreeSet<&'static str> {
     views::PARTITIONED.iter().copied().chain([&APPROVALS]).map(|t| t.name).collect()
 }
 
+/// Whole views of which a part looks up the rows of its own edges, with their keys: there is a row for every edge of the run.
+pub fn looked_up() -> BTreeMap<&'static str, &'static [&'static str]> {
+    BTreeMap::from([(EDGE_HISTORY.name, EDGE_HISTORY.key)])
+}
+
 /// Every view that a check may read.
 pub fn catalog() -> Catalog {
     let mut catalog = Catalog::default();

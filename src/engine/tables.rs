@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{cast, concat_batches};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, UInt32Type};
 use polars::prelude::DataFrame;
 
 use super::parts::{Columns, Parts};
@@ -159,4 +159,32 @@ impl Part for Tables<'_> {
         let unknown = || SqlError::Engine(format!("the view `{view}` has no column `{column}`"));
         batch.column_by_name(column).cloned().ok_or_else(unknown)
     }
+
+    fn seek(&self, view: &str, column: Option<&str>, keys: &[ArrayRef]) -> Result<ArrayRef, SqlError> {
+        let (true, [system, edge, ix]) = (view == EDGE_HISTORY.name, keys) else { return Err(SqlError::MissingTable(view.to_owned())) };
+        let (system, ix) = (ordinals(system)?, ordinals(ix)?);
+        let edge = edge.as_string_opt::<i32>().ok_or_else(|| SqlError::Engine(format!("`{view}` is looked up by text")))?;
+        let of = |at: usize| {
+            let grant = match edge.is_valid(at).then(|| edge.value(at))? {
+                "grant" => true,
+                "membership" => false,
+                _ => return None,
+            };
+            let number = |column: &UInt32Array| column.is_valid(at).then(|| column.value(at));
+            Some((number(&system)?, grant, number(&ix)?))
+        };
+        let edges: Vec<Option<(u32, bool, u32)>> = (0..edge.len()).map(of).collect();
+        let history = &self.run.edge_history;
+        match column {
+            None => Ok(std::sync::Arc::new(history.holds(&edges))),
+            Some(name) => history.column(name, &edges).ok_or_else(|| SqlError::Engine(format!("the view `{view}` has no column `{name}`"))),
+        }
+    }
+}
+
+/// Numbers as ordinals; what is none is NULL.
+fn ordinals(array: &ArrayRef) -> Result<UInt32Array, SqlError> {
+    let safe = arrow::compute::CastOptions { safe: true, ..arrow::compute::CastOptions::default() };
+    let cast = arrow::compute::cast_with_options(array, &DataType::UInt32, &safe).map_err(|e| SqlError::Engine(e.to_string()))?;
+    cast.as_primitive_opt::<UInt32Type>().cloned().ok_or_else(|| SqlError::Engine("an ordinal is due".to_owned()))
 }

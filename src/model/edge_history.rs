@@ -120,6 +120,37 @@ impl EdgeHistory {
         self.known.get(table.runs.get(run)?.1 as usize)
     }
 
+    /// One column of the rows of some edges (system, is it a grant, ordinal), NULL where there is none; `None`: there is no such column.
+    pub fn column(&self, name: &str, edges: &[Option<(u32, bool, u32)>]) -> Option<ArrayRef> {
+        let found = || edges.iter().map(|edge| edge.and_then(|(system_ix, grant, ix)| Some((self.presence(system_ix, grant, ix)?, edge))));
+        let times = |of: fn(&Presence) -> Option<Time>| -> ArrayRef {
+            Arc::new(found().map(|p| p.and_then(|(p, _)| of(p)).map(Time::micros)).collect::<TimestampMicrosecondArray>())
+        };
+        let ended = |edge: Option<(u32, bool, u32)>| edge.and_then(|(system_ix, grant, ix)| self.ended.get(&(system_ix, !grant, ix)));
+        Some(match name {
+            "system_ix" => Arc::new(found().map(|p| p.and_then(|(_, e)| *e).map(|e| e.0)).collect::<UInt32Array>()),
+            "edge" => Arc::new(found().map(|p| p.and_then(|(_, e)| *e).map(|e| word(!e.1))).collect::<StringArray>()),
+            "edge_ix" => Arc::new(found().map(|p| p.and_then(|(_, e)| *e).map(|e| e.2)).collect::<UInt32Array>()),
+            "first_seen_after" => times(|p| p.first_seen_after),
+            "first_seen_by" => times(|p| Some(p.first_seen_by)),
+            "last_absent" => times(|p| p.last_absent),
+            "since_by" => times(|p| Some(p.since_by)),
+            "held_until" => times(|p| p.held_until),
+            "regranted" => Arc::new(found().map(|p| p.map(|(p, _)| p.regranted)).collect::<BooleanArray>()),
+            "revoked_at" => {
+                Arc::new(edges.iter().map(|e| ended(*e).and_then(|e| e.0).map(Time::micros)).collect::<TimestampMicrosecondArray>())
+            }
+            "revoked_by" => Arc::new(edges.iter().map(|e| ended(*e).and_then(|e| e.1.as_deref())).collect::<StringArray>()),
+            _ => return None,
+        })
+    }
+
+    /// Which of some edges there are.
+    pub fn holds(&self, edges: &[Option<(u32, bool, u32)>]) -> BooleanArray {
+        let there = |e: &Option<(u32, bool, u32)>| e.is_some_and(|(system_ix, grant, ix)| self.presence(system_ix, grant, ix).is_some());
+        edges.iter().map(|e| Some(there(e))).collect()
+    }
+
     /// The row of an edge; `None`: there is no such edge.
     pub fn row(&self, system_ix: u32, grant: bool, edge_ix: u32) -> Option<EdgeHistoryRow> {
         let mut row = self.presence(system_ix, grant, edge_ix)?.row(system_ix, word(!grant), edge_ix);
@@ -288,6 +319,16 @@ mod tests {
         assert_eq!([seen(false, 4), seen(false, 5), seen(false, 6)], [Some((1, None)), Some((2, Some("R-9".to_owned()))), Some((1, None))]);
         assert_eq!([seen(false, BATCH), seen(false, BATCH + 6), seen(false, BATCH + 7)], [Some((2, None)), Some((1, None)), None]);
         assert_eq!(history.row(2, true, 0), None);
+        // Column by column it is the same, and NULL where there is no edge.
+        let edges: Vec<Option<(u32, bool, u32)>> = [(3, true, 1), (3, false, 5), (1, false, 9), (2, true, 0)].map(Some).into();
+        let edges = [edges, vec![None]].concat();
+        let columns: Vec<ArrayRef> = EDGE_HISTORY.columns.iter().map(|c| history.column(c.name, &edges).unwrap()).collect();
+        for (at, edge) in edges.iter().enumerate() {
+            let row = edge.and_then(|(system_ix, grant, ix)| history.row(system_ix, grant, ix));
+            assert_eq!(<EdgeHistoryRow as crate::model::Row>::at(&columns, at).ok(), row, "{edge:?}");
+            assert_eq!(history.holds(&edges).value(at), row.is_some());
+        }
+        assert!(history.column("nothing", &edges).is_none());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use holdover::audit::explain::{Stored, open};
 use holdover::checks::{self, Check};
 use holdover::engine::evaluate::{Answers, Asked, Hit, over_parts, over_whole};
 use holdover::engine::findings::HalfMade;
-use holdover::engine::{Tables, catalog, cut_into_parts};
+use holdover::engine::{Tables, catalog, cut_into_parts, looked_up};
 use holdover::model::FindingRow;
 use holdover::sql::local::Fused;
 use holdover::sql::{Query, compile};
@@ -56,7 +56,7 @@ fn compare(stored: &Stored, accounts: u32) -> usize {
     assert_eq!(rules.len(), IN_PARTS);
     let systems: BTreeSet<u32> = stored.run.systems.iter().map(|s| s.ix).collect();
     let asked: Vec<Asked<'_>> = rules.iter().map(|(check, query)| Asked { check, query, systems: systems.clone() }).collect();
-    let fused = Fused::new(&rules.iter().map(|(_, q)| q).collect::<Vec<_>>(), &cut_into_parts());
+    let fused = Fused::seeking(&rules.iter().map(|(_, q)| q).collect::<Vec<_>>(), &cut_into_parts(), &looked_up());
     let over = fused.over(&tables);
     for part in tables.parts().cuts.iter().filter_map(|cut| tables.parts().part(*cut)) {
         for (tally, (check, _)) in over.run(&part, &|_| true).into_iter().zip(&rules) {
@@ -64,7 +64,7 @@ fn compare(stored: &Stored, accounts: u32) -> usize {
         }
     }
     let mut found = 0;
-    for (parts, asked) in over_parts(&asked, &tables, &|_, hit| told(hit)).into_iter().zip(&asked) {
+    for (parts, asked) in over_parts(&asked, &tables, &|_, _, hit| told(hit)).into_iter().zip(&asked) {
         let whole = over_whole(asked, &tables, &|hit| told(hit)).unwrap();
         assert_eq!(said(&parts.unwrap()), said(&whole), "{}", asked.check.id);
         found += whole.found.len();

@@ -25,6 +25,8 @@ pub(super) struct Builder<'a> {
     pub graph: &'a mut Graph,
     plan: &'a Plan,
     chunked: &'a BTreeSet<&'a str>,
+    /// Whole views in which rows are looked up, with their keys.
+    sought: &'a BTreeMap<&'a str, &'a [&'a str]>,
     /// Columns that something is computed from.
     used: BTreeSet<ColId>,
     ctes: Vec<Option<Relation>>,
@@ -35,14 +37,23 @@ pub(super) struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    pub fn new(graph: &'a mut Graph, plan: &'a Plan, chunked: &'a BTreeSet<&'a str>) -> Self {
+    pub fn new(graph: &'a mut Graph, plan: &'a Plan, chunked: &'a BTreeSet<&'a str>, sought: &'a BTreeMap<&'a str, &'a [&'a str]>) -> Self {
         let mut used: BTreeSet<ColId> = plan.outputs.iter().map(|c| c.id).collect();
         for cte in &plan.ctes {
             used.extend(&cte.columns);
             mark(&cte.rel, &mut used);
         }
         mark(&plan.rel, &mut used);
-        Self { graph, plan, chunked, used, ctes: plan.ctes.iter().map(|_| None).collect(), reads_accounts: false, reads_chunks: false }
+        Self {
+            graph,
+            plan,
+            chunked,
+            sought,
+            used,
+            ctes: plan.ctes.iter().map(|_| None).collect(),
+            reads_accounts: false,
+            reads_chunks: false,
+        }
     }
 
     pub fn query(&mut self) -> Built<Relation> {
@@ -150,6 +161,19 @@ impl<'a> Builder<'a> {
         let (own, pairs): (Vec<&Expr>, Vec<&Expr>) = residual.iter().partition(|term| of_right(term));
         let own = own.into_iter().map(|term| self.scalar(term, &right.columns, right.space)).collect::<Built<Vec<_>>>()?;
         self.restrict(&mut right, own);
+        if let Some((mut found, is_there)) = self.looked_up(&left, &right, keys)?
+            && (pairs.is_empty() || !outer)
+        {
+            let mut terms: Vec<NodeId> = Vec::new();
+            if !outer {
+                terms.push(is_there);
+            }
+            for term in pairs {
+                terms.push(self.scalar(term, &found.columns, found.space)?);
+            }
+            self.restrict(&mut found, terms);
+            return Ok(found);
+        }
         let (left_keys, right_keys) = self.keys(&left.columns, &right.columns, keys)?;
         let index = self.graph.put_index(IndexOf { space: right.space, keys: right_keys.clone(), condition: right.condition });
         let join = |b: &mut Self, outer: bool| {
@@ -181,6 +205,35 @@ impl<'a> Builder<'a> {
         }
         self.restrict(&mut out, terms);
         Ok(out)
+    }
+
+    /// The left side with the columns of the right one, if that is a view in which rows are looked up and the join is on all of its key and
+    /// nothing else; and whether there is a row. A key is unique, so that the rows are those of the left side.
+    fn looked_up(&mut self, left: &Relation, right: &Relation, keys: &[(ColId, ColId)]) -> Built<Option<(Relation, NodeId)>> {
+        let Some(Space::View { name: view, part: false, .. }) = self.graph.space(right.space).cloned() else { return Ok(None) };
+        let Some(key) = self.sought.get(view.as_str()).filter(|_| right.condition.is_none()) else { return Ok(None) };
+        let stored = |graph: &Graph, id: NodeId| match graph.node(id).map(|n| &n.node) {
+            Some(Node::Column { name, .. }) => Some(name.clone()),
+            _ => None,
+        };
+        let mut by_name: BTreeMap<String, NodeId> = BTreeMap::new();
+        for (l, r) in keys {
+            match stored(self.graph, node(*r, &right.columns)?) {
+                Some(name) if key.contains(&name.as_str()) => drop(by_name.insert(name, node(*l, &left.columns)?)),
+                _ => return Ok(None),
+            }
+        }
+        let given: Option<Vec<NodeId>> = key.iter().map(|name| by_name.get(*name).copied()).collect();
+        let Some(given) = given.filter(|given| given.len() == keys.len()) else { return Ok(None) };
+        let sought = |column: Option<String>| Node::Sought { view: view.clone(), column, keys: given.clone() };
+        let mut out = left.clone();
+        for (id, of) in &right.columns {
+            let Some(name) = stored(self.graph, *of) else { return Ok(None) };
+            let kind = self.graph.kind(*of);
+            out.columns.insert(*id, self.graph.put(sought(Some(name)), Some(left.space), kind));
+        }
+        let is_there = self.graph.put(sought(None), Some(left.space), Kind::Bool);
+        Ok(Some((out, is_there)))
     }
 
     /// The columns of both sides of a join, for its rows.

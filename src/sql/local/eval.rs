@@ -15,6 +15,7 @@ use super::node::{Graph, IndexId, Node, NodeId, Path, Scalar, Space, SpaceId};
 use super::ops::{Operand, apply};
 use super::rows::{Joined, Rows};
 use crate::sql::SqlError;
+use crate::sql::types::Type;
 
 pub(super) type Computed<T> = Result<T, SqlError>;
 type Slots<T> = Vec<OnceLock<Computed<T>>>;
@@ -142,6 +143,7 @@ impl Eval<'_> {
                 let first = self.index(*index)?.first(&self.columns(keys, space)?, self.len(space)?)?;
                 Ok(Value::Truth(Tri::sure(bits::pack(&first, |row| row != NONE))))
             }
+            Node::Sought { view, column, keys } => self.sought(view, column.as_deref(), &self.columns(keys, space)?),
             Node::Scalar { op, args } => self.scalar(op, args, kind, self.len(space)?, |arg| self.value(arg)),
             Node::Measure { what, of, filter } => {
                 let Some(Space::Groups { input, .. }) = self.graph.space(space) else { return Err(missing()) };
@@ -170,6 +172,16 @@ impl Eval<'_> {
             return Err(failed(format!("`{view}` has {rows} rows, and {} in its column `{name}`", array.len())));
         }
         Value::read(&array)
+    }
+
+    fn sought(&self, view: &str, column: Option<&str>, keys: &[Value]) -> Computed<Value> {
+        let key = |value: &Value| match value {
+            Value::U32(_) => value.array(Type::U32),
+            Value::Text(_) => value.array(Type::Text),
+            _ => value.array(Type::Bigint),
+        };
+        let keys = keys.iter().map(key).collect::<Computed<Vec<_>>>()?;
+        Value::read(&self.whole.seek(view, column, &keys)?)
     }
 
     fn scalar(&self, op: &Scalar, args: &[NodeId], kind: Kind, rows: usize, of: impl Fn(NodeId) -> Computed<Value>) -> Computed<Value> {
@@ -235,6 +247,13 @@ impl Eval<'_> {
                 })
             }
             Node::Below(of) => self.some_below(of, placed.space.ok_or_else(missing)?, placed.kind, selection),
+            Node::Sought { view, column, keys } => {
+                let key = |key: &NodeId| match self.some(*key, selection)? {
+                    Value::Const(lit) => Ok(Value::full(&lit, self.graph.kind(*key), selection.rows.len())),
+                    value => Ok(value),
+                };
+                self.sought(view, column.as_deref(), &keys.iter().map(key).collect::<Computed<Vec<_>>>()?)
+            }
             Node::Scalar { op, args } => self.scalar(op, args, placed.kind, selection.rows.len(), |arg| self.some(arg, selection)),
             _ => Ok(whole(&self.value(node)?)),
         }

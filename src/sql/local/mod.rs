@@ -55,6 +55,16 @@ pub trait Part: Sync {
     /// # Errors
     /// No such view or column, or its file cannot be read.
     fn column(&self, view: &str, column: &str) -> Result<ArrayRef, SqlError>;
+
+    /// For rows that are looked up: a column of the row with each key, NULL where there is none; without a column, whether there is one.
+    /// `keys`: the columns of the view's key, numbers as `UInt32` or `Int64`, text as `Utf8`.
+    ///
+    /// # Errors
+    /// The view is not one in which rows are looked up, or it has no such column.
+    fn seek(&self, view: &str, column: Option<&str>, keys: &[ArrayRef]) -> Result<ArrayRef, SqlError> {
+        let _ = (column, keys);
+        Err(SqlError::MissingTable(view.to_owned()))
+    }
 }
 
 /// Queries made ready to run together.
@@ -82,8 +92,14 @@ impl Fused {
     /// Compiles queries together. Views partitioned by account come in parts, and those of `chunked`, of which any rows may be together
     /// ([`Query::prove_row_local`]); others are whole.
     pub fn new(queries: &[&Query], chunked: &BTreeSet<&str>) -> Self {
+        Self::seeking(queries, chunked, &BTreeMap::new())
+    }
+
+    /// As [`Fused::new`]. `sought`: whole views that are too long for an index, with their keys: where a join is on all of a key, the rows
+    /// are looked up by [`Part::seek`] and the view is not read.
+    pub fn seeking(queries: &[&Query], chunked: &BTreeSet<&str>, sought: &BTreeMap<&str, &[&str]>) -> Self {
         let mut graph = Graph::default();
-        let queries = queries.iter().map(|query| ready(&mut graph, query, chunked)).collect();
+        let queries = queries.iter().map(|query| ready(&mut graph, query, chunked, sought)).collect();
         Self { graph, queries }
     }
 
@@ -98,9 +114,9 @@ impl Fused {
     }
 }
 
-fn ready(graph: &mut Graph, query: &Query, chunked: &BTreeSet<&str>) -> Built<Ready> {
+fn ready(graph: &mut Graph, query: &Query, chunked: &BTreeSet<&str>, sought: &BTreeMap<&str, &[&str]>) -> Built<Ready> {
     let (by_account, by_row) = (query.prove_account_grain().is_ok(), query.prove_row_local(chunked).is_ok());
-    let mut builder = Builder::new(graph, &query.plan, chunked);
+    let mut builder = Builder::new(graph, &query.plan, chunked, sought);
     let relation = builder.query()?;
     if !(by_account && !builder.reads_chunks || by_row && !builder.reads_accounts) {
         return Err(Refusal("rows of several parts together"));
