@@ -3,7 +3,7 @@
 -- title = "Access that was taken away and is back"
 -- severity = "high"
 -- confidence = "medium"
--- grain = "run"
+-- grain = "account"
 -- subject = "edge"
 -- needs = ["memberships|grants"]
 -- covered_by = ["ghost-account", "orphan-account", "unregistered-nonhuman"]
@@ -72,6 +72,6 @@ SELECT e.system_ix AS system_ix, e.account_ix AS account_ix, e.edge AS edge, e.e
 FROM edges e
 JOIN edge_history h ON h.system_ix = e.system_ix AND h.edge = e.edge AND h.edge_ix = e.edge_ix
 LEFT JOIN accounts a ON a.system_ix = e.system_ix AND a.account_ix = e.account_ix
-LEFT JOIN approvals p ON p.system_ix = e.system_ix AND p.edge = e.edge AND p.edge_ix = e.edge_ix
+LEFT JOIN approvals p ON p.system_ix = e.system_ix AND p.account_ix = e.account_ix AND p.edge = e.edge AND p.edge_ix = e.edge_ix
 LEFT JOIN revoked v ON v.system_ix = e.system_ix AND v.edge = e.edge AND v.edge_ix = e.edge_ix AND v.place = 1
 WHERE a.status IS NULL OR (a.status <> 'deleted' AND a.kind NOT IN ('system', 'device'))

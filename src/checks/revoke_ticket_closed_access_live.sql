@@ -3,7 +3,7 @@
 -- title = "Ticket to take access away is closed, the access is still there"
 -- severity = "high"
 -- confidence = "high"
--- grain = "run"
+-- grain = "account"
 -- subject = "request"
 -- needs = ["accounts", "requests"]
 -- message = "ticket `{request}` to take away {what} of `{login}` was closed at {closed_at}, and it is still there"
@@ -42,7 +42,7 @@ SELECT r.system_ix AS system_ix, r.account_ix AS account_ix, r.edge AS edge, r.e
     COALESCE(x.target_name, x.target, 'the account') AS what, COALESCE(a.login, a.account) AS login, a.status AS status,
     a.can_authenticate AS can_authenticate, x.level AS level, r.how AS how, r.decision AS decision, r.closed_at AS closed_at,
     r.closed_at AS since
-FROM revocations r
-JOIN accounts a ON a.system_ix = r.system_ix AND a.account_ix = r.account_ix
-LEFT JOIN access x ON x.system_ix = r.system_ix AND x.account_ix = r.account_ix AND x.edge = r.edge AND x.edge_ix = r.edge_ix
+FROM accounts a
+JOIN revocations r ON r.system_ix = a.system_ix AND r.account_ix = a.account_ix
+LEFT JOIN access x ON x.system_ix = a.system_ix AND x.account_ix = a.account_ix AND x.edge = r.edge AND x.edge_ix = r.edge_ix
 WHERE a.status <> 'deleted'

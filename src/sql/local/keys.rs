@@ -1,4 +1,4 @@
-//! Rows by keys: several columns as one number, and tables of such numbers.
+//! Rows by keys: several columns as one number.
 
 use std::collections::HashMap;
 
@@ -7,101 +7,17 @@ use arrow::buffer::BooleanBuffer;
 
 use super::bits::{self, NONE};
 use super::column::{Text, Value};
+use super::table::{NO_KEY, Table};
 use crate::sql::SqlError;
 
-/// The key of a row that has none.
-const NO_KEY: u64 = u64::MAX;
 /// A column whose values spread further is coded by value.
 const WIDE: u128 = 1 << 40;
-
-/// Numbers to numbers below [`NONE`].
-#[derive(Debug)]
-pub(super) enum Table {
-    Dense(Vec<u32>),
-    Hashed { keys: Vec<u64>, values: Vec<u32>, used: usize },
-}
-
-impl Table {
-    /// For keys below `total`, of about so many rows.
-    fn new(total: u64, rows: usize) -> Self {
-        let most = (rows as u64).saturating_mul(4).saturating_add(1024);
-        match usize::try_from(total) {
-            Ok(slots) if total <= most => Self::Dense(vec![NONE; slots]),
-            _ => Self::Hashed { keys: vec![NO_KEY; 1024], values: vec![NONE; 1024], used: 0 },
-        }
-    }
-
-    /// The place of a key, or the empty one for it. There is always an empty one.
-    fn place(keys: &[u64], key: u64) -> usize {
-        let mask = keys.len() - 1;
-        #[expect(clippy::cast_possible_truncation, reason = "a hash")]
-        let mut at = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & mask;
-        while keys.get(at).is_some_and(|k| *k != key && *k != NO_KEY) {
-            at = (at + 1) & mask;
-        }
-        at
-    }
-
-    fn get(&self, key: u64) -> u32 {
-        match self {
-            Self::Dense(slots) => usize::try_from(key).ok().and_then(|k| slots.get(k)).copied().unwrap_or(NONE),
-            Self::Hashed { .. } if key == NO_KEY => NONE,
-            Self::Hashed { keys, values, .. } => values.get(Self::place(keys, key)).copied().unwrap_or(NONE),
-        }
-    }
-
-    /// What stands for a key; [`NONE`] where it is new.
-    fn swap(&mut self, key: u64, value: u32) -> u32 {
-        match self {
-            Self::Dense(slots) => match usize::try_from(key).ok().and_then(|k| slots.get_mut(k)) {
-                Some(slot) => std::mem::replace(slot, value),
-                None => NONE,
-            },
-            Self::Hashed { keys, values, used } => {
-                if *used * 2 >= keys.len() {
-                    grow(keys, values);
-                }
-                let at = Self::place(keys, key);
-                let old = values.get_mut(at).map_or(NONE, |slot| std::mem::replace(slot, value));
-                if let Some(slot) = keys.get_mut(at)
-                    && *slot != key
-                {
-                    *slot = key;
-                    *used += 1;
-                }
-                old
-            }
-        }
-    }
-
-    /// What stands for a key, put there if nothing does.
-    fn get_or(&mut self, key: u64, value: u32) -> u32 {
-        let old = self.get(key);
-        if old == NONE {
-            self.swap(key, value);
-            return value;
-        }
-        old
-    }
-}
-
-fn grow(keys: &mut Vec<u64>, values: &mut Vec<u32>) {
-    let mut more_keys = vec![NO_KEY; keys.len() * 4];
-    let mut more_values = vec![NONE; keys.len() * 4];
-    for (key, value) in keys.iter().zip(values.iter()).filter(|(key, _)| **key != NO_KEY) {
-        let at = Table::place(&more_keys, *key);
-        if let (Some(k), Some(v)) = (more_keys.get_mut(at), more_values.get_mut(at)) {
-            (*k, *v) = (*key, *value);
-        }
-    }
-    (*keys, *values) = (more_keys, more_values);
-}
 
 /// How the values of one column become numbers from 0.
 #[derive(Debug)]
 enum Coder {
     Near { least: i64, span: u64 },
-    Far(Table),
+    Far { least: i64, table: Table },
     Texts(HashMap<Box<str>, u32>),
 }
 
@@ -142,15 +58,18 @@ impl Coder {
         if let Some(span) = u64::try_from(span).ok().filter(|s| u128::from(*s) <= WIDE) {
             return Ok((Self::Near { least, span }, span));
         }
+        if span > u128::from(u64::MAX - 1) {
+            // The greatest would be the number that stands for no key.
+            return Err(too_many());
+        }
         let mut table = Table::new(u64::MAX, 0);
         let mut codes = 0;
         each(value, |row, v| {
-            if counts(row) && table.get_or(v.cast_unsigned(), codes) == codes {
+            if counts(row) && table.get_or(v.wrapping_sub(least).cast_unsigned(), codes) == codes {
                 codes += 1;
             }
         })?;
-        // The number that stands for no key would be lost.
-        if table.get(NO_KEY) == NONE { Ok((Self::Far(table), u64::from(codes))) } else { Err(too_many()) }
+        Ok((Self::Far { least, table }, u64::from(codes)))
     }
 
     /// Adds the column to the keys of all rows. `null`: the number of NULL, else a row with NULL has no key.
@@ -179,9 +98,9 @@ impl Coder {
                     Some(valid) => each(value, |row, v| put(row, if bits::bit(&valid, row) { within(v) } else { null }))?,
                 }
             }
-            (Self::Far(table), _) => {
+            (Self::Far { least, table }, _) => {
                 let valid = value.not_null();
-                let known = |v: i64| Some(table.get(v.cast_unsigned())).filter(|c| *c != NONE).map(u64::from);
+                let known = |v: i64| Some(table.get(v.wrapping_sub(*least).cast_unsigned())).filter(|c| *c != NONE).map(u64::from);
                 each(value, |row, v| put(row, if valid.as_ref().is_none_or(|n| bits::bit(n, row)) { known(v) } else { null }))?;
             }
         }
@@ -468,9 +387,14 @@ mod tests {
         let first = index.first(&asked, 4).unwrap();
         assert_eq!(first, [0, 1, NONE, NONE]);
         assert_eq!((index.after(0), index.after(4), index.after(1)), (4, NONE, NONE));
-        let far = read(Int64Array::from(vec![i64::MIN, i64::MAX, 0]));
-        let index = Index::new(std::slice::from_ref(&far), 3, Some(&BooleanBuffer::from(vec![true, true, false]))).unwrap();
-        assert_eq!(index.first(&[far], 3).unwrap(), [0, 1, NONE]);
+        let far = read(Int64Array::from(vec![-1, i64::MAX, 0, -1]));
+        let index = Index::new(std::slice::from_ref(&far), 4, Some(&BooleanBuffer::from(vec![true, true, false, true]))).unwrap();
+        assert_eq!(index.first(&[far], 4).unwrap(), [0, 1, NONE, 0]);
+        assert_eq!((index.after(0), index.is_unique()), (3, false));
+        let beyond = read(Int64Array::from(vec![-2, i64::MIN]));
+        assert_eq!(index.first(&[beyond], 2).unwrap(), [NONE, NONE]);
+        let all = read(Int64Array::from(vec![i64::MIN, i64::MAX]));
+        assert!(matches!(Index::new(&[all], 2, None), Err(SqlError::Value(_))));
         let sorted = read(Int64Array::from((0..300).map(|i| i * 1_000_000).collect::<Vec<_>>()));
         let index = Index::new(&[sorted], 300, None).unwrap();
         assert!(matches!(index.first, First::Sorted(_)) && index.is_unique());
@@ -490,15 +414,5 @@ mod tests {
         let none = Groups::one(2, Some(&BooleanBuffer::new_unset(2)), true);
         assert_eq!((none.of, none.first), (vec![NONE, NONE], vec![NONE]));
         assert!(Groups::one(0, None, false).first.is_empty());
-    }
-
-    #[test]
-    fn a_table_grows() {
-        let mut table = Table::new(u64::MAX, 0);
-        for key in 0..10_000_u64 {
-            assert_eq!(table.swap(key * 1_000_003, u32::try_from(key).unwrap()), NONE);
-        }
-        assert!((0..10_000_u64).all(|key| u64::from(table.get(key * 1_000_003)) == key));
-        assert_eq!((table.get(1), table.get_or(3, 7), table.get_or(3, 8)), (NONE, 7, 7));
     }
 }

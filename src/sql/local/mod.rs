@@ -19,6 +19,7 @@ mod node;
 mod ops;
 mod rows;
 mod scalar;
+mod table;
 mod tally;
 
 #[cfg(test)]

@@ -218,12 +218,16 @@ fn some_row(rows: usize, valid: Option<&BooleanBuffer>, does: impl Fn(usize) -> 
 }
 
 fn integers(op: ArithOp, a: &Numbers<i64>, b: &Numbers<i64>) -> Computed<Numbers<i64>> {
-    let f: fn(i64, i64) -> (i64, bool) = match op {
-        ArithOp::Add => i64::overflowing_add,
-        ArithOp::Sub => i64::overflowing_sub,
-        ArithOp::Mul => i64::overflowing_mul,
-        ArithOp::Div => return Err(failed("a division of integers")),
-    };
+    match op {
+        ArithOp::Add => checked(a, b, i64::overflowing_add),
+        ArithOp::Sub => checked(a, b, i64::overflowing_sub),
+        ArithOp::Mul => checked(a, b, i64::overflowing_mul),
+        ArithOp::Div => Err(failed("a division of integers")),
+    }
+}
+
+/// Generic, so that each operation is a loop of its own.
+fn checked(a: &Numbers<i64>, b: &Numbers<i64>, f: impl Fn(i64, i64) -> (i64, bool)) -> Computed<Numbers<i64>> {
     let valid = bits::and(a.valid.as_ref(), b.valid.as_ref());
     let mut overflows = false;
     let row = |(a, b): (&i64, &i64)| {

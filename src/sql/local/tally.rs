@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 
 use super::Tally;
 use super::build::is_system;
-use super::column::{Text, Value, failed};
+use super::column::{Codes, Text, Value, failed};
 use super::eval::{Computed, Eval, Selection};
 use super::node::{NodeId, SpaceId};
 use crate::sql::types::Type;
@@ -115,6 +115,9 @@ fn batch(query: &Ready, arrays: Vec<ArrayRef>, rows: usize) -> Computed<RecordBa
 
 /// Rows by outcome, all of one system.
 fn counted(outcome: &Text, kept: Option<&BooleanBuffer>, system: Option<u32>) -> Counts {
+    if let (Codes::U8(codes), None) = (&outcome.codes, &outcome.valid) {
+        return named(system, outcome, &of_bytes(codes, kept), 0);
+    }
     let mut entries = vec![0_u64; outcome.values.len()];
     let mut null = 0;
     let mut add = |row: usize| match entries.get_mut(outcome.code(row)).filter(|_| outcome.is_valid(row)) {
@@ -125,9 +128,29 @@ fn counted(outcome: &Text, kept: Option<&BooleanBuffer>, system: Option<u32>) ->
         Some(kept) => kept.set_indices().for_each(&mut add),
         None => (0..outcome.len()).for_each(&mut add),
     }
+    named(system, outcome, &entries, null)
+}
+
+/// Rows by code: a table of 256 needs no check of its bounds.
+fn of_bytes(codes: &[u8], kept: Option<&BooleanBuffer>) -> [u64; 256] {
+    let mut table = [0_u64; 256];
+    let mut add = |code: u8| {
+        if let Some(count) = table.get_mut(usize::from(code)) {
+            *count += 1;
+        }
+    };
+    match kept {
+        Some(kept) => kept.set_indices().filter_map(|row| codes.get(row)).for_each(|code| add(*code)),
+        None => codes.iter().for_each(|code| add(*code)),
+    }
+    table
+}
+
+/// Counts of entries under their names, which may repeat.
+fn named(system: Option<u32>, outcome: &Text, entries: &[u64], null: u64) -> Counts {
     let mut counts = Counts::new();
-    let named = entries.iter().enumerate().map(|(entry, count)| (outcome.entry(entry), *count));
-    for (name, count) in named.chain([("unknown", null)]).filter(|(_, count)| *count > 0) {
+    let of_entries = entries.iter().enumerate().filter(|(_, count)| **count > 0).map(|(entry, count)| (outcome.entry(entry), *count));
+    for (name, count) in of_entries.chain([("unknown", null)]).filter(|(_, count)| *count > 0) {
         *counts.entry((system, name.to_owned())).or_default() += count;
     }
     counts
