@@ -15,7 +15,7 @@ mod dice;
 mod exceptions;
 mod faults;
 mod hr;
-mod ldif_out;
+pub mod ldif_out;
 mod life;
 mod names;
 mod okta;

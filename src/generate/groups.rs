@@ -51,6 +51,30 @@ impl System {
         format!("r{resource:06}")
     }
 
+    pub fn account_id(&self, number: u64) -> String {
+        format!("a{number:0width$}", width = self.width)
+    }
+
+    /// A right to read.
+    pub fn plain_right(&self) -> u32 {
+        5
+    }
+
+    /// A right to administer.
+    pub fn admin_right(&self) -> u32 {
+        11
+    }
+
+    /// The policy, the last of the entitlements, that allows everything: nothing of the quiet part holds it.
+    pub fn policy_right(&self) -> u32 {
+        self.entitlements
+    }
+
+    /// A principal that the system shows by the id of somebody deleted.
+    pub fn deleted_principal(&self, cycle: u64) -> String {
+        format!("deleted-{cycle:08}")
+    }
+
     fn key(&self, seed: u64, part: &str) -> Key {
         Key::new(seed, part, u64::from(self.at))
     }
@@ -114,7 +138,7 @@ impl System {
     /// How much an entitlement lets its holder do.
     fn level(&self, entitlement: u32) -> Level {
         match entitlement % 10 {
-            _ if entitlement % 97 == 11 => Level::Admin,
+            _ if entitlement % 97 == 11 || entitlement == self.policy_right() => Level::Admin,
             0..=2 => Level::Write,
             3 => Level::None,
             _ => Level::Read,
@@ -141,12 +165,14 @@ impl System {
 
     pub fn entitlement_rows(&self, seed: u64) -> Batches<'_> {
         let key = self.key(seed, "entitlements");
-        let rows = (0..self.entitlements).map(move |entitlement| {
+        let policies = u32::from(self.cycles > 0);
+        let rows = (0..self.entitlements + policies).map(move |entitlement| {
             let mut dice = key.dice(u64::from(entitlement));
             let level = self.level(entitlement);
             let name = format!("{}:{}-{entitlement}", word(AREAS, &mut dice), word(VERBS, &mut dice));
             // A policy of the organisation's own that amounts to administration is a fault; the quiet part of the estate has none.
-            let kind = if level != Level::Admin && entitlement % 3 == 0 { "managed-policy" } else { "permission" };
+            let policy = entitlement == self.policy_right() || level != Level::Admin && entitlement % 3 == 0;
+            let kind = if policy { "managed-policy" } else { "permission" };
             EntitlementRow {
                 entitlement_ix: entitlement,
                 native_id: self.entitlement_id(entitlement),
@@ -195,7 +221,7 @@ mod tests {
     use super::*;
 
     fn system() -> System {
-        let size = Size { accounts: 100_000, access: 1_000_000, identities: 1_000, systems: 1, snapshots: 1, seed: 1 };
+        let size = Size { accounts: 100_000, access: 1_000_000, identities: 1_000, systems: 1, snapshots: 1, seed: 1, records: true };
         Estate::new(size).unwrap().systems.remove(0)
     }
 
@@ -222,6 +248,10 @@ mod tests {
         let batches: Vec<_> = system.entitlement_rows(1).collect::<Result<_, _>>().unwrap();
         let rows: Vec<EntitlementRow> = batches.iter().flat_map(|b| crate::model::from_batch(b).unwrap()).collect();
         assert!(rows.iter().any(|e| e.level == Level::Admin));
-        assert!(rows.iter().all(|e| e.level != Level::Admin || e.kind == "permission"));
+        assert!(
+            rows.iter()
+                .filter(|e| e.level == Level::Admin && e.kind == "managed-policy")
+                .all(|e| e.entitlement_ix == system.policy_right())
+        );
     }
 }

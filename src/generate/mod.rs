@@ -4,14 +4,18 @@
 //! few batches are in memory. What should be found is written beside the store.
 
 mod accounts;
+mod answers;
 mod clock;
 mod columns;
 mod credentials;
 mod dice;
 mod edges;
+mod faults;
 mod groups;
 mod names;
+pub mod native;
 mod people;
+mod records;
 mod seal;
 mod shape;
 
@@ -26,7 +30,7 @@ pub use shape::{Estate, Impossible, Size};
 
 use self::accounts::Accounts;
 use self::credentials::Credentials;
-use self::edges::{Edges, Kind};
+use self::edges::{Edges, Table as Of};
 use self::people::{Persons, Workloads};
 use self::seal::{Draft, seal};
 use self::shape::System;
@@ -49,6 +53,8 @@ pub enum GenerateError {
 #[derive(Debug)]
 pub struct Written {
     pub config: PathBuf,
+    /// What an audit should find.
+    pub answers: PathBuf,
     /// Rows of all tables but the origins of rows.
     pub rows: u64,
     pub snapshots: usize,
@@ -67,7 +73,8 @@ pub fn rows(size: &Size) -> u64 {
 pub fn write(size: Size, root: &Path, told: Told<'_>) -> Result<Written, GenerateError> {
     let estate = Estate::new(size)?;
     let config = root.parent().unwrap_or(Path::new("")).join("holdover.toml");
-    for path in [root, &config] {
+    let answers = config.with_file_name("answers.json");
+    for path in [root, &config, &answers] {
         if path.exists() {
             return Err(GenerateError::Exists { path: path.display().to_string() });
         }
@@ -81,7 +88,8 @@ pub fn write(size: Size, root: &Path, told: Told<'_>) -> Result<Written, Generat
     let rows = sealed.iter().flat_map(|m| &m.tables).filter(|t| t.name != ORIGINS.name).map(|t| t.rows).sum();
     let name = root.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     fs::write(&config, configuration(&estate, &name)).map_err(|e| StoreError::io(&config, e))?;
-    Ok(Written { config, rows, snapshots })
+    answers::write(&estate, &answers).map_err(|e| StoreError::io(&answers, e))?;
+    Ok(Written { config, answers, rows, snapshots })
 }
 
 /// Every snapshot, the largest ones first: whatever is written last runs alone.
@@ -90,6 +98,9 @@ fn drafts(estate: &Estate) -> Vec<Draft<'_>> {
     let mut drafts: Vec<Draft<'_>> = weeks.flat_map(|week| estate.systems.iter().map(move |s| access(estate, s, week))).collect();
     drafts.push(people(estate));
     drafts.push(workloads(estate));
+    if estate.size.records {
+        drafts.extend(records(estate));
+    }
     drafts
 }
 
@@ -102,8 +113,8 @@ fn access<'e>(estate: &'e Estate, system: &'e System, week: u32) -> Draft<'e> {
         population: None,
         covers_time: None,
         tables: vec![
-            (&GRANTS, Edges::new(estate, system, Kind::Grant, week).rows()),
-            (&MEMBERSHIPS, Edges::new(estate, system, Kind::Membership, week).rows()),
+            (&GRANTS, Edges::new(estate, system, Of::Grants, week).rows()),
+            (&MEMBERSHIPS, Edges::new(estate, system, Of::Memberships, week).rows()),
             (&ACCOUNTS, Accounts::new(estate, system).rows(week)),
             (&CREDENTIALS, Credentials::new(Accounts::new(estate, system), week).rows()),
             (&GROUPS, system.group_rows(seed)),
@@ -134,6 +145,31 @@ fn workloads(estate: &Estate) -> Draft<'_> {
         population: Some(Population::All),
         covers_time: None,
         tables: vec![(&IDENTITIES, workloads.identities()), (&EMPLOYMENTS, workloads.employments())],
+    }
+}
+
+/// The sources of records. The register of systems is there in any case; the others have rows where something is planted.
+fn records(estate: &Estate) -> Vec<Draft<'_>> {
+    vec![
+        draft("catalogue", None, vec![(&ROLE_MODEL, records::role_model(estate))]),
+        draft(
+            "exceptions",
+            Some(records::reviews_cover()),
+            vec![(&EXCEPTIONS, records::exceptions(estate)), (&REVIEWS, records::reviews(estate))],
+        ),
+        draft("register", None, vec![(&SYSTEMS, records::register(estate))]),
+        draft("requests", Some(records::requests_cover()), vec![(&REQUESTS, records::requests(estate))]),
+    ]
+}
+
+fn draft<'e>(system: &str, covers_time: Option<(Time, Time)>, tables: Vec<(&'static Table, columns::Batches<'e>)>) -> Draft<'e> {
+    Draft {
+        system: system.to_owned(),
+        taken_at: clock::end(),
+        covers: tables.iter().map(|(table, _)| *table).collect(),
+        population: None,
+        covers_time,
+        tables,
     }
 }
 

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::columns::{Batches, batch, constant, ordinals};
 use super::shape::Size;
 use crate::connectors::FileLedger;
-use crate::model::{IDENTITIES, ORIGINS, Population, REJECTS, RecordUnit, SNAPSHOT_TABLES, Table, Time, Word};
+use crate::model::{ORIGINS, Population, REJECTS, RecordUnit, SNAPSHOT_TABLES, Table, Time, Word};
 use crate::store::manifest::{FORMAT, Invariant, Manifest};
 use crate::store::table_file::{GROUP_ROWS, TableEntry, write_batches};
 use crate::store::{FileEntry, Provenance, Store, StoreError, Writer, invariants, write_file};
@@ -107,8 +107,9 @@ fn files(size: &Size, entries: &[TableEntry], covers: Option<(Time, Time)>) -> V
 
 /// The command that makes the same estate.
 pub fn command(size: &Size) -> String {
+    let records = if size.records { "" } else { " --without-records" };
     format!(
-        "holdover generate --accounts {} --access {} --identities {} --systems {} --snapshots {} --seed {}",
+        "holdover generate --accounts {} --access {} --identities {} --systems {} --snapshots {} --seed {}{records}",
         size.accounts, size.access, size.identities, size.systems, size.snapshots, size.seed
     )
 }
@@ -155,7 +156,7 @@ fn checked(dir: &Path, files: &[(FileEntry, FileLedger)], covers: &[&'static Tab
     let all = invariants::check(dir, &ledgers, &covers.iter().map(|t| t.name).collect())?;
     match all.iter().find(|i| i.broken > 0) {
         Some(bad) => Err(StoreError::internal(
-            IDENTITIES.name,
+            "generate",
             format!("invariant `{}` of `{}` is broken by {} rows; nothing was sealed", bad.name, bad.table, bad.broken),
         )),
         None => Ok(all),

@@ -1,6 +1,7 @@
 //! How large each part of an estate is. Everything follows from the numbers asked for, so that every table can be written alone.
 
 use super::dice::{Key, Shuffle};
+use super::faults::{self, KINDS};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Size {
     /// Weekly snapshots of each.
     pub snapshots: u32,
     pub seed: u64,
+    /// With requests, a role catalogue, exceptions and a register of systems.
+    pub records: bool,
 }
 
 /// Why no estate has these numbers.
@@ -40,14 +43,18 @@ const MOST_SYSTEMS: u32 = 9_999;
 pub const SERVICE: u64 = 7;
 pub const WORKLOAD: u64 = 13;
 
-/// The people and workloads of an estate. Numbers of people: first those who work, then those who have left long ago.
+/// The people and workloads of an estate. Numbers of people: first those who work, then those of planted accounts, then those who have left
+/// long ago. Numbers of workloads: first those in order, then two for each cycle of faults.
 #[derive(Clone, Copy, Debug)]
 pub struct People {
     pub persons: u64,
     /// People with at least one account each.
     pub working: u64,
     pub workloads: u64,
-    /// Workloads with at least one account each, unless there are fewer accounts.
+    /// Workloads of which nothing is planted.
+    pub working_workloads: u64,
+    /// Planted accounts of all systems.
+    pub slots: u64,
     pub person_of: Shuffle,
     pub workload_of: Shuffle,
 }
@@ -58,7 +65,14 @@ pub struct System {
     /// Its place among them, from 0.
     pub at: u32,
     pub name: String,
+    /// In the last snapshot.
     pub accounts: u64,
+    /// Numbers of accounts, those that are gone by then included.
+    pub numbers: u64,
+    /// Cycles of planted faults.
+    pub cycles: u64,
+    /// Planted accounts in the systems before it.
+    pub slots_before: u64,
     /// Digits of the numbers in native ids.
     pub width: usize,
     /// Accounts of people, and of workloads, in the systems before it.
@@ -98,13 +112,17 @@ impl Estate {
     /// Numbers that no estate can have.
     pub fn new(size: Size) -> Result<Self, Impossible> {
         possible(&size)?;
+        let registered = if size.identities == 0 { 0 } else { (size.identities / 20).max(1) };
+        let persons = size.identities - registered;
+        let cycles = (0..size.systems).map(|at| cycles(&size, at)).min().unwrap_or(0);
         let mut systems: Vec<System> = Vec::new();
         let (mut people, mut workloads) = (0, 0);
         for at in 0..size.systems {
-            let system = System::new(&size, at, (people, workloads));
-            people += system.of_people(system.accounts);
-            workloads += system.accounts - system.of_people(system.accounts);
-            if system.edges > system.accounts.saturating_mul(system.most_edges) / 2 {
+            let system = System::new(&size, at, cycles, (people, workloads));
+            let sound = system.numbers - system.slots();
+            people += system.of_people(sound);
+            workloads += sound - system.of_people(sound);
+            if system.edges > sound.saturating_mul(system.most_edges) / 2 {
                 return impossible(
                     format!("{} grants and memberships are too many for {} accounts", size.access, size.accounts),
                     "ask for more accounts, or for less access",
@@ -113,15 +131,17 @@ impl Estate {
             systems.push(system);
         }
         let mut dice = Key::new(size.seed, "people", 0).dice(0);
-        let registered = if size.identities == 0 { 0 } else { (size.identities / 20).max(1) };
-        let persons = size.identities - registered;
-        let working = persons.min(people);
+        let slots: u64 = systems.iter().map(System::slots).sum();
+        let working = (persons - slots).min(people);
+        let working_workloads = registered - slots / KINDS * 2;
         let people = People {
             persons,
             working,
             workloads: registered,
+            working_workloads,
+            slots,
             person_of: Shuffle::new(working, &mut dice),
-            workload_of: Shuffle::new(registered, &mut dice),
+            workload_of: Shuffle::new(working_workloads, &mut dice),
         };
         Ok(Self { size, people, systems })
     }
@@ -131,10 +151,27 @@ impl Estate {
         7 * i64::from(self.size.snapshots - 1)
     }
 
+    /// The native id of a person.
+    pub fn person_id(&self, person: u64) -> String {
+        super::people::text(|to| super::people::person_id(person, self.person_width(), to))
+    }
+
     /// Digits of the numbers in the native ids of people.
     pub fn person_width(&self) -> usize {
         width(self.people.persons)
     }
+}
+
+/// Cycles of faults that a system bears: about two findings for a thousand edges, and never more than are held with ease.
+fn cycles(size: &Size, at: u32) -> u64 {
+    let (accounts, access, systems) =
+        (share(size.accounts, size.systems, at), share(size.access, size.systems, at), u64::from(size.systems));
+    if accounts < 20 * KINDS || access < 40 * KINDS {
+        return 0;
+    }
+    let people = size.identities / (4 * KINDS * systems);
+    let workloads = size.identities / (20 * 4 * systems);
+    (access / 400 / KINDS).clamp(1, (180_000 / KINDS / systems).max(1)).min(people).min(workloads)
 }
 
 fn possible(size: &Size) -> Result<(), Impossible> {
@@ -175,7 +212,7 @@ fn possible(size: &Size) -> Result<(), Impossible> {
 }
 
 impl System {
-    fn new(size: &Size, at: u32, before: (u64, u64)) -> Self {
+    fn new(size: &Size, at: u32, cycles: u64, before: (u64, u64)) -> Self {
         let (accounts, access) = (share(size.accounts, size.systems, at), share(size.access, size.systems, at));
         let nested = access >= 400;
         let groups = u32::try_from((accounts / 40).min(access / 20).clamp(4, 250_000)).unwrap_or(4);
@@ -185,7 +222,10 @@ impl System {
             at,
             name: format!("system-{:04}", at + 1),
             accounts,
-            width: width(accounts),
+            numbers: accounts + cycles,
+            cycles,
+            slots_before: u64::from(at) * cycles * KINDS,
+            width: width(accounts + cycles),
             people_before: before.0,
             workloads_before: before.1,
             groups,
@@ -195,7 +235,7 @@ impl System {
             most_edges: (access / 20).clamp(8, MOST_EDGES).min(u64::from(entitlements) * u64::from(resources) / 2),
             nested,
         };
-        system.edges = access - system.edges_of_groups(size.seed);
+        system.edges = access - system.edges_of_groups(size.seed) - cycles * faults::edges_of_cycle(&system);
         system
     }
 

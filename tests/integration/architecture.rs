@@ -23,7 +23,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("audit", &["model", "sql", "store", "resolve", "checks", "engine", "triage", "metrics", "report"]),
     ("config", &["model", "resolve"]),
     ("demo", &["model"]),
-    ("generate", &["model", "connectors", "store"]),
+    ("generate", &["model", "connectors", "store", "demo"]),
 ];
 
 /// The parts that put the stages together: they may name everything, and no stage may name them.
