@@ -104,7 +104,7 @@ fn run_checks(
             Ok(begun) if begun.asked.systems.is_empty() => outcomes.extend(begun.outcomes),
             Ok(begun) if begun.asked.in_parts() => in_parts.push(begun),
             Ok(begun) => whole.push(begun),
-            Err(said) => outcomes.push(said),
+            Err(said) => outcomes.push(*said),
         }
     }
     let begun: Vec<Begun<'_>> = in_parts.into_iter().chain(whole).collect();
@@ -147,7 +147,7 @@ fn embedded(asked: &[Asked<'_>], tables: &Tables<'_>, make: Make<'_>) -> Vec<Res
 }
 
 /// The systems to which a check is put, or the one thing to say of it.
-fn begin<'a>(run: &Run, p: &'a Prepared) -> Result<Begun<'a>, OutcomeRow> {
+fn begin<'a>(run: &Run, p: &'a Prepared) -> Result<Begun<'a>, Box<OutcomeRow>> {
     let mut outcomes = Vec::new();
     let mut systems = BTreeSet::new();
     let whole_world =
@@ -164,11 +164,11 @@ fn begin<'a>(run: &Run, p: &'a Prepared) -> Result<Begun<'a>, OutcomeRow> {
     }
     if !p.enabled {
         let reason = format!("switched off by the configuration: {}", p.reason.as_deref().unwrap_or("no reason given"));
-        return Err(not_evaluated(&p.check.id, "*", reason));
+        return Err(Box::new(not_evaluated(&p.check.id, "*", reason)));
     }
     if whole_world {
         if let Some(reason) = needs::unable_anywhere(run, &p.check) {
-            return Err(not_evaluated(&p.check.id, "*", reason));
+            return Err(Box::new(not_evaluated(&p.check.id, "*", reason)));
         }
         systems = run.systems.iter().map(|s| s.ix).collect();
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+
 use super::{Audit, AuditError};
 use crate::engine::Run;
 use crate::metrics::TrendPoint;
@@ -191,17 +193,18 @@ fn tables(dir: &Path, audit: &Audit) -> Result<Vec<TableEntry>, StoreError> {
 /// # Errors
 /// The disk, or Arrow refuses the rows.
 pub fn write_run(dir: &Path, run: &Run, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<TableEntry>, StoreError> {
-    let mut out = Vec::new();
+    type Written<'r> = Box<dyn Fn() -> Result<TableEntry, StoreError> + Send + Sync + 'r>;
+    let mut all: Vec<Written<'_>> = Vec::new();
     macro_rules! tables {
-        ($($rows:expr),*) => { $(if wanted(name_of($rows)) { out.push(write(dir, $rows)?); })* };
+        ($($rows:expr),*) => { $(if wanted(name_of($rows)) { all.push(Box::new(|| write(dir, $rows))); })* };
     }
     tables!(&run.seen, &run.identities, &run.account_state, &run.account_identity, &run.match_trace, &run.group_reach, &run.changes);
     if wanted(EDGE_HISTORY.name) {
-        out.push(write_batches(dir, &EDGE_HISTORY, run.edge_history.batches())?);
+        all.push(Box::new(|| write_batches(dir, &EDGE_HISTORY, run.edge_history.batches())));
     }
     tables!(&run.log_coverage, &run.approvals, &run.revocations, &run.roles_seen, &run.role_fit, &run.movers, &run.mover_access);
     tables!(&run.leaver_reach, &run.principal_risk, &run.sources);
-    Ok(out)
+    all.into_par_iter().map(|table| table()).collect()
 }
 
 fn name_of<R: Row>(_: &[R]) -> &'static str {

@@ -164,7 +164,7 @@ fn of_part(asked: &[Asked<'_>], cut: Cut, tables: &Tables<'_>, over: &Over<'_>, 
     let hits = tallies.iter().flatten().flatten().map(|t| &t.hits);
     // What cannot be read now is asked for once more, and then told.
     let near = tables.system(cut.system_ix).and_then(|s| Near::new(s, hits).ok()).unwrap_or_default();
-    let of_one = |(i, (a, tally)): (usize, (&Asked<'_>, Option<Result<Tally, SqlError>>))| {
+    let of_one = |i: usize, a: &Asked<'_>, tally: Option<Result<Tally, SqlError>>| {
         if !wanted(i) {
             return Ok(Answers::default());
         }
@@ -175,7 +175,7 @@ fn of_part(asked: &[Asked<'_>], cut: Cut, tables: &Tables<'_>, over: &Over<'_>, 
             Some(Err(fault)) => Err(fault.into()),
         }
     };
-    asked.iter().zip(tallies.into_iter()).enumerate().map(of_one).collect()
+    asked.iter().zip(tallies).enumerate().map(|(i, (a, tally))| of_one(i, a, tally)).collect()
 }
 
 /// Puts one check to the whole of a run.

@@ -118,11 +118,14 @@ pub fn request_facts(input: &Input<'_>) -> Waits {
     Waits { without: (!covered).then(|| "no source covers requests".to_owned()), waits: asked.map(|r| granted(input, &known, r)).collect() }
 }
 
+/// An account, and when it was created.
+type Owned = (u32, Option<Time>);
+
 /// What requests are held against, by system.
 #[derive(Default)]
 struct Known {
     /// Accounts of the one person to whom they are linked, with their creation.
-    accounts: BTreeMap<(u32, u32), Vec<(u32, Option<Time>)>>,
+    accounts: BTreeMap<(u32, u32), Vec<Owned>>,
     /// Rights that an export shows, by id and by name, whoever holds them.
     rights: BTreeMap<u32, BTreeSet<String>>,
 }

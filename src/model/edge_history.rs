@@ -26,6 +26,9 @@ pub struct Presence {
 /// Values of consecutive rows: the first row of each run, ascending from 0, with its value.
 pub type Runs = Vec<(u32, u32)>;
 
+/// When a review decided that an edge ends, and which.
+type Ended = (Option<Time>, Option<String>);
+
 /// The histories of one edge table of one system.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Table {
@@ -46,7 +49,7 @@ pub struct EdgeHistory {
     codes: BTreeMap<Presence, u32>,
     tables: BTreeMap<(u32, bool), Table>,
     /// The newest decision of a review to take an edge away before what is there now began.
-    ended: BTreeMap<(u32, bool, u32), (Option<Time>, Option<String>)>,
+    ended: BTreeMap<(u32, bool, u32), Ended>,
 }
 
 impl EdgeHistory {

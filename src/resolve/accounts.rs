@@ -301,7 +301,7 @@ impl<'a> AccountResolver<'a> {
             chunk.candidates.push(row);
         }
         if let Some(traces) = chunk.trace.get_mut(first..) {
-            traces.sort_by(|a, b| (a.identity_ix, a.rule).cmp(&(b.identity_ix, b.rule)));
+            traces.sort_by_key(|t| (t.identity_ix, t.rule));
         }
     }
 

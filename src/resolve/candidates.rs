@@ -83,7 +83,7 @@ impl<'a, F> Candidates<'a, F> {
 
     fn all_name_the_same(&self) -> bool {
         let edges = matches!(self.what, What::Memberships | What::Grants);
-        self.targets.is_empty() && self.numbers.accounts.renewed.is_empty() && !(edges && !self.numbers.groups.renewed.is_empty())
+        self.targets.is_empty() && self.numbers.accounts.renewed.is_empty() && (!edges || self.numbers.groups.renewed.is_empty())
     }
 }
 

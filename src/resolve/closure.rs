@@ -94,8 +94,8 @@ impl<'a> Closure<'a> {
         let held = rights.of.iter().map(|r| (r.entitlement_ix, self.component(r.group_ix))).collect();
         let totals = self.trees.totals_above(held);
         let ancestors = self.ancestor_texts();
-        let columns = conferred.into_iter().zip(risks).zip(risk_conditional).zip(members).zip(ancestors);
-        let row = |(group_ix, ((((conferred, risks), by_risk), members), ancestors)): (u32, ((((Conferred, _), bool), _), _))| {
+        let columns = conferred.into_iter().zip(risks).zip(risk_conditional.into_iter().zip(members).zip(ancestors));
+        let row = |group_ix: u32, conferred: Conferred, risks, by_risk: bool, members, ancestors| {
             let component = self.component(group_ix);
             GroupReachRow {
                 system_ix,
@@ -112,7 +112,10 @@ impl<'a> Closure<'a> {
                 cycle: self.components.members.of(component).len() > 1 || self.up.of(group_ix).binary_search(&group_ix).is_ok(),
             }
         };
-        (0_u32..).zip(columns).map(row).collect()
+        (0_u32..)
+            .zip(columns)
+            .map(|(ix, ((conferred, risks), ((by, members), above)))| row(ix, conferred, risks, by, members, above))
+            .collect()
     }
 
     fn component(&self, group_ix: u32) -> u32 {

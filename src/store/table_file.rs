@@ -19,6 +19,9 @@ use crate::model::{Row, Table, from_batch, to_batch};
 /// Rows after which a row group ends at the next account.
 pub const GROUP_ROWS: usize = 65_536;
 
+/// Rows that become columns at a time: a table of many millions is never held twice.
+const SPAN_ROWS: usize = 4 * GROUP_ROWS;
+
 /// What the manifest says of one table.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,8 +39,33 @@ pub struct TableEntry {
 /// # Errors
 /// The disk refuses, or Arrow does.
 pub fn write<R: Row>(dir: &Path, rows: &[R]) -> Result<TableEntry, StoreError> {
-    let batch = to_batch(rows).map_err(|e| StoreError::internal(R::TABLE.name, e))?;
-    write_batch(dir, R::TABLE.name, &batch)
+    let name = R::TABLE.name;
+    let path = dir.join(format!("{name}.parquet"));
+    let mut writer = open(&path, name, R::TABLE.arrow())?;
+    let (mut rest, mut span, mut row_groups) = (rows, SPAN_ROWS, 0);
+    while !rest.is_empty() {
+        let some = rest.get(..span).unwrap_or(rest);
+        let batch = to_batch(some).map_err(|e| StoreError::internal(name, e))?;
+        let mut groups = whole_accounts(&batch);
+        if some.len() < rest.len() {
+            // The last account may go on behind them.
+            groups.pop();
+        }
+        let Some((from, len)) = groups.last().copied() else {
+            span = span.saturating_mul(2);
+            continue;
+        };
+        for (from, len) in &groups {
+            writer.write(&batch.slice(*from, *len)).map_err(|e| StoreError::parquet(&path, e))?;
+            writer.flush().map_err(|e| StoreError::parquet(&path, e))?;
+        }
+        row_groups += groups.len() as u64;
+        rest = rest.get(from + len..).unwrap_or_default();
+        span = SPAN_ROWS;
+    }
+    writer.close().map_err(|e| StoreError::parquet(&path, e))?;
+    let (bytes, sha256) = digest(&path)?;
+    Ok(TableEntry { name: name.to_owned(), rows: rows.len() as u64, row_groups, bytes, sha256 })
 }
 
 /// Writes one batch to `dir/<name>.parquet`. It is on disk once the folder is committed.
@@ -268,6 +296,22 @@ mod tests {
         assert_eq!((texts.len(), texts[7].as_deref(), texts.last().unwrap().as_deref()), (rows.len(), Some("a000007"), Some("a065540")));
         assert!(read_texts(dir.path(), "accounts", "account_ix").is_err());
         assert!(read_texts(dir.path(), "accounts", "no_such_column").is_err());
+    }
+
+    #[test]
+    fn rows_written_piece_by_piece_are_those_of_one_batch_byte_for_byte() {
+        let dir = tempfile::tempdir().unwrap();
+        let of =
+            |account_ix: u32, credential_ix: u32| CredentialRow { credential_ix, account_ix: Some(account_ix), ..CredentialRow::default() };
+        let count = u32::try_from(SPAN_ROWS).unwrap();
+        // Small accounts; one over the end of a piece; one larger than two pieces; and the same at the end.
+        let small = (0..count + 100).map(|i| of(i / 7, i));
+        let (large, last) = ((0..2 * count + 9).map(|i| of(count, i)), (0..count).map(|i| of(count + 1, i)));
+        for rows in [small.clone().collect::<Vec<_>>(), small.chain(large).chain(last).collect(), Vec::new()] {
+            let pieces = write(dir.path(), &rows).unwrap();
+            let one = write_batch(dir.path(), "credentials", &to_batch(&rows).unwrap()).unwrap();
+            assert_eq!(pieces, one);
+        }
     }
 
     #[test]

@@ -278,7 +278,8 @@ fn a_table_that_is_damaged_halfway_ends_the_run_by_name_and_leaves_nothing() {
         let path = snapshot(dir.path(), table);
         let manifest = path.with_file_name("manifest.json");
         let (before, stated) = (fs::read(&path).unwrap(), fs::read(&manifest).unwrap());
-        let harms: [(&str, &str, fn(&Path)); 4] = [
+        type Harm = (&'static str, &'static str, fn(&Path));
+        let harms: [Harm; 4] = [
             ("io", "No such file", |p| fs::remove_file(p).unwrap()),
             ("damaged", "its digest is ", spoil),
             ("damaged", "its digest is ", |p| flip(p, 0)),

@@ -154,9 +154,12 @@ impl Entries {
     }
 }
 
+/// Rows that take their text from a literal or from a column.
+type Source<'a> = (&'a BooleanBuffer, Option<&'a Arc<str>>, Option<Text>);
+
 fn texts(arms: &[(&BooleanBuffer, &Value)], rows: usize) -> Computed<Text> {
     let mut entries = Entries::default();
-    let mut sources: Vec<(&BooleanBuffer, Option<&Arc<str>>, Option<Text>)> = Vec::new();
+    let mut sources: Vec<Source<'_>> = Vec::new();
     for (taken, value) in arms {
         match value {
             Value::Const(Lit::Text(text)) => {
@@ -177,11 +180,7 @@ fn texts(arms: &[(&BooleanBuffer, &Value)], rows: usize) -> Computed<Text> {
     Ok(Text { codes, valid, values })
 }
 
-fn coded<T: ArrowNativeType>(
-    sources: &[(&BooleanBuffer, Option<&Arc<str>>, Option<Text>)],
-    entries: &Entries,
-    rows: usize,
-) -> ScalarBuffer<T> {
+fn coded<T: ArrowNativeType>(sources: &[Source<'_>], entries: &Entries, rows: usize) -> ScalarBuffer<T> {
     let mut out = vec![T::default(); rows];
     let code = |at: usize| T::from_usize(at).unwrap_or_default();
     for (taken, literal, text) in sources {

@@ -191,7 +191,7 @@ impl Eval<'_> {
     }
 
     /// Where each row on this end of a path comes from; `None`: each from itself.
-    fn steps<'r>(path: Path, rows: &'r Rows) -> Computed<Option<(&'r [u32], Option<&'r BooleanBuffer>)>> {
+    fn steps(path: Path, rows: &Rows) -> Computed<Option<(&[u32], Option<&BooleanBuffer>)>> {
         Ok(match path {
             Path::Left(_) => rows.joined().ok_or_else(missing)?.left.steps(),
             Path::Right(_) => rows.joined().ok_or_else(missing)?.right.steps(),

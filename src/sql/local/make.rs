@@ -232,7 +232,7 @@ impl Graph {
                 null.then_some(None)
             }
             // NULL where the first is; the second does not matter then.
-            Scalar::Nullif => (of(args.first()?)? == None).then_some(None),
+            Scalar::Nullif => of(args.first()?)?.is_none().then_some(None),
         }
     }
 }

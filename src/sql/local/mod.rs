@@ -119,7 +119,8 @@ fn ready(graph: &mut Graph, query: &Query, chunked: &BTreeSet<&str>, sought: &BT
     let (by_account, by_row) = (query.prove_account_grain().is_ok(), query.prove_row_local(chunked).is_ok());
     let mut builder = Builder::new(graph, &query.plan, chunked, sought);
     let relation = builder.query()?;
-    if !(by_account && !builder.reads_chunks || by_row && !builder.reads_accounts) {
+    let in_parts = by_account && !builder.reads_chunks || by_row && !builder.reads_accounts;
+    if !in_parts {
         return Err(Refusal("rows of several parts together"));
     }
     let mut outputs = Vec::new();

@@ -25,7 +25,6 @@ impl Table {
     /// The place of a key, or the empty one for it. There is always an empty one.
     fn place(keys: &[u64], key: u64) -> usize {
         let mask = keys.len() - 1;
-        #[expect(clippy::cast_possible_truncation, reason = "a hash")]
         let mut at = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & mask;
         while keys.get(at).is_some_and(|k| *k != key && *k != NO_KEY) {
             at = (at + 1) & mask;
