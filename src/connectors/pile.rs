@@ -275,7 +275,8 @@ impl<T: Pack> Pile<T> {
     /// # Errors
     /// The disk fails.
     pub fn take(&mut self, mut each: impl FnMut(T) -> io::Result<()>) -> io::Result<()> {
-        let packed = std::mem::replace(&mut self.packed, Log::new(self.packed.scratch.clone()));
+        let empty = Log::new(self.packed.scratch.clone());
+        let packed = std::mem::replace(&mut self.packed, empty);
         self.rows = 0;
         for block in packed.blocks()? {
             let block = block?;
