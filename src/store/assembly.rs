@@ -937,7 +937,13 @@ mod tests {
         let tables = crate::store::assemble::assemble(&mut plain).unwrap();
         let slow = write_tables(dirs[0].path(), &tables).unwrap();
         let made = assemble(&mut make(), dirs[1].path()).unwrap();
-        assert_eq!(made.entries, slow);
+        // A row group beyond the usual size is encoded in several steps, which cuts its pages elsewhere: the rows are the same.
+        let others = |entries: &[TableEntry]| entries.iter().filter(|t| t.name != "grants").cloned().collect::<Vec<_>>();
+        assert_eq!(others(&made.entries), others(&slow));
+        let grants = |dir: &Path| crate::store::table_file::read::<GrantRow>(dir).unwrap();
+        assert!(grants(dirs[0].path()) == grants(dirs[1].path()));
+        let groups = |entries: &[TableEntry]| entries.iter().map(|t| (t.rows, t.row_groups)).collect::<Vec<_>>();
+        assert_eq!(groups(&made.entries), groups(&slow));
         assert!(["grants", "row_origins"].iter().all(|n| slow.iter().any(|t| t.row_groups > 1 && t.name == *n)), "{slow:?}");
     }
 

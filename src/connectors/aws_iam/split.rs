@@ -81,11 +81,13 @@ pub(super) struct Cutter<R> {
     at: usize,
     ended: bool,
     open: Vec<Open>,
+    /// Some document was met.
+    met: bool,
 }
 
 impl<R: Read> Cutter<R> {
     pub(super) fn new(reader: R, limits: Limits) -> Self {
-        Self { reader, limits, bytes: Vec::new(), at: 0, ended: false, open: Vec::new() }
+        Self { reader, limits, bytes: Vec::new(), at: 0, ended: false, open: Vec::new(), met: false }
     }
 
     /// The next records; `None` at the end.
@@ -108,8 +110,10 @@ impl<R: Read> Cutter<R> {
         match self.open.last_mut() {
             None => {
                 if self.peek()?.is_none() {
-                    return Ok(false);
+                    // A stream of nothing is no JSON.
+                    return if self.met { Ok(false) } else { Err(Odd) };
                 }
+                self.met = true;
                 self.document(lot)?;
             }
             Some(Open::Documents(more)) => {
@@ -272,7 +276,7 @@ impl<R: Read> Cutter<R> {
             Some(_) => self.at,
             None => return Err(Odd),
         };
-        let mut scan = Scan { depth: 0, string: false, at: from };
+        let mut scan = Scan { depth: 0, string: false, from, at: from };
         loop {
             let bytes = &self.bytes;
             if let Some(end) = scan.end(bytes, self.limits.depth.saturating_sub(self.open.len())).map_err(|()| Odd)? {
@@ -303,6 +307,7 @@ impl<R: Read> Cutter<R> {
 struct Scan {
     depth: usize,
     string: bool,
+    from: usize,
     at: usize,
 }
 
@@ -357,7 +362,7 @@ impl Scan {
                     }
                 }
                 // The end of a bare value.
-                _ => return if stop > 0 { Ok(Some(self.at + stop)) } else { Err(()) },
+                _ => return if self.at + stop > self.from { Ok(Some(self.at + stop)) } else { Err(()) },
             }
         }
         Ok(None)

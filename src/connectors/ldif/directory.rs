@@ -435,6 +435,7 @@ impl Reading<'_> {
         })?;
         let plain_server = !ad::is_entry(entry);
         let object = if plain_server { openldap::read(entry, origin, &key, self.key)? } else { ad::read(entry, origin, &key)? };
+        let origin = object.origin;
         let linked = |texts: Vec<String>| texts.into_iter().map(|text| self.linked(text)).collect::<Vec<_>>();
         let kind = if object.account.is_some() { Some(Kind::Account) } else { object.group.as_ref().map(|_| Kind::Group) };
         let credentials = object.account.as_ref().is_some_and(|a| !a.credentials.is_empty());
