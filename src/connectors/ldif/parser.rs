@@ -69,6 +69,7 @@ impl<R: BufRead> Records<R> {
     ///
     /// # Errors
     /// The first line cannot be read.
+    #[cfg(test)]
     pub fn new(reader: R, most: usize, transcoded: bool) -> Result<Self, InputError> {
         Self::of(Lines::new(reader, most), most, transcoded, Start { first: true, ..Start::default() })
     }
