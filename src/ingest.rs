@@ -77,13 +77,30 @@ impl Job {
     pub fn read(&self, store: &Store) -> Result<Read, ImportError> {
         let connector: &dyn Connector =
             connectors::find(&self.connector).ok_or_else(|| ImportError::NoConnector(self.connector.clone()))?;
-        let inputs = measure(&self.files)?;
+        let found = self.found()?;
         let options = self.options_text();
-        if let Some(snapshot) = store.already(&self.sealing(&inputs, &options))? {
+        // Only where a snapshot of files of these sizes is there can they be sealed already.
+        let measured = if store.has_sizes(&self.context.system, &found)? { Some(measure(&found)?) } else { None };
+        if let Some(inputs) = &measured
+            && let Some(snapshot) = store.already(&self.sealing(inputs, &options))?
+        {
             return Ok(Read::Already(Box::new(snapshot)));
         }
-        let draft = connector.read(&inputs, &self.context)?;
-        for (before, after) in inputs.iter().zip(measure(&self.files)?) {
+        let context = Context { scratch: store.scratch(), ..self.context.clone() };
+        let (inputs, draft) = match measured {
+            Some(inputs) => {
+                let draft = connector.read(&inputs, &context);
+                (Ok(inputs), draft)
+            }
+            // The digest is taken while the files are read.
+            None => std::thread::scope(|scope| {
+                let measuring = scope.spawn(|| measure(&found));
+                let draft = connector.read(&found, &context);
+                (measuring.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), draft)
+            }),
+        };
+        let (inputs, draft) = (inputs?, draft?);
+        for (before, after) in inputs.iter().zip(measure(&found)?) {
             if before.sha256 != after.sha256 {
                 let error =
                     InputError::new("input/changed", "changed while it was read", "wait until the export is written, then import again");
@@ -91,6 +108,13 @@ impl Job {
             }
         }
         Ok(Read::Draft { inputs, draft: Box::new(draft) })
+    }
+
+    fn found(&self) -> Result<Vec<Input>, ConnectorError> {
+        let one = |(name, path): &(String, PathBuf)| {
+            Input::found(name.clone(), path.clone(), Limits::default()).map_err(|error| ConnectorError::File { file: name.clone(), error })
+        };
+        self.files.iter().map(one).collect()
     }
 
     /// Seals what was read.
@@ -110,12 +134,6 @@ impl Job {
     }
 }
 
-fn measure(files: &[(String, PathBuf)]) -> Result<Vec<Input>, ConnectorError> {
-    files
-        .iter()
-        .map(|(name, path)| {
-            Input::measure(name.clone(), path.clone(), Limits::default())
-                .map_err(|error| ConnectorError::File { file: name.clone(), error })
-        })
-        .collect()
+fn measure(files: &[Input]) -> Result<Vec<Input>, ConnectorError> {
+    files.iter().map(|file| file.measured().map_err(|error| ConnectorError::file(file, error))).collect()
 }

@@ -176,6 +176,7 @@ fn context(args: &ImportArgs, system: &str) -> Result<Context, Failure> {
         population: population.transpose()?,
         end_is_last_day: !args.end_is_first_day_out,
         fingerprint_key: key.transpose()?,
+        scratch: crate::connectors::Scratch::default(),
     })
 }
 

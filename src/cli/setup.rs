@@ -83,6 +83,7 @@ impl Configured {
                 population: source.population,
                 end_is_last_day: source.end_is_last_day,
                 fingerprint_key: self.config.fingerprint_key(&self.root)?,
+                scratch: connectors::Scratch::default(),
             },
             supersede,
         })

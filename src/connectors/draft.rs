@@ -4,10 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::pile::{Pile, Scratch};
+use crate::model::pack::{self, Pack};
 use crate::model::{
-    AccountRow, CredentialRow, EmploymentRow, EntitlementRow, EventRow, ExceptionRow, GrantRow, GroupRow, IdentityRow, LifecycleRow,
-    MembershipRow, RecordUnit, RequestRow, ResourceRow, ReviewRow, RoleModelRow, SeparationRuleRow, StatementRow, SystemRow, Table, Time,
-    WorkflowRow,
+    AccountRow, CredentialRow, EmploymentRow, EntitlementRow, EventRow, ExceptionRow, GrantRow, GroupRow, IdentityRow, Label, LifecycleRow,
+    MembershipRow, RecordUnit, RequestRow, ResourceRow, ReviewRow, RoleModelRow, Row, SNAPSHOT_TABLES, SeparationRuleRow, StatementRow,
+    SystemRow, Table, Time, Word, WorkflowRow,
 };
 
 /// Where a fact came from: a file of this import (its position) and a line or record, from 1.
@@ -150,38 +152,76 @@ pub struct FileLedger {
 /// Everything that one import of one system yields, before it is sealed.
 #[derive(Debug, Default)]
 pub struct Draft {
-    pub accounts: Vec<Drafted<AccountRow>>,
-    pub groups: Vec<Drafted<GroupRow>>,
-    pub memberships: Vec<DraftMembership>,
-    pub entitlements: Vec<Drafted<EntitlementRow>>,
-    pub statements: Vec<DraftChild<StatementRow>>,
-    pub resources: Vec<Drafted<ResourceRow>>,
-    pub grants: Vec<DraftGrant>,
-    pub credentials: Vec<DraftCredential>,
-    pub events: Vec<DraftChild<EventRow>>,
-    pub identities: Vec<Drafted<IdentityRow>>,
-    pub employments: Vec<DraftChild<EmploymentRow>>,
-    pub lifecycle: Vec<DraftChild<LifecycleRow>>,
-    pub requests: Vec<Drafted<RequestRow>>,
-    pub role_model: Vec<Drafted<RoleModelRow>>,
-    pub reviews: Vec<Drafted<ReviewRow>>,
-    pub separation_rules: Vec<Drafted<SeparationRuleRow>>,
-    pub workflow_log: Vec<Drafted<WorkflowRow>>,
-    pub exceptions: Vec<Drafted<ExceptionRow>>,
-    pub systems: Vec<Drafted<SystemRow>>,
-    pub rejects: Vec<Reject>,
+    pub accounts: Pile<Drafted<AccountRow>>,
+    pub groups: Pile<Drafted<GroupRow>>,
+    pub memberships: Pile<DraftMembership>,
+    pub entitlements: Pile<Drafted<EntitlementRow>>,
+    pub statements: Pile<DraftChild<StatementRow>>,
+    pub resources: Pile<Drafted<ResourceRow>>,
+    pub grants: Pile<DraftGrant>,
+    pub credentials: Pile<DraftCredential>,
+    pub events: Pile<DraftChild<EventRow>>,
+    pub identities: Pile<Drafted<IdentityRow>>,
+    pub employments: Pile<DraftChild<EmploymentRow>>,
+    pub lifecycle: Pile<DraftChild<LifecycleRow>>,
+    pub requests: Pile<Drafted<RequestRow>>,
+    pub role_model: Pile<Drafted<RoleModelRow>>,
+    pub reviews: Pile<Drafted<ReviewRow>>,
+    pub separation_rules: Pile<Drafted<SeparationRuleRow>>,
+    pub workflow_log: Pile<Drafted<WorkflowRow>>,
+    pub exceptions: Pile<Drafted<ExceptionRow>>,
+    pub systems: Pile<Drafted<SystemRow>>,
+    pub rejects: Pile<Reject>,
     /// Further origins of a row's facts: (table, native id of the row, fact, origin).
-    pub facts: Vec<(&'static Table, String, &'static str, Origin)>,
+    pub facts: Pile<(&'static Table, String, &'static str, Origin)>,
     /// Tables that this export speaks about, whether or not it has rows for them.
     pub covers: BTreeSet<&'static str>,
     /// One ledger for each input file, by position.
     pub files: Vec<FileLedger>,
+    /// Every group and entitlement that an edge names has a row.
+    pub closed: bool,
+    /// Of edges between the same two, the first counts; the notes that further ones get: memberships, grants.
+    pub first_counts: Option<(&'static str, &'static str)>,
+    /// Where rows go once they are many.
+    pub scratch: Scratch,
+    /// What the disk said when it refused rows: nothing is sealed.
+    pub failed: Option<std::io::Error>,
 }
 
 impl Draft {
     /// A draft for `files` input files.
     pub fn new(files: usize) -> Self {
-        Self { files: vec![FileLedger::default(); files], ..Self::default() }
+        Self::on(files, &Scratch::default())
+    }
+
+    /// The same, with rows that go to `scratch` once they are many.
+    pub fn on(files: usize, scratch: &Scratch) -> Self {
+        Self {
+            accounts: Pile::new(scratch),
+            groups: Pile::new(scratch),
+            memberships: Pile::new(scratch),
+            entitlements: Pile::new(scratch),
+            statements: Pile::new(scratch),
+            resources: Pile::new(scratch),
+            grants: Pile::new(scratch),
+            credentials: Pile::new(scratch),
+            events: Pile::new(scratch),
+            identities: Pile::new(scratch),
+            employments: Pile::new(scratch),
+            lifecycle: Pile::new(scratch),
+            requests: Pile::new(scratch),
+            role_model: Pile::new(scratch),
+            reviews: Pile::new(scratch),
+            separation_rules: Pile::new(scratch),
+            workflow_log: Pile::new(scratch),
+            exceptions: Pile::new(scratch),
+            systems: Pile::new(scratch),
+            rejects: Pile::new(scratch),
+            facts: Pile::new(scratch),
+            files: vec![FileLedger::default(); files],
+            scratch: scratch.clone(),
+            ..Self::default()
+        }
     }
 
     /// The ledger of a file. A position that is not an input is the caller's fault and counts nowhere.
@@ -250,5 +290,165 @@ impl Draft {
     /// This export speaks about `table`.
     pub fn cover(&mut self, table: &'static Table) {
         self.covers.insert(table.name);
+    }
+}
+
+impl Pack for Origin {
+    fn pack(&self, to: &mut Vec<u8>) {
+        pack::number(u64::from(self.file), to);
+        to.push(self.unit.code());
+        pack::number(self.number, to);
+    }
+    fn unpack(from: &mut &[u8]) -> Option<Self> {
+        let file = u32::try_from(pack::take_number(from)?).ok()?;
+        let unit = *RecordUnit::ALL.get(usize::from(pack::take_byte(from)?))?;
+        Some(Self { file, unit, number: pack::take_number(from)? })
+    }
+}
+
+impl Principal {
+    pub const ACCOUNT: u8 = 0;
+    pub const GROUP: u8 = 1;
+    pub const EITHER: u8 = 2;
+    pub const DELETED: u8 = 3;
+    pub const EXTERNAL: u8 = 4;
+    pub const WILDCARD: u8 = 5;
+    pub const ROOT: u8 = 6;
+    pub const FEDERATED: u8 = 7;
+    pub const SERVICE: u8 = 8;
+
+    /// A number for what it is, and its text.
+    pub fn parts(&self) -> (u8, &str) {
+        match self {
+            Self::Account(id) => (Self::ACCOUNT, id),
+            Self::Group(id) => (Self::GROUP, id),
+            Self::Either(id) => (Self::EITHER, id),
+            Self::Deleted(id) => (Self::DELETED, id),
+            Self::External(id) => (Self::EXTERNAL, id),
+            Self::Wildcard(id) => (Self::WILDCARD, id),
+            Self::Root(id) => (Self::ROOT, id),
+            Self::Federated(id) => (Self::FEDERATED, id),
+            Self::Service(id) => (Self::SERVICE, id),
+        }
+    }
+
+    fn of(kind: u8, id: String) -> Option<Self> {
+        let all = [
+            Self::Account,
+            Self::Group,
+            Self::Either,
+            Self::Deleted,
+            Self::External,
+            Self::Wildcard,
+            Self::Root,
+            Self::Federated,
+            Self::Service,
+        ];
+        all.get(usize::from(kind)).map(|make| make(id))
+    }
+}
+
+impl Pack for Principal {
+    fn pack(&self, to: &mut Vec<u8>) {
+        let (kind, id) = self.parts();
+        to.push(kind);
+        pack::bytes(id.as_bytes(), to);
+    }
+    fn unpack(from: &mut &[u8]) -> Option<Self> {
+        let kind = pack::take_byte(from)?;
+        Self::of(kind, pack::take_text(from)?.to_owned())
+    }
+}
+
+impl<R: Row> Pack for Drafted<R> {
+    fn pack(&self, to: &mut Vec<u8>) {
+        self.origin.pack(to);
+        self.row.pack(to);
+    }
+    fn unpack(from: &mut &[u8]) -> Option<Self> {
+        Some(Self { origin: Origin::unpack(from)?, row: R::unpack(from)? })
+    }
+}
+
+impl Pack for DraftMembership {
+    fn pack(&self, to: &mut Vec<u8>) {
+        self.member.pack(to);
+        pack::bytes(self.group.as_bytes(), to);
+        self.origin.pack(to);
+        self.row.pack(to);
+    }
+    fn unpack(from: &mut &[u8]) -> Option<Self> {
+        let (member, group) = (Principal::unpack(from)?, String::unpack(from)?);
+        Some(Self { member, group, origin: Origin::unpack(from)?, row: MembershipRow::unpack(from)? })
+    }
+}
+
+impl Pack for DraftGrant {
+    fn pack(&self, to: &mut Vec<u8>) {
+        self.holder.pack(to);
+        pack::bytes(self.entitlement.as_bytes(), to);
+        self.resource.pack(to);
+        self.origin.pack(to);
+        self.row.pack(to);
+    }
+    fn unpack(from: &mut &[u8]) -> Option<Self> {
+        let (holder, entitlement, resource) = (Principal::unpack(from)?, String::unpack(from)?, Option::unpack(from)?);
+        Some(Self { holder, entitlement, resource, origin: Origin::unpack(from)?, row: GrantRow::unpack(from)? })
+    }
+}
+
+impl Pack for DraftCredential {
+    fn pack(&self, to: &mut Vec<u8>) {
+        pack::bytes(self.holder.as_bytes(), to);
+        self.origin.pack(to);
+        self.row.pack(to);
+    }
+    fn unpack(from: &mut &[u8]) -> Option<Self> {
+        Some(Self { holder: String::unpack(from)?, origin: Origin::unpack(from)?, row: CredentialRow::unpack(from)? })
+    }
+}
+
+impl<R: Row> Pack for DraftChild<R> {
+    fn pack(&self, to: &mut Vec<u8>) {
+        pack::bytes(self.parent.as_bytes(), to);
+        self.origin.pack(to);
+        self.row.pack(to);
+    }
+    fn unpack(from: &mut &[u8]) -> Option<Self> {
+        Some(Self { parent: String::unpack(from)?, origin: Origin::unpack(from)?, row: R::unpack(from)? })
+    }
+}
+
+impl Pack for Reject {
+    fn pack(&self, to: &mut Vec<u8>) {
+        self.origin.pack(to);
+        self.byte_offset.pack(to);
+        pack::bytes(self.reason.as_bytes(), to);
+        pack::bytes(self.message.as_bytes(), to);
+        pack::bytes(self.help.as_bytes(), to);
+        self.excerpt.pack(to);
+    }
+    fn unpack(from: &mut &[u8]) -> Option<Self> {
+        let (origin, byte_offset) = (Origin::unpack(from)?, Option::unpack(from)?);
+        let reason = Label::from(pack::take_text(from)?).text();
+        let (message, help) = (String::unpack(from)?, String::unpack(from)?);
+        Some(Self { origin, byte_offset, reason, message, help, excerpt: Option::unpack(from)? })
+    }
+}
+
+/// A further origin: table, native id, fact.
+impl Pack for (&'static Table, String, &'static str, Origin) {
+    fn pack(&self, to: &mut Vec<u8>) {
+        let table = SNAPSHOT_TABLES.iter().position(|t| t.name == self.0.name).unwrap_or(usize::MAX);
+        pack::number(table as u64, to);
+        self.3.pack(to);
+        pack::bytes(self.2.as_bytes(), to);
+        pack::bytes(self.1.as_bytes(), to);
+    }
+    fn unpack(from: &mut &[u8]) -> Option<Self> {
+        let table = SNAPSHOT_TABLES.get(usize::try_from(pack::take_number(from)?).ok()?)?;
+        let origin = Origin::unpack(from)?;
+        let fact = Label::from(pack::take_text(from)?).text();
+        Some((table, String::unpack(from)?, fact, origin))
     }
 }

@@ -93,21 +93,37 @@ impl Input {
     /// # Errors
     /// The file cannot be read, or is no regular file.
     pub fn measure(name: String, path: PathBuf, limits: Limits) -> Result<Self, InputError> {
+        Self::found(name, path, limits)?.measured()
+    }
+
+    /// The file with the size that its folder states, and no digest yet.
+    ///
+    /// # Errors
+    /// As [`Input::measure`].
+    pub fn found(name: String, path: PathBuf, limits: Limits) -> Result<Self, InputError> {
         let meta = std::fs::metadata(&path).map_err(|e| InputError::io(&e))?;
         if !meta.is_file() {
             return Err(InputError::new("input/not-a-file", "is not a regular file", "name the export file itself"));
         }
-        let mut file = File::open(&path).map_err(|e| InputError::io(&e))?;
+        Ok(Self { name, path, size: meta.len(), sha256: [0; 32], limits })
+    }
+
+    /// The same file with size and digest of what is in it now.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn measured(&self) -> Result<Self, InputError> {
+        let mut file = File::open(&self.path).map_err(|e| InputError::io(&e))?;
         let mut hash = Sha256::new();
         let mut size = 0u64;
-        let mut buffer = vec![0u8; 1 << 16];
+        let mut buffer = vec![0u8; 1 << 18];
         loop {
             let n = file.read(&mut buffer).map_err(|e| InputError::io(&e))?;
             let Some(part) = buffer.get(..n).filter(|p| !p.is_empty()) else { break };
             hash.update(part);
             size += n as u64;
         }
-        Ok(Self { name, path, size, sha256: hash.finalize().into(), limits })
+        Ok(Self { size, sha256: hash.finalize().into(), ..self.clone() })
     }
 
     /// The decompressed bytes, as a stream that fails by name when a cap is passed. gzip is recognised by its magic.
@@ -188,7 +204,12 @@ pub struct Lines<R> {
 
 impl<R: BufRead> Lines<R> {
     pub fn new(reader: R, most: usize) -> Self {
-        Self { reader, number: 0, offset: 0, next_offset: 0, most }
+        Self::from(reader, most, 0, 0)
+    }
+
+    /// The lines of a part of a file: those before it are `number`, and it starts at byte `offset`.
+    pub fn from(reader: R, most: usize, number: u64, offset: u64) -> Self {
+        Self { reader, number, offset, next_offset: offset, most }
     }
 
     /// Reads the next line into `line`, without its `\n` or `\r\n`. `false` at the end.
@@ -203,9 +224,9 @@ impl<R: BufRead> Lines<R> {
             if part.is_empty() {
                 break;
             }
-            let end = part.iter().position(|b| *b == b'\n');
+            let end = memchr::memchr(b'\n', part);
             let taken = end.map_or(part.len(), |i| i + 1);
-            line.extend(part.iter().take(end.unwrap_or(taken)));
+            line.extend_from_slice(part.get(..end.unwrap_or(taken)).unwrap_or_default());
             self.reader.consume(taken);
             self.next_offset += taken as u64;
             if line.len() > self.most {

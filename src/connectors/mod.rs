@@ -6,6 +6,9 @@ mod fingerprint;
 pub mod input;
 pub mod ldif;
 pub mod okta;
+mod parallel;
+pub mod pile;
+mod shelf;
 pub mod tabular;
 pub mod vault;
 
@@ -14,6 +17,7 @@ use jiff::tz::TimeZone;
 pub use draft::{Draft, DraftChild, DraftCredential, DraftGrant, DraftMembership, Drafted, Fault, FileLedger, Origin, Principal, Reject};
 use fingerprint::fingerprint;
 pub use input::{Input, InputError, Limits, Lines};
+pub use pile::{Pile, Scratch};
 
 use crate::model::Population;
 
@@ -32,6 +36,8 @@ pub struct Context {
     pub end_is_last_day: bool,
     /// Key for fingerprints of secret values; without it none is kept.
     pub fingerprint_key: Option<Vec<u8>>,
+    /// Where to put what does not fit into memory.
+    pub scratch: Scratch,
 }
 
 /// A fault that stops an import: which file, and what.

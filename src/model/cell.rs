@@ -9,6 +9,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, TimeUnit};
 
 use super::facts::Word;
+use super::pack;
 use super::time::Time;
 
 /// The column types of the normal form.
@@ -123,10 +124,42 @@ pub trait Cell: Sized {
     /// # Errors
     /// What the array holds instead.
     fn read(from: &dyn Array, row: usize) -> Result<Self, String>;
+    /// Appends its packed form (see [`super::pack`]).
+    fn pack(&self, to: &mut Vec<u8>);
+    /// Takes a packed value; `None` where the bytes hold none.
+    fn unpack(from: &mut &[u8]) -> Option<Self>;
+    /// Moves a packed value into a column.
+    fn carry(from: &mut &[u8], to: &mut Builder) -> Option<()>;
+    /// Passes over a packed value.
+    fn skip(from: &mut &[u8]) -> Option<()> {
+        Self::unpack(from).map(|_| ())
+    }
+}
+
+macro_rules! packed {
+    ($ty:ty, $col:ident, |$value:ident, $to:ident| $pack:expr, |$from:ident| $take:expr) => {
+        fn pack(&self, $to: &mut Vec<u8>) {
+            let $value = self;
+            $pack;
+        }
+        fn unpack($from: &mut &[u8]) -> Option<Self> {
+            $take.map(Into::into)
+        }
+        fn carry($from: &mut &[u8], to: &mut Builder) -> Option<()> {
+            let value = $take?;
+            if let Builder::$col(b) = to {
+                b.append_value(value);
+            }
+            Some(())
+        }
+        fn skip($from: &mut &[u8]) -> Option<()> {
+            $take.map(|_| ())
+        }
+    };
 }
 
 macro_rules! plain {
-    ($ty:ty, $col:ident, $array:ty) => {
+    ($ty:ty, $col:ident, $array:ty, |$value:ident, $to:ident| $pack:expr, |$from:ident| $take:expr) => {
         impl Cell for $ty {
             const TYPE: ColType = ColType::$col;
             fn push(&self, to: &mut Builder) {
@@ -138,15 +171,16 @@ macro_rules! plain {
                 let array = from.as_any().downcast_ref::<$array>().ok_or_else(|| format!("type is {}", from.data_type()))?;
                 if array.is_null(row) { Err("null where a value is due".to_owned()) } else { Ok(array.value(row).into()) }
             }
+            packed!($ty, $col, |$value, $to| $pack, |$from| $take);
         }
     };
 }
-plain!(u32, U32, UInt32Array);
-plain!(u64, U64, UInt64Array);
-plain!(i64, I64, Int64Array);
-plain!(f64, F64, Float64Array);
-plain!(bool, Bool, BooleanArray);
-plain!(String, Text, StringArray);
+plain!(u32, U32, UInt32Array, |v, to| pack::number(u64::from(*v), to), |from| pack::take_number(from).and_then(|n| u32::try_from(n).ok()));
+plain!(u64, U64, UInt64Array, |v, to| pack::number(*v, to), |from| pack::take_number(from));
+plain!(i64, I64, Int64Array, |v, to| to.extend_from_slice(&v.to_le_bytes()), |from| pack::take_eight(from).map(i64::from_le_bytes));
+plain!(f64, F64, Float64Array, |v, to| to.extend_from_slice(&v.to_le_bytes()), |from| pack::take_eight(from).map(f64::from_le_bytes));
+plain!(bool, Bool, BooleanArray, |v, to| to.push(u8::from(*v)), |from| pack::take_byte(from).map(|b| b != 0));
+plain!(String, Text, StringArray, |v, to| pack::bytes(v.as_bytes(), to), |from| pack::take_text(from));
 
 impl Cell for Time {
     const TYPE: ColType = ColType::Time;
@@ -162,6 +196,19 @@ impl Cell for Time {
         }
         Self::from_micros(array.value(row)).ok_or_else(|| "instant out of range".to_owned())
     }
+    fn pack(&self, to: &mut Vec<u8>) {
+        to.extend_from_slice(&self.micros().to_le_bytes());
+    }
+    fn unpack(from: &mut &[u8]) -> Option<Self> {
+        Self::from_micros(i64::from_le_bytes(pack::take_eight(from)?))
+    }
+    fn carry(from: &mut &[u8], to: &mut Builder) -> Option<()> {
+        let micros = i64::from_le_bytes(pack::take_eight(from)?);
+        if let Builder::Time(b) = to {
+            b.append_value(micros);
+        }
+        Some(())
+    }
 }
 
 impl<W: Word> Cell for W {
@@ -174,6 +221,17 @@ impl<W: Word> Cell for W {
     fn read(from: &dyn Array, row: usize) -> Result<Self, String> {
         let text = String::read(from, row)?;
         W::parse(&text).ok_or_else(|| format!("`{text}` is not a word of its set"))
+    }
+    fn pack(&self, to: &mut Vec<u8>) {
+        to.push(self.code());
+    }
+    fn unpack(from: &mut &[u8]) -> Option<Self> {
+        W::ALL.get(usize::from(pack::take_byte(from)?)).copied()
+    }
+    fn carry(from: &mut &[u8], to: &mut Builder) -> Option<()> {
+        let word = <W as Cell>::unpack(from)?;
+        word.push(to);
+        Some(())
     }
 }
 
@@ -188,5 +246,24 @@ impl<T: Cell> Cell for Option<T> {
     }
     fn read(from: &dyn Array, row: usize) -> Result<Self, String> {
         if from.is_null(row) { Ok(None) } else { T::read(from, row).map(Some) }
+    }
+    fn pack(&self, to: &mut Vec<u8>) {
+        to.push(u8::from(self.is_some()));
+        if let Some(value) = self {
+            value.pack(to);
+        }
+    }
+    fn unpack(from: &mut &[u8]) -> Option<Self> {
+        if pack::take_byte(from)? == 0 { Some(None) } else { T::unpack(from).map(Some) }
+    }
+    fn carry(from: &mut &[u8], to: &mut Builder) -> Option<()> {
+        if pack::take_byte(from)? == 0 {
+            to.null();
+            return Some(());
+        }
+        T::carry(from, to)
+    }
+    fn skip(from: &mut &[u8]) -> Option<()> {
+        if pack::take_byte(from)? == 0 { Some(()) } else { T::skip(from) }
     }
 }

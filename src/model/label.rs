@@ -9,6 +9,7 @@ use arrow::array::{Array, StringArray};
 use polars::prelude::PlSmallStr;
 
 use super::cell::{Builder, Cell, ColType};
+use super::pack;
 
 /// A name of which there are few and which millions of rows repeat: a rule, a column that it compares. Two words, copied without counting.
 ///
@@ -29,6 +30,13 @@ impl From<&str> for Label {
         let kept: &'static str = Box::leak(text.to_owned().into_boxed_str());
         labels.insert(kept);
         Self(kept)
+    }
+}
+
+impl Label {
+    /// The text, for as long as the process lives.
+    pub fn text(self) -> &'static str {
+        self.0
     }
 }
 
@@ -97,6 +105,15 @@ macro_rules! stored_text {
             }
             fn read(from: &dyn Array, row: usize) -> Result<Self, String> {
                 text_at(from, row).map(Self::from)
+            }
+            fn pack(&self, to: &mut Vec<u8>) {
+                pack::bytes(self.as_bytes(), to);
+            }
+            fn unpack(from: &mut &[u8]) -> Option<Self> {
+                pack::take_text(from).map(Self::from)
+            }
+            fn carry(from: &mut &[u8], to: &mut Builder) -> Option<()> {
+                String::carry(from, to)
             }
         }
     };

@@ -8,6 +8,7 @@ pub mod edge_history;
 pub mod facts;
 mod label;
 pub mod mask;
+pub mod pack;
 pub mod records;
 pub mod run;
 pub mod schema;

@@ -47,6 +47,27 @@ pub trait Row: Sized + Clone {
     /// # Errors
     /// The column whose value is not what the schema says.
     fn at(batch: &[ArrayRef], i: usize) -> Result<Self, CellError>;
+    /// Appends its packed form (see [`super::pack`]).
+    fn pack(&self, to: &mut Vec<u8>);
+    /// Takes a packed row; `None` where the bytes hold none.
+    fn unpack(from: &mut &[u8]) -> Option<Self>;
+    /// Moves the columns of a packed row from `first` on into `to`; those before it are not in the bytes.
+    fn carry(from: &mut &[u8], first: usize, to: &mut [Builder]) -> Option<()>;
+    /// Passes over the columns from `first` up to `end` of a packed row.
+    fn skip(from: &mut &[u8], first: usize, end: usize) -> Option<()>;
+}
+
+/// Empty columns for the rows of a table.
+pub fn builders<R: Row>() -> Vec<Builder> {
+    R::TABLE.columns.iter().map(|c| Builder::new(c.ty)).collect()
+}
+
+/// What columns hold, as one batch.
+///
+/// # Errors
+/// Only when Arrow refuses the batch, which would be a fault of this module.
+pub fn batch<R: Row>(columns: &mut [Builder]) -> Result<RecordBatch, arrow::error::ArrowError> {
+    RecordBatch::try_new(R::TABLE.arrow(), columns.iter_mut().map(Builder::finish).collect())
 }
 
 /// Rows as one Arrow batch.
@@ -54,11 +75,11 @@ pub trait Row: Sized + Clone {
 /// # Errors
 /// Only when Arrow refuses the batch, which would be a fault of this module.
 pub fn to_batch<R: Row>(rows: &[R]) -> Result<RecordBatch, arrow::error::ArrowError> {
-    let mut builders: Vec<Builder> = R::TABLE.columns.iter().map(|c| Builder::new(c.ty)).collect();
+    let mut columns = builders::<R>();
     for row in rows {
-        row.append(&mut builders);
+        row.append(&mut columns);
     }
-    RecordBatch::try_new(R::TABLE.arrow(), builders.iter_mut().map(Builder::finish).collect())
+    batch::<R>(&mut columns)
 }
 
 /// The rows of a batch whose columns may stand in any order.
@@ -111,6 +132,33 @@ macro_rules! table {
                     <$ty as Cell>::read(array.as_ref(), i).map_err(err)?
                 };)*
                 Ok(Self { $($field),* })
+            }
+            fn pack(&self, to: &mut Vec<u8>) {
+                $(Cell::pack(&self.$field, to);)*
+            }
+            fn unpack(from: &mut &[u8]) -> Option<Self> {
+                $(let $field = <$ty as Cell>::unpack(from)?;)*
+                Some(Self { $($field),* })
+            }
+            fn carry(from: &mut &[u8], first: usize, to: &mut [Builder]) -> Option<()> {
+                let (mut columns, mut at) = (to.iter_mut(), 0);
+                $(
+                    if at >= first {
+                        <$ty as Cell>::carry(from, columns.next()?)?;
+                    }
+                    at += 1;
+                )*
+                (at > 0).then_some(())
+            }
+            fn skip(from: &mut &[u8], first: usize, end: usize) -> Option<()> {
+                let mut at = 0;
+                $(
+                    if (first..end).contains(&at) {
+                        <$ty as Cell>::skip(from)?;
+                    }
+                    at += 1;
+                )*
+                (at > 0).then_some(())
             }
         }
     };

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use super::cell::{Builder, Cell, ColType};
 use super::facts::{AccountStatus, CredentialKind, Word};
 use super::label::text_at;
+use super::pack;
 use super::time::{DAY, Time};
 
 /// The reason for an answer to "can it authenticate"; eight bytes, shown and stored as a few words.
@@ -95,6 +96,15 @@ impl Cell for Why {
     fn read(from: &dyn Array, row: usize) -> Result<Self, String> {
         let text = text_at(from, row)?;
         Self::parse(text).ok_or_else(|| format!("`{text}` is no reason that an account can or cannot be used"))
+    }
+    fn pack(&self, to: &mut Vec<u8>) {
+        pack::bytes(self.to_string().as_bytes(), to);
+    }
+    fn unpack(from: &mut &[u8]) -> Option<Self> {
+        Self::parse(pack::take_text(from)?)
+    }
+    fn carry(from: &mut &[u8], to: &mut Builder) -> Option<()> {
+        String::carry(from, to)
     }
 }
 

@@ -13,6 +13,20 @@ pub enum Risk {
 }
 
 impl Risk {
+    const ALL: [Self; 6] = [
+        Self::CredentialAccess,
+        Self::DataExfiltration,
+        Self::InfrastructureModification,
+        Self::PrivilegeEscalation,
+        Self::ResourceExposure,
+        Self::ServiceWildcard,
+    ];
+
+    /// The risk that is spelt `text`.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|risk| risk.as_str() == text)
+    }
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::CredentialAccess => "credential-access",

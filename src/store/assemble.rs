@@ -1,4 +1,5 @@
-//! From a draft's native ids to dense ordinals in byte order, sorted tables and one origin per row.
+//! What `assembly` must come to, said plainly: from a draft's native ids to dense ordinals in byte order, sorted tables and one origin per
+//! row, all of it in memory. Tests compare the two, and make small snapshots with this one.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -45,22 +46,22 @@ pub fn assemble(draft: &mut Draft) -> Result<Tables, TooMany> {
     let mut origins = Origins::default();
     placeholders(draft);
 
-    let accounts = std::mem::take(&mut draft.accounts);
+    let accounts = std::mem::take(&mut *draft.accounts);
     let account_ix = dimension(draft, accounts, &ACCOUNTS, &mut origins, &mut out.accounts, |r| &r.native_id, |r, i| r.account_ix = i)?;
-    let groups = std::mem::take(&mut draft.groups);
+    let groups = std::mem::take(&mut *draft.groups);
     let group_ix = dimension(draft, groups, &GROUPS, &mut origins, &mut out.groups, |r| &r.native_id, |r, i| r.group_ix = i)?;
-    let entitlements = std::mem::take(&mut draft.entitlements);
+    let entitlements = std::mem::take(&mut *draft.entitlements);
     let entitlement_ix =
         dimension(draft, entitlements, &ENTITLEMENTS, &mut origins, &mut out.entitlements, |r| &r.native_id, |r, i| r.entitlement_ix = i)?;
-    let resources = std::mem::take(&mut draft.resources);
+    let resources = std::mem::take(&mut *draft.resources);
     let resource_ix =
         dimension(draft, resources, &RESOURCES, &mut origins, &mut out.resources, |r| &r.native_id, |r, i| r.resource_ix = i)?;
-    let identities = std::mem::take(&mut draft.identities);
+    let identities = std::mem::take(&mut *draft.identities);
     let identity_ix =
         dimension(draft, identities, &IDENTITIES, &mut origins, &mut out.identities, |r| &r.native_id, |r, i| r.identity_ix = i)?;
-    let systems = std::mem::take(&mut draft.systems);
+    let systems = std::mem::take(&mut *draft.systems);
     dimension(draft, systems, &SYSTEMS, &mut origins, &mut out.systems, |r| &r.system, |_, _| ())?;
-    let exceptions = std::mem::take(&mut draft.exceptions);
+    let exceptions = std::mem::take(&mut *draft.exceptions);
     dimension(draft, exceptions, &EXCEPTIONS, &mut origins, &mut out.exceptions, |r| &r.exception, |_, _| ())?;
 
     records(draft, &mut origins, &mut out)?;
@@ -165,13 +166,13 @@ pub fn assemble(draft: &mut Draft) -> Result<Tables, TooMany> {
 
 /// The records of who asked, decided and answers. Their references stay texts, so they hang on nothing.
 fn records(draft: &mut Draft, origins: &mut Origins, out: &mut Tables) -> Result<(), TooMany> {
-    let requests = std::mem::take(&mut draft.requests);
+    let requests = std::mem::take(&mut *draft.requests);
     dimension(draft, requests, &REQUESTS, origins, &mut out.requests, |r| &r.request, |_, _| ())?;
-    let reviews = std::mem::take(&mut draft.reviews);
+    let reviews = std::mem::take(&mut *draft.reviews);
     dimension(draft, reviews, &REVIEWS, origins, &mut out.reviews, |r| &r.review, |_, _| ())?;
-    let rules = std::mem::take(&mut draft.separation_rules);
+    let rules = std::mem::take(&mut *draft.separation_rules);
     dimension(draft, rules, &SEPARATION_RULES, origins, &mut out.separation_rules, |r| &r.rule, |_, _| ())?;
-    let log = std::mem::take(&mut draft.workflow_log);
+    let log = std::mem::take(&mut *draft.workflow_log);
     dimension(draft, log, &WORKFLOW_LOG, origins, &mut out.workflow_log, |r| &r.entry, |_, _| ())?;
     out.role_model = facts(&ROLE_MODEL, origins, draft.role_model.drain(..).map(|r| (r.row, r.origin)), |r| {
         let right = (r.system.clone(), r.entitlement_ref.clone(), r.resource_ref.clone());

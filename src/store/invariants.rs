@@ -3,9 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringArray};
+use arrow::datatypes::{Int32Type, TimestampMicrosecondType, UInt32Type};
+
 use super::StoreError;
+use super::columns::Stored;
 use super::manifest::Invariant;
-use super::table_file::read;
+use super::table_file::promised;
 use crate::connectors::FileLedger;
 use crate::model::*;
 
@@ -14,147 +18,197 @@ use crate::model::*;
 /// # Errors
 /// A table cannot be read back.
 pub fn check(dir: &Path, ledgers: &[FileLedger], covers: &BTreeSet<&'static str>) -> Result<Vec<Invariant>, StoreError> {
-    let accounts: Vec<AccountRow> = read(dir)?;
-    let groups: Vec<GroupRow> = read(dir)?;
-    let memberships: Vec<MembershipRow> = read(dir)?;
-    let entitlements: Vec<EntitlementRow> = read(dir)?;
-    let statements: Vec<StatementRow> = read(dir)?;
-    let resources: Vec<ResourceRow> = read(dir)?;
-    let grants: Vec<GrantRow> = read(dir)?;
-    let credentials: Vec<CredentialRow> = read(dir)?;
-    let events: Vec<EventRow> = read(dir)?;
-    let identities: Vec<IdentityRow> = read(dir)?;
-    let employments: Vec<EmploymentRow> = read(dir)?;
-    let lifecycle: Vec<LifecycleRow> = read(dir)?;
-    let requests: Vec<RequestRow> = read(dir)?;
-    let role_model: Vec<RoleModelRow> = read(dir)?;
-    let reviews: Vec<ReviewRow> = read(dir)?;
-    let separation_rules: Vec<SeparationRuleRow> = read(dir)?;
-    let workflow_log: Vec<WorkflowRow> = read(dir)?;
-    let exceptions: Vec<ExceptionRow> = read(dir)?;
-    let systems: Vec<SystemRow> = read(dir)?;
-    let rejects: Vec<RejectRow> = read(dir)?;
-    let origins: Vec<OriginRow> = read(dir)?;
-    let (na, ng, ne, nr, ni) = (accounts.len(), groups.len(), entitlements.len(), resources.len(), identities.len());
-
-    let dangling =
-        |bad: usize, table: &str| Invariant { name: "no-dangling-ordinal".to_owned(), table: table.to_owned(), broken: bad as u64 };
-    let edge_ends = |kind: PrincipalKind, account: Option<u32>, group: Option<u32>, text: &Option<String>| {
-        let ends = usize::from(account.is_some()) + usize::from(group.is_some()) + usize::from(text.is_some());
-        let fits = match kind {
-            PrincipalKind::Account => account.is_some(),
-            PrincipalKind::Group => group.is_some(),
-            _ => text.is_some(),
-        };
-        ends == 1 && fits
-    };
+    let rows = |table: &Table| promised(&dir.join(format!("{}.parquet", table.name))).map(|(_, rows)| rows);
     // A row of a table that the snapshot says nothing about would be read by some checks and not by others.
-    let covered = |table: &Table, rows: usize| Invariant {
-        name: "rows-only-where-covered".to_owned(),
-        table: table.name.to_owned(),
-        broken: if covers.contains(table.name) { 0 } else { rows as u64 },
+    let covered = |table: &Table| {
+        Ok::<_, StoreError>(named("rows-only-where-covered", table, if covers.contains(table.name) { 0 } else { rows(table)? }))
     };
+    let (na, ng, ne, nr, ni) = (rows(&ACCOUNTS)?, rows(&GROUPS)?, rows(&ENTITLEMENTS)?, rows(&RESOURCES)?, rows(&IDENTITIES)?);
+    let (accounts, (memberships, (grants, (credentials, origins)))) = rayon::join(
+        || Ok::<_, StoreError>((dense(dir, &ACCOUNTS, "account_ix")?, used(dir, &ACCOUNTS)?)),
+        || {
+            rayon::join(
+                || edges(dir, &MEMBERSHIPS, ["account_ix", "member_group_ix", "group_ix", "membership_ix"], [na, ng, ng, u64::MAX]),
+                || {
+                    rayon::join(
+                        || edges(dir, &GRANTS, ["account_ix", "group_ix", "entitlement_ix", "resource_ix"], [na, ng, ne, nr]),
+                        || {
+                            rayon::join(
+                                || Ok::<_, StoreError>((dense(dir, &CREDENTIALS, "credential_ix")?, used(dir, &CREDENTIALS)?)),
+                                || outside(dir, &ORIGINS, "file_ix", ledgers.len() as u64),
+                            )
+                        },
+                    )
+                },
+            )
+        },
+    );
+    let ((accounts, accounts_used), (credentials, credentials_used)) = (accounts?, credentials?);
+    let ((member_ordinals, member_ends), (grant_ordinals, grant_ends)) = (memberships?, grants?);
+    let unbalanced = ledgers.iter().filter(|l| l.read != l.accepted + l.rejected).count() as u64;
+    let dangling = |table: &Table, broken: u64| named("no-dangling-ordinal", table, broken);
     Ok(vec![
-        covered(&ACCOUNTS, accounts.len()),
-        covered(&MEMBERSHIPS, memberships.len()),
-        covered(&GRANTS, grants.len()),
-        covered(&CREDENTIALS, credentials.len()),
-        covered(&EVENTS, events.len()),
-        covered(&IDENTITIES, identities.len()),
-        covered(&REQUESTS, requests.len()),
-        covered(&ROLE_MODEL, role_model.len()),
-        covered(&REVIEWS, reviews.len()),
-        covered(&SEPARATION_RULES, separation_rules.len()),
-        covered(&WORKFLOW_LOG, workflow_log.len()),
-        covered(&EXCEPTIONS, exceptions.len()),
-        covered(&SYSTEMS, systems.len()),
-        dense("accounts", accounts.iter().map(|r| (r.account_ix, r.native_id.as_str()))),
-        dense("groups", groups.iter().map(|r| (r.group_ix, r.native_id.as_str()))),
-        dense("entitlements", entitlements.iter().map(|r| (r.entitlement_ix, r.native_id.as_str()))),
-        dense("resources", resources.iter().map(|r| (r.resource_ix, r.native_id.as_str()))),
-        dense("credentials", credentials.iter().map(|r| (r.credential_ix, r.native_id.as_str()))),
-        dense("identities", identities.iter().map(|r| (r.identity_ix, r.native_id.as_str()))),
-        unique("requests", requests.iter().map(|r| r.request.as_str())),
-        unique("reviews", reviews.iter().map(|r| r.review.as_str())),
-        unique("separation_rules", separation_rules.iter().map(|r| r.rule.as_str())),
-        unique("workflow_log", workflow_log.iter().map(|r| r.entry.as_str())),
-        unique("exceptions", exceptions.iter().map(|r| r.exception.as_str())),
-        unique("systems", systems.iter().map(|r| r.system.as_str())),
-        dangling(
-            memberships.iter().filter(|m| out(m.account_ix, na) || out(m.member_group_ix, ng) || out(Some(m.group_ix), ng)).count(),
-            "memberships",
+        covered(&ACCOUNTS)?,
+        covered(&MEMBERSHIPS)?,
+        covered(&GRANTS)?,
+        covered(&CREDENTIALS)?,
+        covered(&EVENTS)?,
+        covered(&IDENTITIES)?,
+        covered(&REQUESTS)?,
+        covered(&ROLE_MODEL)?,
+        covered(&REVIEWS)?,
+        covered(&SEPARATION_RULES)?,
+        covered(&WORKFLOW_LOG)?,
+        covered(&EXCEPTIONS)?,
+        covered(&SYSTEMS)?,
+        accounts,
+        dense(dir, &GROUPS, "group_ix")?,
+        dense(dir, &ENTITLEMENTS, "entitlement_ix")?,
+        dense(dir, &RESOURCES, "resource_ix")?,
+        credentials,
+        dense(dir, &IDENTITIES, "identity_ix")?,
+        unique(dir, &REQUESTS, "request")?,
+        unique(dir, &REVIEWS, "review")?,
+        unique(dir, &SEPARATION_RULES, "rule")?,
+        unique(dir, &WORKFLOW_LOG, "entry")?,
+        unique(dir, &EXCEPTIONS, "exception")?,
+        unique(dir, &SYSTEMS, "system")?,
+        dangling(&MEMBERSHIPS, member_ordinals),
+        dangling(&GRANTS, grant_ordinals),
+        dangling(&STATEMENTS, outside(dir, &STATEMENTS, "entitlement_ix", ne)?),
+        dangling(&CREDENTIALS, holders(dir, na)?),
+        dangling(&EVENTS, outside(dir, &EVENTS, "account_ix", na)?),
+        dangling(&EMPLOYMENTS, outside(dir, &EMPLOYMENTS, "identity_ix", ni)?),
+        dangling(&LIFECYCLE, outside(dir, &LIFECYCLE, "identity_ix", ni)?),
+        named("edge-has-one-principal", &MEMBERSHIPS, member_ends),
+        named("edge-has-one-principal", &GRANTS, grant_ends),
+        accounts_used,
+        credentials_used,
+        named(
+            "read-is-accepted-and-rejected",
+            &REJECTS,
+            unbalanced + ledgers.iter().map(|l| l.rejected).sum::<u64>().abs_diff(rows(&REJECTS)?),
         ),
-        dangling(
-            grants
-                .iter()
-                .filter(|g| out(g.account_ix, na) || out(g.group_ix, ng) || out(Some(g.entitlement_ix), ne) || out(g.resource_ix, nr))
-                .count(),
-            "grants",
-        ),
-        dangling(statements.iter().filter(|s| out(Some(s.entitlement_ix), ne)).count(), "statements"),
-        dangling(
-            credentials.iter().filter(|c| out(c.account_ix, na) || c.account_ix.is_some() == c.holder_ref.is_some()).count(),
-            "credentials",
-        ),
-        dangling(events.iter().filter(|e| out(e.account_ix, na)).count(), "events"),
-        dangling(employments.iter().filter(|e| out(Some(e.identity_ix), ni)).count(), "employments"),
-        dangling(lifecycle.iter().filter(|e| out(Some(e.identity_ix), ni)).count(), "lifecycle_events"),
-        Invariant {
-            name: "edge-has-one-principal".to_owned(),
-            table: "memberships".to_owned(),
-            broken: memberships.iter().filter(|m| !edge_ends(m.principal_kind, m.account_ix, m.member_group_ix, &m.principal_ref)).count()
-                as u64,
-        },
-        Invariant {
-            name: "edge-has-one-principal".to_owned(),
-            table: "grants".to_owned(),
-            broken: grants.iter().filter(|g| !edge_ends(g.principal_kind, g.account_ix, g.group_ix, &g.principal_ref)).count() as u64,
-        },
-        Invariant {
-            name: "use-has-its-instant".to_owned(),
-            table: "accounts".to_owned(),
-            broken: accounts.iter().filter(|a| (a.use_state == UseState::Used) != a.last_used_at.is_some()).count() as u64,
-        },
-        Invariant {
-            name: "use-has-its-instant".to_owned(),
-            table: "credentials".to_owned(),
-            broken: credentials.iter().filter(|c| (c.use_state == UseState::Used) != c.last_used_at.is_some()).count() as u64,
-        },
-        Invariant {
-            name: "read-is-accepted-and-rejected".to_owned(),
-            table: "rejects".to_owned(),
-            broken: ledgers.iter().filter(|l| l.read != l.accepted + l.rejected).count() as u64
-                + (ledgers.iter().map(|l| l.rejected).sum::<u64>()).abs_diff(rejects.len() as u64),
-        },
-        Invariant {
-            name: "origin-names-a-file".to_owned(),
-            table: "row_origins".to_owned(),
-            broken: origins.iter().filter(|o| o.file_ix as usize >= ledgers.len()).count() as u64,
-        },
+        named("origin-names-a-file", &ORIGINS, origins?),
     ])
 }
 
-fn out(ix: Option<u32>, len: usize) -> bool {
-    ix.is_some_and(|i| i as usize >= len)
+fn named(name: &str, table: &Table, broken: u64) -> Invariant {
+    Invariant { name: name.to_owned(), table: table.name.to_owned(), broken }
+}
+
+/// Sums what `count` says of every batch of some columns.
+fn sum(dir: &Path, table: &'static Table, columns: &[&str], mut count: impl FnMut(&RecordBatch) -> Option<u64>) -> Result<u64, StoreError> {
+    let mut broken = 0;
+    for batch in Stored::open(dir, table, columns)?.batches() {
+        let what = || StoreError::internal(table.name, "its columns are not those that were written");
+        broken += count(&batch?).ok_or_else(what)?;
+    }
+    Ok(broken)
+}
+
+/// Ordinals of a batch, by the column's place.
+fn ordinals(batch: &RecordBatch, column: usize) -> Option<impl Fn(usize) -> Option<u32>> {
+    let array = batch.columns().get(column)?.as_primitive_opt::<UInt32Type>()?;
+    Some(move |row| array.is_valid(row).then(|| array.value(row)))
+}
+
+fn beyond(ix: Option<u32>, len: u64) -> bool {
+    ix.is_some_and(|ix| u64::from(ix) >= len)
+}
+
+/// Rows whose ordinal names nothing.
+fn outside(dir: &Path, table: &'static Table, column: &str, len: u64) -> Result<u64, StoreError> {
+    sum(dir, table, &[column], |batch| {
+        let ix = ordinals(batch, 0)?;
+        Some((0..batch.num_rows()).filter(|row| beyond(ix(*row), len)).count() as u64)
+    })
+}
+
+/// Edges with an ordinal that names nothing, and edges that have not exactly the principal that their kind says.
+fn edges(dir: &Path, table: &'static Table, columns: [&str; 4], lens: [u64; 4]) -> Result<(u64, u64), StoreError> {
+    let [account, group, to, on] = columns;
+    let mut ends = 0;
+    let dangling = sum(dir, table, &[account, group, to, on, "principal_kind", "principal_ref"], |batch| {
+        let ix = [ordinals(batch, 0)?, ordinals(batch, 1)?, ordinals(batch, 2)?, ordinals(batch, 3)?];
+        let kinds = batch.columns().get(4)?.as_dictionary_opt::<Int32Type>()?;
+        let words: &StringArray = kinds.values().as_string_opt()?;
+        let words: Vec<Option<PrincipalKind>> = words.iter().map(|w| w.and_then(PrincipalKind::parse)).collect();
+        let texts = batch.columns().get(5)?;
+        let mut broken = 0;
+        for row in 0..batch.num_rows() {
+            let [account, group, to, on] = ix.each_ref().map(|of| of(row));
+            let named = [account, group, to, on];
+            broken += u64::from(named.iter().zip(lens).any(|(ix, len)| beyond(*ix, len)));
+            let kind = kinds.key(row).and_then(|k| words.get(k).copied().flatten())?;
+            let count = usize::from(account.is_some()) + usize::from(group.is_some()) + usize::from(texts.is_valid(row));
+            let fits = match kind {
+                PrincipalKind::Account => account.is_some(),
+                PrincipalKind::Group => group.is_some(),
+                _ => texts.is_valid(row),
+            };
+            ends += u64::from(!(count == 1 && fits));
+        }
+        Some(broken)
+    })?;
+    Ok((dangling, ends))
+}
+
+/// Credentials whose account is not there, or that have not exactly one holder.
+fn holders(dir: &Path, accounts: u64) -> Result<u64, StoreError> {
+    sum(dir, &CREDENTIALS, &["account_ix", "holder_ref"], |batch| {
+        let (ix, texts) = (ordinals(batch, 0)?, batch.columns().get(1)?);
+        let wrong = |row: usize| beyond(ix(row), accounts) || ix(row).is_some() == texts.is_valid(row);
+        Some((0..batch.num_rows()).filter(|row| wrong(*row)).count() as u64)
+    })
+}
+
+/// Rows that are used without an instant, or have one without being used.
+fn used(dir: &Path, table: &'static Table) -> Result<Invariant, StoreError> {
+    let broken = sum(dir, table, &["use_state", "last_used_at"], |batch| {
+        let states = batch.columns().first()?.as_dictionary_opt::<Int32Type>()?;
+        let words: &StringArray = states.values().as_string_opt()?;
+        let used: BooleanArray = words.iter().map(|w| Some(w == Some(UseState::Used.as_str()))).collect();
+        let times = batch.columns().get(1)?.as_primitive_opt::<TimestampMicrosecondType>()?;
+        let is_used = |row: usize| states.key(row).is_some_and(|k| used.value(k));
+        Some((0..batch.num_rows()).filter(|row| is_used(*row) != times.is_valid(*row)).count() as u64)
+    })?;
+    Ok(named("use-has-its-instant", table, broken))
 }
 
 /// Ordinals count up from 0 in strict byte order of the native id.
-fn dense<'a>(table: &str, rows: impl Iterator<Item = (u32, &'a str)>) -> Invariant {
-    let mut broken = 0;
-    let mut last: Option<&str> = None;
-    for (i, (ix, id)) in rows.enumerate() {
-        if ix as usize != i || last.is_some_and(|l| l >= id) {
-            broken += 1;
+fn dense(dir: &Path, table: &'static Table, ordinal: &str) -> Result<Invariant, StoreError> {
+    let (mut next, mut last): (u64, Option<String>) = (0, None);
+    let broken = sum(dir, table, &[ordinal, "native_id"], |batch| {
+        let (ix, ids) = (ordinals(batch, 0)?, batch.columns().get(1)?.as_string_opt::<i32>()?);
+        let mut broken = 0;
+        let mut before = last.as_deref();
+        for (row, id) in ids.iter().enumerate() {
+            broken += u64::from(ix(row).map(u64::from) != Some(next) || before.is_some_and(|l| Some(l) >= id));
+            before = id;
+            next += 1;
         }
-        last = Some(id);
-    }
-    Invariant { name: "dense-ordinals-in-byte-order".to_owned(), table: table.to_owned(), broken }
+        last = before.map(str::to_owned);
+        Some(broken)
+    })?;
+    Ok(named("dense-ordinals-in-byte-order", table, broken))
 }
 
-fn unique<'a>(table: &str, keys: impl Iterator<Item = &'a str>) -> Invariant {
-    let mut seen = BTreeSet::new();
-    let broken = keys.filter(|k| !seen.insert(*k)).count() as u64;
-    Invariant { name: "unique-key".to_owned(), table: table.to_owned(), broken }
+/// No key stands twice. Rows lie in the order of their keys.
+fn unique(dir: &Path, table: &'static Table, column: &str) -> Result<Invariant, StoreError> {
+    let mut last: Option<String> = None;
+    let broken = sum(dir, table, &[column], |batch| {
+        let keys = batch.columns().first()?.as_string_opt::<i32>()?;
+        let mut before = last.as_deref();
+        let mut broken = 0;
+        for key in keys.iter() {
+            broken += u64::from(before.is_some() && before >= key);
+            before = key;
+        }
+        last = before.map(str::to_owned);
+        Some(broken)
+    })?;
+    Ok(named("unique-key", table, broken))
 }
 
 #[cfg(test)]

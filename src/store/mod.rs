@@ -7,14 +7,20 @@
 //! STORE/runs/<run id>/
 //! ```
 
+#[cfg(test)]
 pub mod assemble;
+mod assembly;
 pub mod columns;
 pub mod facts;
+mod ids;
 pub mod invariants;
 pub mod manifest;
 pub mod prune;
+mod scratch;
 pub mod seal;
+mod sorter;
 pub mod table_file;
+mod table_writer;
 pub mod verify;
 pub mod work;
 

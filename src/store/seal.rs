@@ -1,13 +1,18 @@
 //! Sealing: a draft becomes an immutable snapshot, or nothing at all.
 
+use std::path::Path;
+
 use sha2::{Digest, Sha256};
 
-use super::assemble::{Tables, assemble};
+#[cfg(test)]
+use super::assemble::Tables;
+use super::assembly::assemble;
 use super::manifest::{FORMAT, FileEntry, Manifest, Provenance};
+#[cfg(test)]
 use super::table_file::{TableEntry, write};
 use super::{Snapshot, Store, StoreError, Writer, invariants, write_file};
 use crate::connectors::{Draft, Input};
-use crate::model::*;
+use crate::model::{Population, Time};
 
 /// What is to be sealed, beside the draft.
 #[derive(Debug)]
@@ -67,6 +72,20 @@ impl Sealing<'_> {
 }
 
 impl Store {
+    /// Whether some snapshot of a system was sealed from files of just these sizes.
+    ///
+    /// # Errors
+    /// The system's snapshots cannot be listed.
+    pub fn has_sizes(&self, system: &str, files: &[Input]) -> Result<bool, StoreError> {
+        let sorted = |mut sizes: Vec<u64>| {
+            sizes.sort_unstable();
+            sizes
+        };
+        let mine = sorted(files.iter().map(|f| f.size).collect());
+        let same = |s: &Snapshot| sorted(s.manifest.files.iter().map(|f| f.size).collect()) == mine;
+        Ok(self.snapshots(system)?.iter().any(same))
+    }
+
     /// The snapshot that already holds exactly these inputs, if its time is known before reading.
     ///
     /// # Errors
@@ -82,24 +101,45 @@ impl Store {
     /// # Errors
     /// No instant to date it by, other bytes under the same system and time, a broken invariant, or the disk.
     pub fn seal(&self, writer: &Writer, sealing: &Sealing<'_>, mut draft: Draft) -> Result<Sealed, StoreError> {
-        let tables = assemble(&mut draft)
-            .map_err(|e| StoreError::Refused { message: e.to_string(), help: "split the export into several systems".to_owned() })?;
-        let (taken_at, taken_at_from) = dated(sealing, &draft, &tables)?;
+        // Where the time is known there is nothing to write for what is sealed already, or never will be.
+        if let Some((taken_at, _)) = stated(sealing, &draft)
+            && let Place::Taken(sealed) = self.place(sealing, taken_at)?
+        {
+            return Ok(Sealed::Already(sealed));
+        }
+        let staged = self.stage(writer, &format!("snapshot-{}", sealing.system))?;
+        let sealed = self.seal_in(&staged, writer, sealing, &mut draft);
+        if !matches!(sealed, Ok(Sealed::New(_))) {
+            // What stays behind is emptied by the next writer.
+            let _ = std::fs::remove_dir_all(&staged);
+        }
+        sealed
+    }
+
+    /// The name that a snapshot of this time gets, or the one that holds these inputs already.
+    fn place(&self, sealing: &Sealing<'_>, taken_at: Time) -> Result<Place, StoreError> {
         let input_digest = sealing.input_digest();
         let sealed = self.snapshots(sealing.system)?;
         let same_time: Vec<&Snapshot> = sealed.iter().filter(|s| s.manifest.taken_at.compact() == taken_at.compact()).collect();
         if let Some(same) = same_time.iter().find(|s| s.manifest.input_digest == input_digest) {
-            return Ok(Sealed::Already(Box::new((*same).clone())));
+            return Ok(Place::Taken(Box::new((*same).clone())));
         }
         if let Some(other) = same_time.last().filter(|_| !sealing.supersede) {
             return Err(conflict(sealing, taken_at, &other.manifest, &input_digest));
         }
         let generation = same_time.last().map_or(1, |s| s.manifest.generation + 1);
         let name = if generation == 1 { taken_at.compact() } else { format!("{}.{generation}", taken_at.compact()) };
+        Ok(Place::Free { name, generation, input_digest })
+    }
 
-        let staged = self.stage(writer, &format!("snapshot-{}-{name}", sealing.system))?;
-        let entries = write_tables(&staged, &tables)?;
-        let broken = invariants::check(&staged, &draft.files, &draft.covers)?;
+    fn seal_in(&self, staged: &Path, writer: &Writer, sealing: &Sealing<'_>, draft: &mut Draft) -> Result<Sealed, StoreError> {
+        let tables = assemble(draft, staged)?;
+        let (taken_at, taken_at_from) = dated(sealing, draft, tables.newest)?;
+        let (name, generation, input_digest) = match self.place(sealing, taken_at)? {
+            Place::Taken(sealed) => return Ok(Sealed::Already(sealed)),
+            Place::Free { name, generation, input_digest } => (name, generation, input_digest),
+        };
+        let broken = invariants::check(staged, &draft.files, &draft.covers)?;
         if let Some(bad) = broken.iter().find(|i| i.broken > 0) {
             return Err(StoreError::Internal {
                 message: format!("invariant `{}` of `{}` is broken by {} rows; nothing was sealed", bad.name, bad.table, bad.broken),
@@ -123,26 +163,36 @@ impl Store {
             control_total: sealing.control_total,
             covers: draft.covers.iter().map(|t| (*t).to_owned()).collect(),
             files: files.collect(),
-            tables: entries,
+            tables: tables.entries,
             invariants: broken,
         };
         let text = serde_json::to_string_pretty(&manifest).map_err(|e| StoreError::internal("manifest.json", e))?;
         write_file(&staged.join("manifest.json"), format!("{text}\n").as_bytes())?;
         let dir = self.root().join("snapshots").join(sealing.system).join(&name);
-        self.commit(writer, &staged, &dir)?;
+        self.commit(writer, staged, &dir)?;
         Ok(Sealed::New(Box::new(Snapshot { dir, name, manifest })))
     }
 }
 
-/// The snapshot's instant: given, else stated by the export, else the newest instant inside it.
-fn dated(sealing: &Sealing<'_>, draft: &Draft, tables: &Tables) -> Result<(Time, &'static str), StoreError> {
-    if let Some(given) = sealing.taken_at {
-        return Ok(given);
-    }
-    if let Some(stated) = draft.files.iter().filter_map(|f| f.stated_at).max() {
-        return Ok((stated, "export"));
-    }
-    tables.newest_instant().map(|t| (t, "inferred")).ok_or_else(|| StoreError::Refused {
+/// Where a snapshot goes.
+enum Place {
+    Free {
+        name: String,
+        generation: u32,
+        input_digest: String,
+    },
+    /// The same inputs are there already.
+    Taken(Box<Snapshot>),
+}
+
+/// The snapshot's instant as it is known before any row is looked at: given, else stated by the export.
+fn stated(sealing: &Sealing<'_>, draft: &Draft) -> Option<(Time, &'static str)> {
+    sealing.taken_at.or_else(|| draft.files.iter().filter_map(|f| f.stated_at).max().map(|t| (t, "export")))
+}
+
+/// The snapshot's instant: as stated, else the newest instant inside it.
+fn dated(sealing: &Sealing<'_>, draft: &Draft, newest: Option<Time>) -> Result<(Time, &'static str), StoreError> {
+    stated(sealing, draft).or(newest.map(|t| (t, "inferred"))).ok_or_else(|| StoreError::Refused {
         message: format!("no instant inside the export of `{}` says when it was taken", sealing.system),
         help: "say it: `--taken-at 2026-11-22T00:00:00Z`, or `taken_at` in the source's configuration".to_owned(),
     })
@@ -160,7 +210,8 @@ fn conflict(sealing: &Sealing<'_>, at: Time, sealed: &Manifest, offered: &str) -
     }
 }
 
-pub(super) fn write_tables(dir: &std::path::Path, t: &Tables) -> Result<Vec<TableEntry>, StoreError> {
+#[cfg(test)]
+pub(super) fn write_tables(dir: &Path, t: &Tables) -> Result<Vec<TableEntry>, StoreError> {
     Ok(vec![
         write(dir, &t.accounts)?,
         write(dir, &t.groups)?,

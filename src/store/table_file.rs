@@ -1,7 +1,7 @@
 //! One table, one Parquet file: zstd, dictionaries, statistics, row groups that hold whole accounts.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use arrow::array::{Array, RecordBatch, StringArray, UInt32Array};
@@ -74,7 +74,7 @@ pub fn write<R: Row>(dir: &Path, rows: &[R]) -> Result<TableEntry, StoreError> {
 /// The disk refuses, or Arrow does.
 pub fn write_batch(dir: &Path, name: &str, batch: &RecordBatch) -> Result<TableEntry, StoreError> {
     let path = dir.join(format!("{name}.parquet"));
-    let mut writer = open(&path, name, batch.schema())?;
+    let mut writer = create(&path, name, batch.schema(), |file| file)?;
     for (from, len) in whole_accounts(batch) {
         writer.write(&batch.slice(from, len)).map_err(|e| StoreError::parquet(&path, e))?;
         writer.flush().map_err(|e| StoreError::parquet(&path, e))?;
@@ -85,8 +85,13 @@ pub fn write_batch(dir: &Path, name: &str, batch: &RecordBatch) -> Result<TableE
     Ok(TableEntry { name: name.to_owned(), rows: batch.num_rows() as u64, row_groups, bytes, sha256 })
 }
 
-/// A private file with the store's way of writing.
-fn open(path: &Path, name: &str, schema: SchemaRef) -> Result<ArrowWriter<File>, StoreError> {
+/// A private file with the store's way of writing, behind what `wrap` makes of it.
+pub(super) fn create<W: Write + Send>(
+    path: &Path,
+    name: &str,
+    schema: SchemaRef,
+    wrap: impl FnOnce(File) -> W,
+) -> Result<ArrowWriter<W>, StoreError> {
     let file = File::create(path).map_err(|e| StoreError::io(path, e))?;
     restrict(&file, path)?;
     let level = ZstdLevel::try_new(3).map_err(|e| StoreError::internal(name, e))?;
@@ -96,7 +101,7 @@ fn open(path: &Path, name: &str, schema: SchemaRef) -> Result<ArrowWriter<File>,
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_max_row_group_row_count(Some(usize::MAX))
         .build();
-    ArrowWriter::try_new(file, schema, Some(properties)).map_err(|e| StoreError::parquet(path, e))
+    ArrowWriter::try_new(wrap(file), schema, Some(properties)).map_err(|e| StoreError::parquet(path, e))
 }
 
 /// Writes batches of one table, in order, to `dir/<table>.parquet`: row groups end where batches of [`GROUP_ROWS`] rows do. Only the rows in
@@ -110,7 +115,7 @@ pub fn write_batches(
     batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
 ) -> Result<TableEntry, StoreError> {
     let path = dir.join(format!("{}.parquet", table.name));
-    let mut writer = open(&path, table.name, table.arrow())?;
+    let mut writer = create(&path, table.name, table.arrow(), |file| file)?;
     let (mut rows, mut row_groups) = (0, 0);
     for batch in batches {
         let batch = batch.map_err(|e| StoreError::internal(table.name, e))?;

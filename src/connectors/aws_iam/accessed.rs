@@ -110,9 +110,19 @@ impl Accessed {
         self.answers.iter().filter_map(|a| Some((a.origin, a.subject.as_ref()?)))
     }
 
+    /// Whether nobody was asked about.
+    pub(super) fn is_empty(&self) -> bool {
+        self.answers.is_empty() && self.unfinished.is_empty()
+    }
+
     /// Finds whom each answer is about (`ids`: ARN by immutable id; `known`: every ARN of the import), rejects those of whom nothing says
     /// it, and puts the pages of one together.
-    pub(super) fn settle(&self, ids: &BTreeMap<String, String>, known: &BTreeSet<&str>, draft: &mut Draft) -> BTreeMap<String, Subject> {
+    pub(super) fn settle(
+        &self,
+        ids: &BTreeMap<String, String>,
+        known: impl Fn(&str) -> bool,
+        draft: &mut Draft,
+    ) -> BTreeMap<String, Subject> {
         let arn = |subject: &String| if subject.starts_with("arn:") { Some(subject.clone()) } else { ids.get(subject).cloned() };
         let mut subjects: BTreeMap<String, Subject> = BTreeMap::new();
         for answer in &self.answers {
@@ -120,7 +130,7 @@ impl Accessed {
                 draft.reject(unnamed(answer.origin));
                 continue;
             };
-            let found = arn(stated).filter(|arn| known.contains(arn.as_str()));
+            let found = arn(stated).filter(|arn| known(arn));
             if let Some(arn) = &found
                 && answer.services.values().filter_map(|s| s.by.as_ref()).any(|by| is_other(by, arn))
             {

@@ -25,7 +25,7 @@ pub(super) enum Section {
 }
 
 impl Section {
-    fn of(field: &str) -> Option<Self> {
+    pub(super) fn of(field: &str) -> Option<Self> {
         Some(match field {
             "UserDetailList" => Self::Users,
             "GroupDetailList" => Self::Groups,
@@ -58,7 +58,7 @@ impl Document {
 }
 
 /// The fields that are kept; anything else is skipped unread.
-const KEPT: &[&str] = &[
+pub(super) const KEPT: &[&str] = &[
     "IsTruncated",
     "Marker",
     "NextToken",
@@ -186,6 +186,15 @@ impl<'de> Visitor<'de> for One<'_, '_> {
         self.sink.borrow_mut().document(document);
         Ok(())
     }
+}
+
+/// The records of a section that stands by itself.
+///
+/// # Errors
+/// It is broken, or neither a list nor an object.
+pub(super) fn list<'de, D: Deserializer<'de>>(section: Section, deserializer: D, sink: &mut dyn Sink) -> Result<(), D::Error> {
+    let sink = RefCell::new(sink);
+    List { section, sink: &sink }.deserialize(deserializer)
 }
 
 /// The records of one section.

@@ -16,6 +16,7 @@ mod reach;
 mod report;
 mod rows;
 mod secrets;
+mod split;
 pub(super) mod stream;
 #[cfg(test)]
 mod tests;
@@ -26,20 +27,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read};
 
 use jiff::tz::TimeZone;
+use serde_json::value::RawValue;
 
 use self::accessed::{Accessed, id_in_name};
 use self::arn::Arn;
 use self::fields::{Fault, Fields};
-use self::gaad::Gaad;
+use self::gaad::{Gaad, Holder, Policy, Role, User, is_number};
 use self::json::{Document, Section, Sink};
 use self::keys::{Keys, LastUsed, key_in_name};
 use self::organization::{Organization, Summary, is_level, is_summary, level_in_name, unnamed};
 use self::pages::Page;
 use self::report::{Columns, HEADER, Row};
 use self::secrets::{Secrets, value_met};
+use self::split::{Cutter, Lot, Odd};
 use self::stream::{Utf8, decode_head};
+use super::parallel::in_order;
+use super::pile::torn;
 use super::{Connector, ConnectorError, Context, Draft, Input, InputError, Limits, Lines, Origin, Reject};
 use crate::model::mask;
+use crate::model::pack::Pack;
 
 /// The connector of AWS IAM.
 pub static AWS_IAM: AwsIam = AwsIam;
@@ -71,8 +77,8 @@ impl Connector for AwsIam {
             let message = format!("`{option}` is not an option of `aws-iam`");
             return Err(ConnectorError::Options { message, help: "this connector has no options: remove it".to_owned() });
         }
-        let mut draft = Draft::new(files.len());
-        let mut export = Export::default();
+        let mut draft = Draft::on(files.len(), &context.scratch);
+        let mut export = Export { gaad: Gaad::on(&context.scratch), ..Export::default() };
         for (input, file) in files.iter().zip(0u32..) {
             let mut reader = Reader {
                 draft: &mut draft,
@@ -95,12 +101,12 @@ impl Connector for AwsIam {
         }
         export.one_account(files)?;
         export.one_organization(files)?;
-        pages::check(&export.pages, files, &export.gaad, &mut draft);
+        pages::check(&export.pages, files, &mut export.gaad, &mut draft);
         for (file, summary) in &export.summaries {
             pages::totals(*file, summary, &export.gaad, &export.pages, &export.rows, &mut draft);
         }
         export.pending(&mut draft);
-        rows::draft(&export, &mut draft);
+        rows::draft(&mut export, &mut draft);
         Ok(draft)
     }
 }
@@ -137,30 +143,28 @@ impl Export {
     }
 
     /// ARN of each user by name.
-    fn names(&self) -> BTreeMap<String, String> {
-        let reported = self.rows.iter().map(|r| (r.user.clone(), r.arn.clone()));
-        let detailed = self.gaad.users.iter().map(|u| (u.holder.name.clone(), u.holder.arn.clone()));
-        reported.chain(detailed).collect()
-    }
-
-    /// ARN of each user and role by its immutable id.
-    fn ids(&self) -> BTreeMap<String, String> {
-        let holders = self.gaad.users.iter().map(|u| &u.holder).chain(self.gaad.roles.iter().map(|r| &r.holder));
-        holders.filter_map(|h| Some((h.id.clone()?, h.arn.clone()))).collect()
+    fn names(&mut self) -> BTreeMap<String, String> {
+        let mut names: BTreeMap<String, String> = self.rows.iter().map(|r| (r.user.clone(), r.arn.clone())).collect();
+        // Only credentials are told by the names of their users.
+        if self.rows.is_empty() && self.keys.listed.is_empty() && self.keys.last_used.is_empty() {
+            return names;
+        }
+        // A disk that fails is told when the users are drafted.
+        let _ = self.gaad.users.walk(|packed| {
+            let holder = User::unpack(&mut { packed }).ok_or_else(torn)?.holder;
+            names.insert(holder.name, holder.arn);
+            Ok(())
+        });
+        names
     }
 
     /// The AWS accounts whose users, roles, groups, policies, devices and secrets each file names.
     fn accounts(&self) -> BTreeMap<u32, BTreeSet<&str>> {
-        let gaad = &self.gaad;
-        let users = gaad.users.iter().map(|u| &u.holder);
-        let holders = users.chain(gaad.roles.iter().map(|r| &r.holder)).chain(&gaad.groups).map(|h| (h.origin, &h.arn));
-        let named = holders
-            .chain(gaad.policies.iter().map(|p| (p.origin, &p.arn)))
-            .chain(self.rows.iter().map(|r| (r.origin, &r.arn)))
-            .chain(self.devices.iter().map(|(arn, origin)| (*origin, arn)))
-            .chain(self.accessed.arns())
-            .chain(self.secrets.arns());
-        let mut found: BTreeMap<u32, BTreeSet<&str>> = BTreeMap::new();
+        let named = self.rows.iter().map(|r| (r.origin, &r.arn));
+        let named =
+            named.chain(self.devices.iter().map(|(arn, origin)| (*origin, arn))).chain(self.accessed.arns()).chain(self.secrets.arns());
+        let known = self.gaad.accounts.iter().map(|(file, own)| (*file, own.iter().map(String::as_str).collect()));
+        let mut found: BTreeMap<u32, BTreeSet<&str>> = known.collect();
         // AWS's own policies are of the account `aws`, which is nobody's; a redacted number tells nothing.
         for (origin, account) in named.filter_map(|(o, arn)| Some((o, Arn::of(arn)?.account))).filter(|(_, a)| is_number(a)) {
             found.entry(origin.file).or_default().insert(account);
@@ -229,6 +233,60 @@ struct Reader<'a> {
     fault: Option<InputError>,
 }
 
+/// One record as far as it can be read by itself.
+struct Met {
+    /// Its first characters, for an excerpt.
+    start: String,
+    what: What,
+}
+
+enum What {
+    User(Box<User>),
+    Group(Box<Holder>),
+    Role(Box<Role>),
+    Policy(Box<Policy>),
+    Fault(Box<Fault>),
+    /// Of a section of which there is never much.
+    Raw(Section, String),
+}
+
+impl Met {
+    /// Reads a record; `None` where it is no JSON.
+    fn of(section: Section, raw: &str, zone: Option<&TimeZone>) -> Option<Self> {
+        let read = match section {
+            Section::Users => User::read(raw, zone).map(|r| What::User(Box::new(r))),
+            Section::Groups => Holder::group(raw, zone).map(|r| What::Group(Box::new(r))),
+            Section::Roles => Role::read(raw, zone).map(|r| What::Role(Box::new(r))),
+            Section::Policies if !is_summary(raw) => Policy::read(raw, zone).map(|r| What::Policy(Box::new(r))),
+            _ => {
+                serde_json::from_str::<&RawValue>(raw).ok()?;
+                return Some(Self { start: String::new(), what: What::Raw(section, raw.to_owned()) });
+            }
+        };
+        let what = match read {
+            Ok(what) => what,
+            Err(fault) => {
+                serde_json::from_str::<&RawValue>(raw).ok()?;
+                What::Fault(Box::new(fault))
+            }
+        };
+        Some(Self { start: start(raw), what })
+    }
+}
+
+/// More than the longest excerpt is never shown, so no more is masked.
+fn start(raw: &str) -> String {
+    raw.chars().take(2 * mask::EXCERPT).collect()
+}
+
+/// Takes no record.
+struct Nobody;
+
+impl Sink for Nobody {
+    fn record(&mut self, _: Section, _: &str) {}
+    fn document(&mut self, _: Document) {}
+}
+
 /// What a file looks like from its first bytes.
 enum Look {
     Json,
@@ -260,8 +318,7 @@ impl Reader<'_> {
         }
         match look(&head) {
             Look::Json => {
-                let limits = self.input.limits;
-                json::read(self.input.open()?, limits, self)?;
+                self.json()?;
                 self.fault.take().map_or(Ok(()), Err)
             }
             Look::Report => self.report(self.input.open()?, Origin::line),
@@ -274,6 +331,50 @@ impl Reader<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// Reads the JSON of a file, its records on all cores.
+    fn json(&mut self) -> Result<(), InputError> {
+        let limits = self.input.limits;
+        let mut cutter = Cutter::new(Utf8::new(self.input.open()?), limits);
+        let zone = self.zone;
+        let work = |lot: Lot| {
+            let records: Option<Vec<Met>> = lot.records().map(|(section, raw)| Met::of(section, raw?, zone)).collect();
+            (records, lot.document)
+        };
+        let apply = |(records, document): (Option<Vec<Met>>, Option<Document>)| {
+            for met in records.ok_or(Odd)? {
+                self.met(met);
+            }
+            if let Some(document) = document {
+                self.document(document);
+            }
+            Ok(())
+        };
+        let Err(Odd) = in_order(|| cutter.next(), work, apply) else { return Ok(()) };
+        // Something is wrong with the file, and nothing of it counts: read it again to learn what.
+        json::read(self.input.open()?, limits, &mut Nobody)?;
+        let message = "cannot be taken apart into its records";
+        Err(InputError::new("aws-iam/broken-json", message, "export it again with `--output json`, and do not edit it"))
+    }
+
+    /// Takes a record in, of which what stands in it was read.
+    fn met(&mut self, met: Met) {
+        let Met { start, what } = met;
+        if let What::Raw(section, raw) = what {
+            return self.record(section, &raw);
+        }
+        let origin = self.next();
+        let gaad = &mut self.export.gaad;
+        let outcome = match what {
+            What::User(user) => gaad.take_user(*user, origin),
+            What::Group(group) => gaad.take_group(*group, origin),
+            What::Role(role) => gaad.take_role(*role, origin),
+            What::Policy(policy) => gaad.take_policy(*policy, origin),
+            What::Fault(fault) => Err(*fault),
+            What::Raw(..) => Ok(()),
+        };
+        self.settle(outcome, origin, &start);
     }
 
     /// A whole small file as text.
@@ -504,10 +605,10 @@ impl Sink for Reader<'_> {
         }
         let (gaad, zone) = (&mut self.export.gaad, self.zone);
         let outcome = match section {
-            Section::Users => gaad.user(raw, origin, zone),
-            Section::Groups => gaad.group(raw, origin, zone),
-            Section::Roles => gaad.role(raw, origin, zone),
-            Section::Policies => gaad.policy(raw, origin, zone),
+            Section::Users => User::read(raw, zone).and_then(|user| gaad.take_user(user, origin)),
+            Section::Groups => Holder::group(raw, zone).and_then(|group| gaad.take_group(group, origin)),
+            Section::Roles => Role::read(raw, zone).and_then(|role| gaad.take_role(role, origin)),
+            Section::Policies => Policy::read(raw, zone).and_then(|policy| gaad.take_policy(policy, origin)),
             Section::Keys => self.export.keys.entry(raw, origin, zone),
             Section::MfaDevices => self.device(raw, origin),
             Section::Secrets => self.export.secrets.entry(raw, origin, zone),
@@ -577,11 +678,6 @@ impl Sink for Reader<'_> {
     }
 }
 
-/// Twelve digits, as AWS numbers its accounts.
-fn is_number(account: &str) -> bool {
-    account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())
-}
-
 fn is_truncated(document: &Document) -> bool {
     let raw = |name: &str| document.fields.get(name).map_or("null", |raw| raw.get());
     raw("IsTruncated") == "true" || !matches!(raw("NextToken"), "null" | "\"\"")
@@ -595,8 +691,6 @@ fn is_pending(document: &Document) -> bool {
 }
 
 fn reject(fault: Fault, origin: Origin, raw: &str) -> Reject {
-    // More than the longest excerpt is never shown, so no more is masked.
-    let start: String = raw.chars().take(2 * mask::EXCERPT).collect();
-    let excerpt = Some(mask::excerpt(&start)).filter(|e| !e.is_empty());
+    let excerpt = Some(mask::excerpt(&start(raw))).filter(|e| !e.is_empty());
     fault.reject(origin, None, excerpt)
 }

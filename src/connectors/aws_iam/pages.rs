@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fields::Fields;
-use super::gaad::Gaad;
+use super::gaad::{Gaad, Holder, Role, User};
 use super::report::Row;
+use crate::connectors::pile::torn;
 use crate::connectors::{Draft, Input};
+use crate::model::pack::Pack;
 
 /// One document of `get-account-authorization-details`.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +22,7 @@ const MOST_PAGES: u64 = 9_999;
 
 /// Marks the files that show a page to be missing. Pages do not say which they follow, so three things are looked at: that one page is
 /// the last, that numbered file names leave no gap, and that what the pages refer to is among them.
-pub(super) fn check(pages: &[Page], files: &[Input], gaad: &Gaad, draft: &mut Draft) {
+pub(super) fn check(pages: &[Page], files: &[Input], gaad: &mut Gaad, draft: &mut Draft) {
     if !pages.iter().any(|p| p.truncated) {
         return;
     }
@@ -76,21 +78,35 @@ fn numbers(name: &str) -> Vec<u64> {
 }
 
 /// An attached policy, or a group of a user, that is on no page.
-fn dangling(gaad: &Gaad) -> Option<String> {
+fn dangling(gaad: &mut Gaad) -> Option<String> {
     let policies: BTreeSet<&str> = gaad.policies.iter().map(|p| p.arn.as_str()).collect();
     let groups: BTreeSet<&str> = gaad.groups.iter().map(|g| g.name.as_str()).collect();
-    let holders = gaad.users.iter().map(|u| &u.holder).chain(&gaad.groups).chain(gaad.roles.iter().map(|r| &r.holder));
-    let mut attached = holders.flat_map(|h| &h.attached).map(|a| a.arn.as_str());
-    let policy = attached.find(|arn| !policies.contains(arn));
-    policy.or_else(|| gaad.users.iter().flat_map(|u| &u.groups).map(String::as_str).find(|g| !groups.contains(g))).map(str::to_owned)
+    let unknown = |holder: &Holder| holder.attached.iter().map(|a| &a.arn).find(|arn| !policies.contains(arn.as_str())).cloned();
+    let (mut of_user, mut of_role, mut group) = (None, None, None);
+    // A disk that fails is told when the records are drafted.
+    let _ = gaad.users.walk(|packed| {
+        let user = User::unpack(&mut { packed }).ok_or_else(torn)?;
+        of_user = of_user.take().or_else(|| unknown(&user.holder));
+        group = group.take().or_else(|| user.groups.into_iter().find(|g| !groups.contains(g.as_str())));
+        Ok(())
+    });
+    let of_group = gaad.groups.iter().find_map(unknown);
+    let _ = gaad.roles.walk(|packed| {
+        let role = Role::unpack(&mut { packed }).ok_or_else(torn)?;
+        of_role = of_role.take().or_else(|| unknown(&role.holder));
+        Ok(())
+    });
+    of_user.or(of_group).or(of_role).or(group)
 }
 
 /// Compares the counts of `get-account-summary` with what arrived. Fewer is short; more is what came after the count.
 pub(super) fn totals(file: u32, summary: &str, gaad: &Gaad, pages: &[Page], rows: &[Row], draft: &mut Draft) {
     let Ok(fields) = Fields::of(summary) else { return };
     // AWS counts the account's own policies only.
+    let count = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     let own = gaad.policies.iter().filter(|p| !p.arn.contains(":iam::aws:")).count();
-    let counts = [("Users", gaad.users.len()), ("Groups", gaad.groups.len()), ("Roles", gaad.roles.len()), ("Policies", own)];
+    let counts =
+        [("Users", count(gaad.users.total())), ("Groups", gaad.groups.len()), ("Roles", count(gaad.roles.total())), ("Policies", own)];
     let (arrived, target): (Vec<(&str, usize)>, u32) = match (pages.first(), rows.first()) {
         (Some(page), _) => (counts.to_vec(), page.file),
         (None, Some(row)) => (vec![("Users", rows.iter().filter(|r| !r.is_root()).count())], row.origin.file),

@@ -1,20 +1,24 @@
 //! From records to the normal form: who exists, who belongs where, what is held.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
 use serde_json::Value;
 
 use super::Export;
 use super::accessed;
 use super::arn::Arn;
-use super::gaad::{Attached, Holder, Role, RoleUse, Tags, User};
+use super::gaad::{Attached, Gaad, Holder, Judged, Role, RoleUse, Tags, User, inline_id};
 use super::keys::Credentials;
-use super::policy::{self, Document, Judgement, Kind};
+use super::policy::{self, Judgement};
 use super::reach::Reach;
 use super::report::Row;
 use super::trust;
 use super::uses::Use;
-use crate::connectors::{Draft, DraftChild, DraftCredential, DraftGrant, DraftMembership, Drafted, Origin, Principal};
+use crate::connectors::pile::torn;
+use crate::connectors::shelf::Kept;
+use crate::connectors::{Draft, DraftCredential, DraftGrant, DraftMembership, Drafted, Origin, Principal};
+use crate::model::pack::Pack;
 use crate::model::text::{norm, norm_opt};
 use crate::model::{
     ACCOUNTS, AccountKind, AccountRow, AccountStatus, CREDENTIALS, CredentialKind, CredentialRow, CredentialStatus, ENTITLEMENTS, Effect,
@@ -25,9 +29,18 @@ use crate::model::{
 const ROLE_WINDOW_DAYS: u32 = 400;
 
 /// Drafts the rows of everything that was read.
-pub(super) fn draft(export: &Export, draft: &mut Draft) {
-    let mut rows =
-        Rows { draft, accounts: BTreeMap::new(), groups: BTreeMap::new(), entitlements: BTreeMap::new(), edges: BTreeSet::new() };
+pub(super) fn draft(export: &mut Export, draft: &mut Draft) {
+    let outcome = draft_all(export, draft);
+    if let Err(e) = outcome {
+        draft.failed.get_or_insert(e);
+    }
+}
+
+fn draft_all(export: &mut Export, draft: &mut Draft) -> io::Result<()> {
+    draft.statements = std::mem::take(&mut export.gaad.statements);
+    let scratch = draft.scratch.clone();
+    let (accounts, groups, entitlements) = (Kept::new(&scratch), Kept::new(&scratch), Kept::new(&scratch));
+    let mut rows = Rows { draft, accounts, groups, entitlements, edges: BTreeSet::new() };
     if !export.pages.is_empty() {
         for table in [&ACCOUNTS, &GROUPS, &MEMBERSHIPS, &ENTITLEMENTS, &STATEMENTS, &GRANTS] {
             rows.draft.cover(table);
@@ -39,28 +52,30 @@ pub(super) fn draft(export: &Export, draft: &mut Draft) {
     }
     rows.policies(export);
     let controls = export.organization.draft(export.account().as_deref(), rows.draft);
-    rows.entitlements.extend(controls.into_iter().map(|e| (e.row.native_id.clone(), e)));
-    rows.holders(export);
-    rows.report(export);
+    for control in controls {
+        rows.entitlements.insert(&control.row.native_id, &control);
+    }
     let arns = export.names();
+    rows.holders(export)?;
+    rows.report(export);
     let listed = export.lists_credentials();
     let uses = Credentials { keys: &export.keys, rows: &export.rows, arns: &arns, listed }.draft(rows.draft);
     rows.uses(export, &uses);
     rows.devices(export);
-    rows.accessed(export);
+    rows.accessed(export)?;
     let users = !export.pages.is_empty() || !export.rows.is_empty();
     export.secrets.draft(listed || !users, rows.draft);
-    rows.finish();
+    rows.finish()
 }
 
 /// Rows under construction, by native id.
 struct Rows<'d> {
     draft: &'d mut Draft,
-    accounts: BTreeMap<String, Drafted<AccountRow>>,
-    groups: BTreeMap<String, Drafted<GroupRow>>,
-    entitlements: BTreeMap<String, Drafted<EntitlementRow>>,
-    /// Grants and memberships already drafted.
-    edges: BTreeSet<(Principal, String, Effect)>,
+    accounts: Kept<AccountRow>,
+    groups: Kept<GroupRow>,
+    entitlements: Kept<EntitlementRow>,
+    /// Grants and memberships that one holder has already.
+    edges: BTreeSet<(String, Effect)>,
 }
 
 /// Attributes of the allow-list, under construction.
@@ -151,66 +166,63 @@ impl Rows<'_> {
                 vendor_managed: is_vendor_policy(&policy.arn),
                 ..EntitlementRow::default()
             };
-            self.entitlement(row, policy.document.as_deref(), attributes.with("policy_id", policy.id.clone()), policy.origin);
+            self.entitlement(row, &policy.judged, attributes.with("policy_id", policy.id.clone()), policy.origin);
         }
     }
 
-    /// Reads and judges a document, and drafts its entitlement and statements.
-    fn entitlement(&mut self, mut row: EntitlementRow, document: Option<&str>, attributes: Attributes, origin: Origin) {
-        if self.entitlements.contains_key(&row.native_id) {
+    /// Drafts the entitlement that a policy is.
+    fn entitlement(&mut self, mut row: EntitlementRow, judged: &Judged, attributes: Attributes, origin: Origin) {
+        if self.entitlements.contains(&row.native_id) {
             self.draft.note(origin.file, "two policies of one name: the first counts");
             return;
         }
-        let read = document.map(|d| Document::read(d, Kind::Identity));
-        let (judged, trouble) = match &read {
-            Some(Ok(document)) if document.unreadable == 0 => (policy::judge(document), None),
-            Some(Ok(document)) => (policy::judge(document), Some("partly unreadable")),
-            Some(Err(_)) => (policy::unseen(), Some("unreadable")),
-            None => (policy::unseen(), Some("not in the export")),
-        };
-        if let Some(trouble) = trouble {
+        if let Some(trouble) = judged.trouble {
             self.draft.note(origin.file, format!("policy document is {trouble}"));
         }
-        for statement in read.and_then(Result::ok).map(|d| d.rows()).unwrap_or_default() {
-            self.draft.statements.push(DraftChild { row: statement, parent: row.native_id.clone(), origin });
-        }
         let known = known(&row);
-        let declared = known.map_or(judged.level, |k| k.level);
-        judge_into(&mut row, &Judgement { level: declared, ..judged.of_a_reader(declared) });
-        row.attributes = attributes.with("document", trouble).json();
-        self.entitlements.insert(row.native_id.clone(), Drafted { row, origin });
+        let declared = known.map_or(judged.judgement.level, |k| k.level);
+        judge_into(&mut row, &Judgement { level: declared, ..judged.judgement.clone().of_a_reader(declared) });
+        row.attributes = attributes.with("document", judged.trouble).json();
+        let native_id = row.native_id.clone();
+        self.entitlements.insert(&native_id, &Drafted { row, origin });
     }
 
     /// Users, groups and roles with what they hold.
-    fn holders(&mut self, export: &Export) {
+    fn holders(&mut self, export: &mut Export) -> io::Result<()> {
         let mut names: BTreeMap<&str, &str> = BTreeMap::new();
         for one in &export.gaad.groups {
-            self.groups.insert(one.arn.clone(), Drafted { row: group(one, "group", false, Attributes::default()), origin: one.origin });
+            let row = group(one, "group", false, Attributes::default());
+            self.groups.insert(&one.arn, &Drafted { row, origin: one.origin });
             if names.insert(&one.name, &one.arn).is_some() {
                 self.draft.note(one.origin.file, "two groups of one name: members are counted to the later one");
             }
+            self.edges.clear();
             self.held(one, &Principal::Group(one.arn.clone()));
         }
-        let ids = export.ids();
-        for role in &export.gaad.roles {
-            self.role(role, &ids);
-        }
-        for user in &export.gaad.users {
-            self.user(user, &names);
-        }
+        let ids = &export.gaad.ids;
+        export.gaad.roles.walk(|packed| {
+            self.role(&Role::unpack(&mut { packed }).ok_or_else(torn)?, ids);
+            Ok(())
+        })?;
+        export.gaad.users.walk(|packed| {
+            self.user(&User::unpack(&mut { packed }).ok_or_else(torn)?, &names);
+            Ok(())
+        })
     }
 
     fn user(&mut self, user: &User, groups: &BTreeMap<&str, &str>) {
         let holder = &user.holder;
         let attributes = Attributes::default().with("permissions_boundary", holder.boundary.clone());
-        self.accounts.insert(holder.arn.clone(), Drafted { row: account(holder, AccountKind::Unknown, attributes), origin: holder.origin });
+        let row = account(holder, AccountKind::Unknown, attributes);
+        self.accounts.insert(&holder.arn, &Drafted { row, origin: holder.origin });
+        self.edges.clear();
         let member = Principal::Account(holder.arn.clone());
         for name in &user.groups {
             let group = match groups.get(name.as_str()) {
                 Some(arn) => (*arn).to_owned(),
                 None => self.missing_group(holder, name),
             };
-            if self.is_new(&member, &group, Effect::Allow, holder.origin) {
+            if self.is_new(&group, Effect::Allow, holder.origin) {
                 let row = MembershipRow { kind: MembershipKind::Direct, ..MembershipRow::default() };
                 self.draft.memberships.push(DraftMembership { row, member: member.clone(), group, origin: holder.origin });
             }
@@ -230,7 +242,9 @@ impl Rows<'_> {
             attributes: Attributes::default().with("not_in_export", Some(true)).json(),
             ..GroupRow::default()
         };
-        self.groups.entry(arn.clone()).or_insert(Drafted { row, origin: user.origin });
+        if !self.groups.contains(&arn) {
+            self.groups.insert(&arn, &Drafted { row, origin: user.origin });
+        }
         arn
     }
 
@@ -251,10 +265,12 @@ impl Rows<'_> {
         let mut row = account(holder, if vendor { AccountKind::System } else { AccountKind::Role }, attributes);
         row.mfa_state = MfaState::NotApplicable;
         set_use(&mut row, used);
-        self.accounts.insert(holder.arn.clone(), Drafted { row, origin: holder.origin });
+        self.accounts.insert(&holder.arn, &Drafted { row, origin: holder.origin });
         let denies = self.trust(role, ids);
         let attributes = Attributes::default().with("trust_deny", Some(denies).filter(|d| !d.is_empty()));
-        self.groups.insert(holder.arn.clone(), Drafted { row: group(holder, "role", vendor, attributes), origin: holder.origin });
+        let row = group(holder, "role", vendor, attributes);
+        self.groups.insert(&holder.arn, &Drafted { row, origin: holder.origin });
+        self.edges.clear();
         self.held(holder, &Principal::Group(holder.arn.clone()));
     }
 
@@ -289,8 +305,8 @@ impl Rows<'_> {
             self.attach(attached, principal, Effect::Allow, origin);
         }
         for inline in &holder.inline {
-            let native_id = format!("{}#inline/{}", holder.arn, inline.name);
-            if !self.is_new(principal, &native_id, Effect::Allow, origin) {
+            let native_id = inline_id(&holder.arn, &inline.name);
+            if !self.is_new(&native_id, Effect::Allow, origin) {
                 continue;
             }
             let row = EntitlementRow {
@@ -300,7 +316,7 @@ impl Rows<'_> {
                 kind: "inline-policy".to_owned(),
                 ..EntitlementRow::default()
             };
-            self.entitlement(row, Some(&inline.document), Attributes::default(), origin);
+            self.entitlement(row, &inline.judged, Attributes::default(), origin);
             self.grant(principal, native_id, Effect::Allow, origin);
         }
         if let Some(arn) = &holder.boundary {
@@ -310,10 +326,10 @@ impl Rows<'_> {
 
     /// A managed policy on a holder. One that the export does not hold gets its entitlement here, judged by name or not at all.
     fn attach(&mut self, attached: &Attached, principal: &Principal, effect: Effect, origin: Origin) {
-        if !self.is_new(principal, &attached.arn, effect, origin) {
+        if !self.is_new(&attached.arn, effect, origin) {
             return;
         }
-        if !self.entitlements.contains_key(&attached.arn) {
+        if !self.entitlements.contains(&attached.arn) {
             self.draft.note(origin.file, "attached policy whose document is not in the export");
             let name = attached.name.clone().or_else(|| attached.arn.rsplit('/').next().map(str::to_owned));
             let vendor_managed = is_vendor_policy(&attached.arn);
@@ -328,7 +344,7 @@ impl Rows<'_> {
             };
             let judged = known(&row).unwrap_or_else(policy::unseen);
             judge_into(&mut row, &judged);
-            self.entitlements.insert(attached.arn.clone(), Drafted { row, origin });
+            self.entitlements.insert(&attached.arn, &Drafted { row, origin });
         }
         self.grant(principal, attached.arn.clone(), effect, origin);
     }
@@ -339,8 +355,8 @@ impl Rows<'_> {
     }
 
     /// Whether an edge is met for the first time; a repeated one is noted.
-    fn is_new(&mut self, principal: &Principal, target: &str, effect: Effect, origin: Origin) -> bool {
-        let new = self.edges.insert((principal.clone(), target.to_owned(), effect));
+    fn is_new(&mut self, target: &str, effect: Effect, origin: Origin) -> bool {
+        let new = self.edges.insert((target.to_owned(), effect));
         if !new {
             self.draft.note(origin.file, "group, policy or inline policy named twice by one holder: the first counts");
         }
@@ -353,16 +369,19 @@ impl Rows<'_> {
             self.draft.cover(&ACCOUNTS);
         }
         for row in &export.rows {
-            let known = self.accounts.contains_key(&row.arn);
+            let known = self.accounts.contains(&row.arn);
             if !known && !row.is_root() && !export.pages.is_empty() {
                 self.draft.note(row.origin.file, "user of the credential report that the authorization details do not hold");
             }
-            let account = self.accounts.entry(row.arn.clone()).or_insert_with(|| Drafted { row: reported(row), origin: row.origin });
-            account.row.mfa_state = match row.mfa {
+            if !known {
+                self.accounts.insert(&row.arn, &Drafted { row: reported(row), origin: row.origin });
+            }
+            let mfa = match row.mfa {
                 Some(true) => MfaState::Yes,
                 Some(false) => MfaState::No,
                 None => MfaState::Unknown,
             };
+            self.accounts.change(&row.arn, |account| account.mfa_state = mfa);
             if known {
                 self.draft.facts.push((&ACCOUNTS, row.arn.clone(), "credential report", row.origin));
             }
@@ -370,25 +389,29 @@ impl Rows<'_> {
     }
 
     /// Last use of accounts, from their credentials.
-    fn uses(&mut self, export: &Export, uses: &BTreeMap<String, Vec<Use>>) {
+    fn uses(&mut self, export: &mut Export, uses: &BTreeMap<String, Vec<Use>>) {
+        let lists = export.lists_credentials();
         let reported: BTreeSet<&str> = export.rows.iter().map(|r| r.arn.as_str()).collect();
-        if export.lists_credentials() {
+        if lists {
             self.draft.cover(&CREDENTIALS);
-            self.untold_passwords(export, &reported);
+            self.untold_passwords(&mut export.gaad, &reported);
         }
         for (arn, credentials) in uses {
-            let Some(account) = self.accounts.get_mut(arn) else { continue };
             let used = Use::of_account(credentials);
             // Keys alone tell of use; only the report also knows that there was none.
             if reported.contains(arn.as_str()) || used.at.is_some() {
-                set_use(&mut account.row, used);
+                self.accounts.change(arn, |account| set_use(account, used));
             }
         }
     }
 
     /// Key listings tell nothing of passwords: a user that no credential report holds may have one, which is *unknown* and not absent.
-    fn untold_passwords(&mut self, export: &Export, reported: &BTreeSet<&str>) {
-        for user in export.gaad.users.iter().map(|u| &u.holder).filter(|u| !reported.contains(u.arn.as_str())) {
+    fn untold_passwords(&mut self, gaad: &mut Gaad, reported: &BTreeSet<&str>) {
+        let outcome = gaad.users.walk(|packed| {
+            let user = User::unpack(&mut { packed }).ok_or_else(torn)?.holder;
+            if reported.contains(user.arn.as_str()) {
+                return Ok(());
+            }
             self.draft.note(user.origin.file, "user of whom no credential report speaks: whether it has a password is unknown");
             let row = CredentialRow {
                 native_id: format!("{}#password", user.arn),
@@ -397,63 +420,81 @@ impl Rows<'_> {
                 ..CredentialRow::default()
             };
             self.draft.credentials.push(DraftCredential { row, holder: user.arn.clone(), origin: user.origin });
+            Ok(())
+        });
+        if let Err(e) = outcome {
+            self.draft.failed.get_or_insert(e);
         }
     }
 
     /// Virtual MFA devices: an assigned one is a second factor; none listed says nothing, for there are other kinds.
     fn devices(&mut self, export: &Export) {
         for (arn, origin) in &export.devices {
-            let Some(account) = self.accounts.get_mut(arn) else {
+            let before = self.accounts.change(arn, |account| std::mem::replace(&mut account.mfa_state, MfaState::Yes));
+            let Some(before) = before else {
                 self.draft.note(origin.file, "MFA device of a user that no other file holds");
                 continue;
             };
-            if account.row.mfa_state == MfaState::No {
+            if before == MfaState::No {
                 self.draft.note(origin.file, "MFA device of a user without one in the credential report: the device counts");
             }
-            account.row.mfa_state = MfaState::Yes;
             self.draft.facts.push((&ACCOUNTS, arn.clone(), "mfa_state", *origin));
         }
     }
 
     /// What service last accessed details say of accounts, groups, policies and grants.
-    fn accessed(&mut self, export: &Export) {
-        let mut ids = export.ids();
+    fn accessed(&mut self, export: &Export) -> io::Result<()> {
+        if export.accessed.is_empty() {
+            return Ok(());
+        }
+        let mut ids = export.gaad.ids.clone();
         let groups = export.gaad.groups.iter().filter_map(|g| Some((g.id.clone()?, g.arn.clone())));
         ids.extend(groups.chain(export.gaad.policies.iter().filter_map(|p| Some((p.id.clone()?, p.arn.clone())))));
-        let known = self.accounts.keys().chain(self.groups.keys()).chain(self.entitlements.keys()).map(String::as_str).collect();
-        let subjects = export.accessed.settle(&ids, &known, self.draft);
+        let known = |arn: &str| self.accounts.contains(arn) || self.groups.contains(arn) || self.entitlements.contains(arn);
+        let subjects = export.accessed.settle(&ids, known, self.draft);
         for (arn, subject) in &subjects {
             for (who, at) in subject.seen(arn) {
-                let Some(account) = self.accounts.get_mut(who) else { continue };
                 // An attempt shows that somebody signed in. That there was none shows nothing: only services that a policy of
                 // today permits are listed.
-                if account.row.last_used_at < Some(at) {
-                    set_use(&mut account.row, Use::used(at));
-                }
-                if who != arn {
+                let seen = self.accounts.change(who, |account| {
+                    if account.last_used_at < Some(at) {
+                        set_use(account, Use::used(at));
+                    }
+                });
+                if seen.is_some() && who != arn {
                     self.draft.facts.extend(subject.origins.last().map(|o| (&ACCOUNTS, who.to_owned(), "last used", *o)));
                 }
             }
-            let (table, attributes) = if let Some(account) = self.accounts.get_mut(arn) {
-                (&ACCOUNTS, &mut account.row.attributes)
-            } else if let Some(group) = self.groups.get_mut(arn) {
-                (&GROUPS, &mut group.row.attributes)
-            } else if let Some(entitlement) = self.entitlements.get_mut(arn) {
-                (&ENTITLEMENTS, &mut entitlement.row.attributes)
+            let more = || subject.attributes();
+            let table = if self.accounts.change(arn, |account| add(&mut account.attributes, more())).is_some() {
+                &ACCOUNTS
+            } else if self.groups.change(arn, |group| add(&mut group.attributes, more())).is_some() {
+                &GROUPS
+            } else if self.entitlements.change(arn, |entitlement| add(&mut entitlement.attributes, more())).is_some() {
+                &ENTITLEMENTS
             } else {
                 continue;
             };
-            add(attributes, subject.attributes());
             self.draft.facts.extend(subject.origins.iter().map(|o| (table, arn.clone(), "service last accessed", *o)));
         }
-        let reaches = Reach::of(self.entitlements.values().map(|e| &e.row), &self.draft.statements);
+        if subjects.is_empty() {
+            return Ok(());
+        }
+        // What others hold decides what an attempt says of one grant: all edges must be seen at once.
+        self.draft.statements.open()?;
+        self.draft.grants.open()?;
+        self.draft.memberships.open()?;
+        let mut policies = Vec::new();
+        self.entitlements.each(|row| policies.push(row.clone()))?;
+        let reaches = Reach::of(policies.iter(), &self.draft.statements);
         accessed::grants(&subjects, &reaches, self.draft);
+        Ok(())
     }
 
-    fn finish(self) {
-        self.draft.accounts.extend(self.accounts.into_values());
-        self.draft.groups.extend(self.groups.into_values());
-        self.draft.entitlements.extend(self.entitlements.into_values());
+    fn finish(self) -> io::Result<()> {
+        self.accounts.finish(|row| &row.native_id, &mut self.draft.accounts)?;
+        self.groups.finish(|row| &row.native_id, &mut self.draft.groups)?;
+        self.entitlements.finish(|row| &row.native_id, &mut self.draft.entitlements)
     }
 }
 

@@ -34,7 +34,7 @@ impl<R: BufRead> Utf8<R> {
             let last = source.is_empty();
             let (result, read, written) = self.decoder.decode_to_utf8_without_replacement(source, &mut out, last);
             self.inner.consume(read);
-            self.ready.extend(out.iter().take(written));
+            self.ready.extend_from_slice(out.get(..written).unwrap_or_default());
             match result {
                 DecoderResult::Malformed(..) => self.ready.extend(NOT_TEXT.to_string().bytes()),
                 DecoderResult::InputEmpty => self.done = last,

@@ -1,44 +1,67 @@
 //! The entries of all files of one import, told apart, and the names in them resolved.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 
 use super::entry::{Entry, Fault, shown};
-use super::object::{Object, Partial, Primary, Probe};
+use super::object::{Account, Partial, Primary, Probe};
 use super::parser::{Item, Records};
+use super::parts::{PART, Part, Parts};
+use super::trailer::Trailer;
 use super::{ad, dn, openldap, utf16, wellknown};
-use crate::connectors::{Draft, DraftCredential, DraftMembership, Drafted, Input, InputError, Origin, Principal};
+use crate::connectors::parallel::in_order;
+use crate::connectors::pile::torn;
+use crate::connectors::{Context, Draft, DraftCredential, DraftMembership, Drafted, Input, InputError, Origin, Pile, Principal};
+use crate::model::pack::{self, Pack};
 use crate::model::text::norm_opt;
 use crate::model::{
-    ACCOUNTS, CREDENTIALS, CredentialKind, CredentialRow, CredentialStatus, GROUPS, GroupRow, Level, MEMBERSHIPS, MembershipKind,
-    MembershipRow, Table, UseState,
+    ACCOUNTS, AccountRow, CREDENTIALS, CredentialKind, CredentialRow, CredentialStatus, GROUPS, GroupRow, Level, MEMBERSHIPS,
+    MembershipKind, MembershipRow, Row as _, Table, UseState,
 };
 
 /// All entries of one import.
 pub struct Directory<'a> {
     draft: Draft,
     inputs: &'a [Input],
-    key: Option<&'a [u8]>,
-    objects: Vec<Object>,
-    by_dn: BTreeMap<String, usize>,
-    by_id: BTreeMap<String, usize>,
+    reading: Reading<'a>,
+    known: Known,
+    /// Rows of the entries, packed.
+    rows: Pile<Rows>,
+    /// What the entries say of others, packed; those that came in ranges are kept apart.
+    links: Pile<Links>,
+    ranged: BTreeMap<usize, Ranged>,
     /// What each file shows that it carries.
     probes: BTreeSet<(u32, Probe)>,
     /// By file: accounts of a plain LDAP server, and how many of them show a password.
     passwords: BTreeMap<u32, (u64, u64)>,
+    /// Some entry is a group, belongs to one, has a credential.
+    groups: bool,
+    edges: bool,
+    credentials: bool,
+}
+
+/// What makes an entry of a record, on any thread.
+struct Reading<'a> {
+    key: Option<&'a [u8]>,
+    names: Names,
 }
 
 impl<'a> Directory<'a> {
-    /// `key`: for fingerprints of secret values.
-    pub fn new(inputs: &'a [Input], key: Option<&'a [u8]>) -> Self {
+    pub fn new(inputs: &'a [Input], context: &'a Context) -> Self {
+        let scratch = &context.scratch;
         Self {
-            draft: Draft::new(inputs.len()),
+            draft: Draft::on(inputs.len(), scratch),
             inputs,
-            key,
-            objects: Vec::new(),
-            by_dn: BTreeMap::new(),
-            by_id: BTreeMap::new(),
+            reading: Reading { key: context.fingerprint_key.as_deref(), names: Names::default() },
+            known: Known::default(),
+            rows: Pile::new(scratch),
+            links: Pile::new(scratch),
+            ranged: BTreeMap::new(),
             probes: BTreeSet::new(),
             passwords: BTreeMap::new(),
+            groups: false,
+            edges: false,
+            credentials: false,
         }
     }
 
@@ -47,13 +70,51 @@ impl<'a> Directory<'a> {
     /// # Errors
     /// The file cannot be read, holds a line past the cap, or nothing at all.
     pub fn file(&mut self, file: u32, input: &Input) -> Result<(), InputError> {
+        self.file_by(file, input, PART)
+    }
+
+    /// [`Directory::file`] in parts of about `size` bytes, which shows in nothing.
+    pub(super) fn file_by(&mut self, file: u32, input: &Input, size: usize) -> Result<(), InputError> {
         let (stream, transcoded) = utf16::open(input)?;
-        let mut records = Records::new(stream, input.limits.line, transcoded)?;
-        while let Some(item) = records.next()? {
-            self.draft.read(file);
-            self.item(file, item);
-        }
-        let trailer = records.trailer;
+        let most = input.limits.line;
+        let mut parts = Parts::new(stream, size, most.saturating_mul(2));
+        let mut trailer = Trailer::default();
+        let reading = std::mem::replace(&mut self.reading, Reading { key: None, names: Names::default() });
+        let work = |part: Part| {
+            let records = Records::part(part.bytes.as_slice(), most, transcoded, part.start);
+            let mut met = Met::default();
+            match records {
+                Ok(records) => met.all(records, &reading, file),
+                Err(e) => met.end = Some(e),
+            }
+            met
+        };
+        let outcome = in_order(
+            || parts.next(),
+            work,
+            |met: Met| {
+                for entry in met.entries {
+                    self.draft.read(file);
+                    self.meet(file, entry, &reading);
+                }
+                trailer.absorb(met.trailer);
+                met.end.map_or(Ok(()), Err)
+            },
+        );
+        let outcome = outcome.and_then(|()| {
+            // A record too long to be held whole is read line by line, and so is what follows it.
+            let Some((start, rest)) = parts.rest() else { return Ok(()) };
+            let mut records = Records::part(rest, most, transcoded, start)?;
+            while let Some(item) = records.next()? {
+                self.draft.read(file);
+                let entry = reading.entry(item, file);
+                self.meet(file, entry, &reading);
+            }
+            trailer.absorb(records.trailer);
+            Ok(())
+        });
+        self.reading = reading;
+        outcome?;
         if self.draft.ledger(file).read == 0 && !trailer.search {
             return Err(InputError::new("ldif/empty", "holds no record", "check that the export ran; it may have ended with an error"));
         }
@@ -64,55 +125,81 @@ impl<'a> Directory<'a> {
         Ok(())
     }
 
-    fn item(&mut self, file: u32, item: Item) {
-        let (line, byte_offset, fault, excerpt) = match item {
-            Item::Bad(bad) => (bad.line, bad.offset, bad.fault, bad.excerpt),
-            Item::Entry(entry) => match self.admit(Origin::line(file, entry.line), &entry) {
-                Ok(()) => return self.draft.accept(file),
-                Err(fault) => (entry.line, entry.offset, fault, Some(crate::model::mask::excerpt(&entry.dn))),
-            },
+    fn meet(&mut self, file: u32, entry: Entered, reading: &Reading<'_>) {
+        let Entered { line, offset, dn, outcome } = entry;
+        let origin = Origin::line(file, line);
+        let (fault, excerpt) = match outcome.map(|admitted| self.admit(*admitted, reading)) {
+            Ok(Ok(())) => return self.draft.accept(file),
+            Ok(Err(fault)) => (fault, Some(crate::model::mask::excerpt(&dn))),
+            Err(refused) => *refused,
         };
-        self.draft.reject(fault.reject(Origin::line(file, line), byte_offset, excerpt));
+        self.draft.reject(fault.reject(origin, offset, excerpt));
     }
 
-    /// Takes an entry in, unless it cannot be used or another one stands in its place.
-    fn admit(&mut self, origin: Origin, entry: &Entry) -> Result<(), Fault> {
-        let plain = dn::reference(&entry.dn).dn;
-        let key = dn::key(plain).ok_or_else(|| {
-            Fault::new("ldif/bad-dn", format!("`{}` is no distinguished name", shown(plain)), "export again; a DN is `type=value,…`")
-        })?;
-        let plain_server = !ad::is_entry(entry);
-        let object = if plain_server { openldap::read(entry, origin, &key, self.key)? } else { ad::read(entry, origin, &key)? };
-        if let Some(at) = self.by_dn.get(&key).copied() {
-            return self.again(at, &object);
+    /// Takes an entry in, unless another one stands in its place.
+    fn admit(&mut self, entry: Admitted, reading: &Reading<'_>) -> Result<(), Fault> {
+        let Admitted { key, object, rows, links, plain_server, password } = entry;
+        let origin = object.origin;
+        if let Some(at) = self.known.by_dn.get(&key).copied() {
+            return self.again(at as usize, &object);
         }
-        if let Some(first) = self.by_id.get(&object.native_id).and_then(|at| self.objects.get(*at)) {
+        let id = reading.names.of(&object.native_id);
+        if let Some(first) = self.known.by_id.get(&id).and_then(|at| self.known.entries.get(*at as usize)) {
+            let first = (first.dn.clone(), first.origin);
             return Err(Fault::new(
                 "ldif/duplicate-id",
-                format!("`{}` has the unique id of `{}` ({})", shown(plain), shown(&first.dn), self.place(first.origin)),
+                format!("`{}` has the unique id of `{}` ({})", shown(&object.plain), shown(&first.0), self.place(first.1)),
                 "the entry was renamed between two exports; give only the newer one",
             ));
         }
         for probe in &object.probes {
             self.probes.insert((origin.file, *probe));
         }
-        if plain_server && object.account.is_some() {
+        if plain_server && object.kind == Some(Kind::Account) {
             let (accounts, shown) = self.passwords.entry(origin.file).or_default();
             *accounts += 1;
-            *shown += u64::from(entry.has("userpassword"));
+            *shown += u64::from(password);
         }
         for note in &object.notes {
             self.draft.note(origin.file, *note);
         }
-        self.by_dn.insert(key, self.objects.len());
-        self.by_id.insert(object.native_id.clone(), self.objects.len());
-        self.objects.push(object);
+        self.groups |= object.group;
+        self.edges |= object.edges;
+        self.credentials |= object.credentials;
+        let at = self.known.entries.len();
+        let Ok(number) = u32::try_from(at) else { return Ok(()) };
+        self.known.by_dn.insert(key, number);
+        self.known.by_id.insert(id, number);
+        self.known.by_guid.extend(object.guid.as_ref().map(|g| (reading.names.of(g), number)));
+        self.known.by_sid.extend(object.sid.as_ref().map(|s| (reading.names.of(s), number)));
+        for uid in &object.uids {
+            self.known.by_uid.entry(uid.to_lowercase()).or_default().push(number);
+        }
+        if let Some(gid) = object.gid {
+            self.known.by_gid.entry(gid).or_default().push(number);
+        }
+        self.known.entries.push(Place {
+            origin,
+            native_id: object.native_id.into_boxed_str(),
+            dn: object.dn.into_boxed_str(),
+            kind: object.kind,
+            group: object.group,
+            digest: object.digest,
+        });
+        self.rows.push_row(&rows);
+        match object.ranged {
+            None => self.links.push_row(&links),
+            Some(ranged) => {
+                self.links.push_row(&Links::default().packed());
+                self.ranged.insert(at, *ranged);
+            }
+        }
         Ok(())
     }
 
     /// An entry whose DN was met before: the same once more, a further range of it, or a contradiction.
-    fn again(&mut self, at: usize, object: &Object) -> Result<(), Fault> {
-        let place = self.objects.get(at).map_or_else(String::new, |first| self.place(first.origin));
+    fn again(&mut self, at: usize, object: &Summary) -> Result<(), Fault> {
+        let place = self.known.entries.get(at).map_or_else(String::new, |first| self.place(first.origin));
         let contradiction = || {
             Fault::new(
                 "ldif/duplicate-dn",
@@ -120,23 +207,24 @@ impl<'a> Directory<'a> {
                 "export each entry once, or leave out one of the overlapping files",
             )
         };
-        let first = self.objects.get_mut(at).ok_or_else(contradiction)?;
-        let (table, fact) = (row_table(first), (first.native_id.clone(), object.origin));
+        let first = self.known.entries.get(at).ok_or_else(contradiction)?;
+        let (table, native_id) = (first.table(), first.native_id.to_string());
         if first.digest == object.digest {
             self.draft.note(object.origin.file, "entry met before, with the same values");
-            self.draft.facts.extend(table.map(|t| (t, fact.0, "row", fact.1)));
+            self.draft.facts.extend(table.map(|t| (t, native_id, "row", object.origin)));
             return Ok(());
         }
-        let (Some(known), Some(further)) = (first.partial.as_mut(), object.partial.as_ref()) else { return Err(contradiction()) };
-        if !continues(known, further) {
+        let (Some(known), Some(further)) = (self.ranged.get_mut(&at), object.ranged.as_ref()) else { return Err(contradiction()) };
+        if !continues(&known.partial, &further.partial) {
             return Err(contradiction());
         }
-        for (name, ranges) in &further.ranges {
-            known.ranges.entry(name).or_default().extend(ranges);
+        for (name, ranges) in &further.partial.ranges {
+            known.partial.ranges.entry(name).or_default().extend(ranges);
         }
-        first.members.extend(object.members.iter().cloned());
-        first.member_of.extend(object.member_of.iter().cloned());
-        self.draft.facts.extend(table.map(|t| (t, fact.0, "members", fact.1)));
+        known.links.members.extend(further.links.members.iter().cloned());
+        known.links.member_of.extend(further.links.member_of.iter().cloned());
+        self.edges |= !known.links.member_of.is_empty();
+        self.draft.facts.extend(table.map(|t| (t, native_id, "members", object.origin)));
         Ok(())
     }
 
@@ -150,32 +238,47 @@ impl<'a> Directory<'a> {
     pub fn finish(mut self) -> Draft {
         self.short_ranges();
         self.cover();
-        let mut edges = Edges::new(&self.objects, &self.by_dn);
-        for object in &self.objects {
-            edges.forward(object, &mut self.draft);
-        }
-        for object in &self.objects {
-            edges.backward(object, &mut self.draft);
-        }
+        let mut edges = Edges { known: &self.known, names: &self.reading.names, seen: HashSet::new(), stubs: BTreeMap::new() };
+        let outcome = [true, false].into_iter().try_for_each(|forward| {
+            let mut at = 0;
+            self.links.walk(|packed| {
+                let held = if self.ranged.contains_key(&at) { None } else { Some(Links::unpack(&mut { packed }).ok_or_else(torn)?) };
+                if let Some(links) = held.as_ref().or_else(|| self.ranged.get(&at).map(|r| &r.links)) {
+                    if forward {
+                        edges.forward(at, links, &mut self.draft);
+                    } else {
+                        edges.backward(at, links, &mut self.draft);
+                    }
+                }
+                at += 1;
+                Ok(())
+            })
+        });
         let stubs = edges.stubs;
         self.draft.groups.extend(stubs.into_values());
         // Most servers let nobody see a password but its owner: where at most the exporter's own is shown, the others are not
         // known to be missing.
         let hidden = self.passwords.iter().filter(|(_, (accounts, shown))| *shown < 2 && shown < accounts).map(|(file, _)| *file);
         let seen = Seen { probes: self.probes, hidden: hidden.collect(), covered: self.draft.covers.contains(CREDENTIALS.name) };
-        for object in self.objects {
-            hand_over(object, &seen, &mut self.draft);
+        let draft = &mut self.draft;
+        let handed = self.rows.take(|rows| {
+            hand_over(rows, &seen, draft);
+            Ok(())
+        });
+        if let Err(e) = outcome.and(handed) {
+            draft.failed.get_or_insert(e);
         }
         self.draft
     }
 
     /// An attribute that stops before its end makes its file short.
     fn short_ranges(&mut self) {
-        for object in &self.objects {
-            for name in object.partial.iter().flat_map(|p| p.ranges.keys()) {
-                if let Some(next) = object.partial.as_ref().and_then(|p| p.gap(name)) {
-                    let why = format!("`{name}` of `{}` has no values from {next} on", shown(&object.dn));
-                    self.draft.short(object.origin.file, why);
+        for (at, ranged) in &self.ranged {
+            let Some(place) = self.known.entries.get(*at) else { continue };
+            for name in ranged.partial.ranges.keys() {
+                if let Some(next) = ranged.partial.gap(name) {
+                    let why = format!("`{name}` of `{}` has no values from {next} on", shown(&place.dn));
+                    self.draft.short(place.origin.file, why);
                 }
             }
         }
@@ -185,11 +288,8 @@ impl<'a> Directory<'a> {
     /// exporter neither passwords nor keys says nothing of credentials, and where it shows some, what it hides is *unknown*.
     fn cover(&mut self) {
         self.draft.cover(&ACCOUNTS);
-        let any = |test: fn(&Object) -> bool| self.objects.iter().any(test);
-        let groups = any(|o| o.group.is_some());
-        let edges = groups || any(|o| !o.member_of.is_empty() || o.primary.is_some());
-        let credentials = any(|o| o.account.as_ref().is_some_and(|a| !a.credentials.is_empty()));
-        for (covered, table) in [(groups || edges, &GROUPS), (edges, &MEMBERSHIPS), (credentials, &CREDENTIALS)] {
+        let edges = self.groups || self.edges;
+        for (covered, table) in [(edges, &GROUPS), (edges, &MEMBERSHIPS), (self.credentials, &CREDENTIALS)] {
             if covered {
                 self.draft.cover(table);
             }
@@ -197,8 +297,306 @@ impl<'a> Directory<'a> {
     }
 }
 
-fn row_table(object: &Object) -> Option<&'static Table> {
-    object.account.as_ref().map(|_| &ACCOUNTS).or_else(|| object.group.as_ref().map(|_| &GROUPS))
+/// A name as 128 bits of keyed hashes: that two of them meet by chance is less likely than that memory fails.
+type Name = [u64; 2];
+
+/// How names become numbers, in one import.
+#[derive(Default)]
+struct Names([RandomState; 2]);
+
+impl Names {
+    fn of(&self, name: &str) -> Name {
+        self.0.each_ref().map(|h| h.hash_one(name))
+    }
+}
+
+/// The entries met so far, and how they are found.
+#[derive(Default)]
+struct Known {
+    entries: Vec<Place>,
+    by_dn: HashMap<Name, u32>,
+    by_id: HashMap<Name, u32>,
+    by_guid: HashMap<Name, u32>,
+    by_sid: HashMap<Name, u32>,
+    by_uid: BTreeMap<String, Vec<u32>>,
+    by_gid: BTreeMap<String, Vec<u32>>,
+}
+
+/// What an entry gives a row of first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Account,
+    Group,
+}
+
+/// What is kept in memory of an entry.
+struct Place {
+    origin: Origin,
+    native_id: Box<str>,
+    dn: Box<str>,
+    kind: Option<Kind>,
+    group: bool,
+    digest: u64,
+}
+
+impl Place {
+    fn table(&self) -> Option<&'static Table> {
+        self.kind.map(|kind| if kind == Kind::Account { &ACCOUNTS } else { &GROUPS })
+    }
+}
+
+/// One record, looked at by itself.
+struct Entered {
+    line: u64,
+    offset: Option<u64>,
+    dn: String,
+    outcome: Result<Box<Admitted>, Box<(Fault, Option<String>)>>,
+}
+
+/// An entry that may be taken in.
+struct Admitted {
+    key: Name,
+    object: Summary,
+    rows: Vec<u8>,
+    links: Vec<u8>,
+    plain_server: bool,
+    password: bool,
+}
+
+/// What must be known of an entry to take it in.
+struct Summary {
+    origin: Origin,
+    /// The DN as its object has it, and as the record has it.
+    dn: String,
+    plain: String,
+    native_id: String,
+    guid: Option<String>,
+    sid: Option<String>,
+    uids: Vec<String>,
+    gid: Option<String>,
+    kind: Option<Kind>,
+    group: bool,
+    edges: bool,
+    credentials: bool,
+    probes: Vec<Probe>,
+    notes: Vec<&'static str>,
+    digest: u64,
+    ranged: Option<Box<Ranged>>,
+}
+
+/// An entry of which some attribute came in ranges.
+struct Ranged {
+    partial: Partial,
+    links: Links,
+}
+
+/// Records of one part.
+#[derive(Default)]
+struct Met {
+    entries: Vec<Entered>,
+    trailer: Trailer,
+    end: Option<InputError>,
+}
+
+impl Met {
+    fn all(&mut self, mut records: Records<&[u8]>, reading: &Reading<'_>, file: u32) {
+        loop {
+            match records.next() {
+                Ok(Some(item)) => self.entries.push(reading.entry(item, file)),
+                Ok(None) => break,
+                Err(e) => {
+                    self.end = Some(e);
+                    break;
+                }
+            }
+        }
+        self.trailer = records.trailer;
+    }
+}
+
+impl Reading<'_> {
+    fn entry(&self, item: Item, file: u32) -> Entered {
+        match item {
+            Item::Bad(bad) => {
+                Entered { line: bad.line, offset: bad.offset, dn: String::new(), outcome: Err(Box::new((bad.fault, bad.excerpt))) }
+            }
+            Item::Entry(entry) => {
+                let refused = |fault| Box::new((fault, Some(crate::model::mask::excerpt(&entry.dn))));
+                let outcome = self.object(&entry, Origin::line(file, entry.line)).map(Box::new).map_err(refused);
+                Entered { line: entry.line, offset: entry.offset, dn: entry.dn, outcome }
+            }
+        }
+    }
+
+    fn object(&self, entry: &Entry, origin: Origin) -> Result<Admitted, Fault> {
+        let plain = dn::reference(&entry.dn).dn;
+        let key = dn::key(plain).ok_or_else(|| {
+            Fault::new("ldif/bad-dn", format!("`{}` is no distinguished name", shown(plain)), "export again; a DN is `type=value,…`")
+        })?;
+        let plain_server = !ad::is_entry(entry);
+        let object = if plain_server { openldap::read(entry, origin, &key, self.key)? } else { ad::read(entry, origin, &key)? };
+        let origin = object.origin;
+        let linked = |texts: Vec<String>| texts.into_iter().map(|text| self.linked(text)).collect::<Vec<_>>();
+        let kind = if object.account.is_some() { Some(Kind::Account) } else { object.group.as_ref().map(|_| Kind::Group) };
+        let credentials = object.account.as_ref().is_some_and(|a| !a.credentials.is_empty());
+        let uids = object.account.as_ref().map(|a| a.uids.clone()).unwrap_or_default();
+        let (group, edges) = (object.group.is_some(), !object.member_of.is_empty() || object.primary.is_some());
+        let links = Links {
+            dn: object.dn.clone(),
+            members: linked(object.members),
+            member_uids: object.member_uids,
+            member_of: linked(object.member_of),
+            primary: object.primary,
+        };
+        let packed = if object.partial.is_some() { Vec::new() } else { links.packed() };
+        let ranged = object.partial.map(|partial| Box::new(Ranged { partial: *partial, links }));
+        let mut rows = Vec::new();
+        Rows { origin, account: object.account, group: object.group }.pack(&mut rows);
+        let summary = Summary {
+            origin,
+            plain: plain.to_owned(),
+            dn: object.dn,
+            native_id: object.native_id,
+            guid: object.guid,
+            sid: object.sid,
+            uids,
+            gid: object.gid,
+            kind,
+            group,
+            edges,
+            credentials,
+            probes: object.probes,
+            notes: object.notes,
+            digest: object.digest,
+            ranged,
+        };
+        let password = entry.has("userpassword");
+        Ok(Admitted { key: self.names.of(&key), object: summary, rows, links: packed, plain_server, password })
+    }
+
+    /// A DN that an entry names, with the name of its key where it is a plain one.
+    fn linked(&self, text: String) -> (String, Option<Name>) {
+        let plain = text.trim();
+        let name = if plain.starts_with('<') { None } else { dn::key(plain).map(|key| self.names.of(&key)) };
+        (text, name)
+    }
+}
+
+/// The rows of one entry.
+struct Rows {
+    origin: Origin,
+    account: Option<Account>,
+    group: Option<GroupRow>,
+}
+
+impl Pack for Rows {
+    fn pack(&self, to: &mut Vec<u8>) {
+        self.origin.pack(to);
+        to.push(u8::from(self.account.is_some()));
+        if let Some(account) = &self.account {
+            account.row.pack(to);
+            pack::number(account.credentials.len() as u64, to);
+            account.credentials.iter().for_each(|c| c.pack(to));
+            to.push(match account.never_if {
+                None => 0,
+                Some(Probe::LastLogonTimestamp) => 1,
+                Some(Probe::LastSuccess) => 2,
+            });
+        }
+        to.push(u8::from(self.group.is_some()));
+        if let Some(group) = &self.group {
+            group.pack(to);
+        }
+    }
+    fn unpack(from: &mut &[u8]) -> Option<Self> {
+        let origin = Origin::unpack(from)?;
+        let mut account = None;
+        if pack::take_byte(from)? != 0 {
+            let row = AccountRow::unpack(from)?;
+            let credentials = (0..pack::take_number(from)?).map(|_| CredentialRow::unpack(from)).collect::<Option<_>>()?;
+            let never_if = match pack::take_byte(from)? {
+                0 => None,
+                1 => Some(Probe::LastLogonTimestamp),
+                _ => Some(Probe::LastSuccess),
+            };
+            account = Some(Account { row, credentials, never_if, uids: Vec::new() });
+        }
+        let group = if pack::take_byte(from)? == 0 { None } else { Some(GroupRow::unpack(from)?) };
+        Some(Self { origin, account, group })
+    }
+}
+
+/// What one entry says of others.
+#[derive(Default)]
+struct Links {
+    dn: String,
+    members: Vec<(String, Option<Name>)>,
+    member_uids: Vec<String>,
+    member_of: Vec<(String, Option<Name>)>,
+    primary: Option<Primary>,
+}
+
+impl Links {
+    fn packed(&self) -> Vec<u8> {
+        let mut to = Vec::new();
+        self.pack(&mut to);
+        to
+    }
+}
+
+fn pack_named(all: &[(String, Option<Name>)], to: &mut Vec<u8>) {
+    pack::number(all.len() as u64, to);
+    for (text, name) in all {
+        pack::bytes(text.as_bytes(), to);
+        to.push(u8::from(name.is_some()));
+        for half in name.iter().flatten() {
+            to.extend_from_slice(&half.to_le_bytes());
+        }
+    }
+}
+
+fn unpack_named(from: &mut &[u8]) -> Option<Vec<(String, Option<Name>)>> {
+    let one = |from: &mut &[u8]| {
+        let text = pack::take_text(from)?.to_owned();
+        if pack::take_byte(from)? == 0 {
+            return Some((text, None));
+        }
+        let halves = [pack::take_eight(from)?, pack::take_eight(from)?];
+        Some((text, Some(halves.map(u64::from_le_bytes))))
+    };
+    (0..pack::take_number(from)?).map(|_| one(from)).collect()
+}
+
+impl Pack for Links {
+    fn pack(&self, to: &mut Vec<u8>) {
+        pack::bytes(self.dn.as_bytes(), to);
+        pack_named(&self.members, to);
+        self.member_uids.pack(to);
+        pack_named(&self.member_of, to);
+        match &self.primary {
+            None => to.push(0),
+            Some(Primary::Sid(sid)) => {
+                to.push(1);
+                pack::bytes(sid.as_bytes(), to);
+            }
+            Some(Primary::Gid(gid)) => {
+                to.push(2);
+                pack::bytes(gid.as_bytes(), to);
+            }
+        }
+    }
+    fn unpack(from: &mut &[u8]) -> Option<Self> {
+        let dn = pack::take_text(from)?.to_owned();
+        let members = unpack_named(from)?;
+        let member_uids = Vec::unpack(from)?;
+        let member_of = unpack_named(from)?;
+        let primary = match pack::take_byte(from)? {
+            0 => None,
+            1 => Some(Primary::Sid(pack::take_text(from)?.to_owned())),
+            _ => Some(Primary::Gid(pack::take_text(from)?.to_owned())),
+        };
+        Some(Self { dn, members, member_uids, member_of, primary })
+    }
 }
 
 /// Whether a record brings a range that is still missing, and contradicts nothing.
@@ -219,10 +617,10 @@ struct Seen {
     covered: bool,
 }
 
-/// Puts an object's rows into the draft.
-fn hand_over(object: Object, seen: &Seen, draft: &mut Draft) {
-    let origin = object.origin;
-    if let Some(mut account) = object.account {
+/// Puts an entry's rows into the draft.
+fn hand_over(rows: Rows, seen: &Seen, draft: &mut Draft) {
+    let origin = rows.origin;
+    if let Some(mut account) = rows.account {
         if account.never_if.is_some_and(|p| seen.probes.contains(&(origin.file, p))) {
             account.row.use_state = UseState::Never;
         }
@@ -239,98 +637,85 @@ fn hand_over(object: Object, seen: &Seen, draft: &mut Draft) {
         }
         draft.accounts.push(Drafted { row: account.row, origin });
     }
-    draft.groups.extend(object.group.map(|row| Drafted { row, origin }));
+    draft.groups.extend(rows.group.map(|row| Drafted { row, origin }));
 }
 
 /// Memberships being gathered, each once.
 struct Edges<'a> {
-    objects: &'a [Object],
-    by_dn: &'a BTreeMap<String, usize>,
-    by_guid: BTreeMap<&'a str, usize>,
-    by_sid: BTreeMap<&'a str, usize>,
-    by_uid: BTreeMap<String, Vec<usize>>,
-    by_gid: BTreeMap<&'a str, Vec<usize>>,
-    seen: BTreeSet<(Principal, String, MembershipKind)>,
+    known: &'a Known,
+    names: &'a Names,
+    seen: HashSet<Name>,
     /// Groups that entries say they belong to and that the export does not hold, by native id.
     stubs: BTreeMap<String, Drafted<GroupRow>>,
 }
 
-impl<'a> Edges<'a> {
-    fn new(objects: &'a [Object], by_dn: &'a BTreeMap<String, usize>) -> Self {
-        let mut edges = Self {
-            objects,
-            by_dn,
-            by_guid: BTreeMap::new(),
-            by_sid: BTreeMap::new(),
-            by_uid: BTreeMap::new(),
-            by_gid: BTreeMap::new(),
-            seen: BTreeSet::new(),
-            stubs: BTreeMap::new(),
-        };
-        for (at, object) in objects.iter().enumerate() {
-            edges.by_guid.extend(object.guid.as_deref().map(|g| (g, at)));
-            edges.by_sid.extend(object.sid.as_deref().map(|s| (s, at)));
-            for uid in object.account.iter().flat_map(|a| &a.uids) {
-                edges.by_uid.entry(uid.to_lowercase()).or_default().push(at);
-            }
-            if let Some(gid) = object.gid.as_deref() {
-                edges.by_gid.entry(gid).or_default().push(at);
-            }
-        }
-        edges
+impl Edges<'_> {
+    fn entry(&self, at: u32) -> Option<&Place> {
+        self.known.entries.get(at as usize)
     }
 
     /// What a group says of its members.
-    fn forward(&mut self, object: &Object, draft: &mut Draft) {
-        let Some(group) = object.group.as_ref().map(|g| g.native_id.as_str()) else { return };
-        for member in &object.members {
+    fn forward(&mut self, at: usize, links: &Links, draft: &mut Draft) {
+        let Some(place) = self.known.entries.get(at).filter(|p| p.group) else { return };
+        let (group, origin) = (place.native_id.as_ref(), place.origin);
+        for (member, name) in &links.members {
+            if let Some(known) = name.and_then(|n| self.known.by_dn.get(&n)).and_then(|at| self.of(*at)) {
+                self.add(known, group, MembershipKind::Direct, origin, None, draft);
+                continue;
+            }
             let reference = dn::reference(member);
             let principal = self.principal(&reference, member);
             let ttl = reference.ttl.map(|s| format!("temporary: {s} s left at extraction"));
-            self.add(principal, group, MembershipKind::Direct, object.origin, ttl, draft);
+            self.add(principal, group, MembershipKind::Direct, origin, ttl, draft);
         }
-        for uid in &object.member_uids {
+        for uid in &links.member_uids {
             // A login is all that POSIX compares, so every account of that login is a member.
-            let known = self.by_uid.get(&uid.to_lowercase()).cloned().unwrap_or_default();
+            let known = self.known.by_uid.get(&uid.to_lowercase()).cloned().unwrap_or_default();
             if known.len() > 1 {
-                draft.note(object.origin.file, "`memberUid` that names several accounts; each counts as a member");
+                draft.note(origin.file, "`memberUid` that names several accounts; each counts as a member");
             }
             let mut principals: Vec<Principal> = known.iter().filter_map(|at| self.of(*at)).collect();
             if principals.is_empty() {
                 principals.push(Principal::Either(uid.clone()));
             }
             for principal in principals {
-                self.add(principal, group, MembershipKind::Direct, object.origin, None, draft);
+                self.add(principal, group, MembershipKind::Direct, origin, None, draft);
             }
         }
     }
 
     /// What an entry says of its groups.
-    fn backward(&mut self, object: &Object, draft: &mut Draft) {
-        let own = object.account.as_ref().map(|_| Principal::Account(object.native_id.clone()));
-        let own = own.or_else(|| object.group.as_ref().map(|_| Principal::Group(object.native_id.clone())));
-        let Some(own) = own.or_else(|| foreign(&object.dn)) else { return };
-        for text in &object.member_of {
-            let group = self.group_of(text, object.origin, draft);
-            self.add(own.clone(), &group, MembershipKind::Direct, object.origin, None, draft);
+    fn backward(&mut self, at: usize, links: &Links, draft: &mut Draft) {
+        let Some(place) = self.known.entries.get(at) else { return };
+        let own = u32::try_from(at).ok().and_then(|at| self.of(at));
+        let Some(own) = own.or_else(|| foreign(&links.dn)) else { return };
+        for (text, name) in &links.member_of {
+            let known = name.and_then(|n| self.known.by_dn.get(&n)).and_then(|at| self.known.entries.get(*at as usize));
+            match known.filter(|p| p.group) {
+                Some(group) => self.add(own.clone(), &group.native_id, MembershipKind::Direct, place.origin, None, draft),
+                None => {
+                    let group = self.group_of(text, place.origin, draft);
+                    self.add(own.clone(), &group, MembershipKind::Direct, place.origin, None, draft);
+                }
+            }
         }
-        for group in self.primary_of(object, draft) {
-            self.add(own.clone(), &group, MembershipKind::Primary, object.origin, None, draft);
+        for group in self.primary_of(links, place.origin, draft) {
+            self.add(own.clone(), &group, MembershipKind::Primary, place.origin, None, draft);
         }
     }
 
     /// Native ids of the primary group. By SID it exists whether exported or not; a `gidNumber` without a group is only
     /// a number.
-    fn primary_of(&mut self, object: &Object, draft: &mut Draft) -> Vec<String> {
-        match &object.primary {
+    fn primary_of(&mut self, links: &Links, origin: Origin, draft: &mut Draft) -> Vec<String> {
+        match &links.primary {
             None => Vec::new(),
             Some(Primary::Gid(gid)) => {
-                let groups = self.by_gid.get(gid.as_str()).into_iter().flatten();
-                groups.filter_map(|at| self.objects.get(*at)).map(|o| o.native_id.clone()).collect()
+                let groups = self.known.by_gid.get(gid.as_str()).into_iter().flatten();
+                groups.filter_map(|at| self.entry(*at)).map(|p| p.native_id.to_string()).collect()
             }
             Some(Primary::Sid(sid)) => {
-                let known = self.by_sid.get(sid.as_str()).and_then(|at| self.objects.get(*at)).filter(|o| o.group.is_some());
-                vec![known.map(|o| o.native_id.clone()).unwrap_or_else(|| self.stub(sid, None, Some(sid), object.origin, draft))]
+                let known = self.known.by_sid.get(&self.names.of(sid)).and_then(|at| self.entry(*at)).filter(|p| p.group);
+                vec![known.map(|p| p.native_id.to_string()).unwrap_or_else(|| self.stub(sid, None, Some(sid), origin, draft))]
             }
         }
     }
@@ -338,9 +723,9 @@ impl<'a> Edges<'a> {
     /// Native id of the group that a `memberOf` names.
     fn group_of(&mut self, text: &str, origin: Origin, draft: &mut Draft) -> String {
         let reference = dn::reference(text);
-        let known = self.find(&reference).and_then(|at| self.objects.get(at)).filter(|o| o.group.is_some());
+        let known = self.find(&reference).and_then(|at| self.entry(at)).filter(|p| p.group);
         if let Some(group) = known {
-            return group.native_id.clone();
+            return group.native_id.to_string();
         }
         let native = reference.guid.clone().or_else(|| dn::key(reference.dn)).unwrap_or_else(|| reference.dn.to_owned());
         self.stub(&native, Some(reference.dn), reference.sid.as_deref(), origin, draft)
@@ -367,20 +752,17 @@ impl<'a> Edges<'a> {
     }
 
     /// An entry by GUID, else by SID, else by DN.
-    fn find(&self, reference: &dn::Reference<'_>) -> Option<usize> {
-        let guid = reference.guid.as_deref().and_then(|g| self.by_guid.get(g));
-        let sid = || reference.sid.as_deref().and_then(|s| self.by_sid.get(s));
-        guid.or_else(sid).copied().or_else(|| self.by_dn.get(&dn::key(reference.dn)?).copied())
+    fn find(&self, reference: &dn::Reference<'_>) -> Option<u32> {
+        let guid = reference.guid.as_deref().and_then(|g| self.known.by_guid.get(&self.names.of(g)));
+        let sid = || reference.sid.as_deref().and_then(|s| self.known.by_sid.get(&self.names.of(s)));
+        guid.or_else(sid).copied().or_else(|| self.known.by_dn.get(&self.names.of(&dn::key(reference.dn)?)).copied())
     }
 
     /// The account or group at a place.
-    fn of(&self, at: usize) -> Option<Principal> {
-        let object = self.objects.get(at)?;
-        match (&object.account, &object.group) {
-            (Some(_), _) => Some(Principal::Account(object.native_id.clone())),
-            (None, Some(_)) => Some(Principal::Group(object.native_id.clone())),
-            (None, None) => None,
-        }
+    fn of(&self, at: u32) -> Option<Principal> {
+        let place = self.entry(at)?;
+        let id = place.native_id.to_string();
+        place.kind.map(|kind| if kind == Kind::Account { Principal::Account(id) } else { Principal::Group(id) })
     }
 
     fn principal(&self, reference: &dn::Reference<'_>, verbatim: &str) -> Principal {
@@ -392,7 +774,9 @@ impl<'a> Edges<'a> {
     }
 
     fn add(&mut self, member: Principal, group: &str, kind: MembershipKind, origin: Origin, condition: Option<String>, draft: &mut Draft) {
-        if !self.seen.insert((member.clone(), group.to_owned(), kind)) {
+        let (sort, id) = member.parts();
+        let edge = self.names.0.each_ref().map(|h| h.hash_one((sort, id, group, kind)));
+        if !self.seen.insert(edge) {
             return;
         }
         let row = MembershipRow { kind, condition, ..MembershipRow::default() };

@@ -13,6 +13,7 @@ mod line;
 mod object;
 mod openldap;
 mod parser;
+mod parts;
 #[cfg(test)]
 mod tests;
 mod trailer;
@@ -51,7 +52,7 @@ impl Connector for Ldif {
                 help: "connector `ldif` has no options; remove it".to_owned(),
             });
         }
-        let mut directory = Directory::new(files, context.fingerprint_key.as_deref());
+        let mut directory = Directory::new(files, context);
         for (position, input) in (0u32..).zip(files) {
             directory.file(position, input).map_err(|error| ConnectorError::file(input, error))?;
         }

@@ -36,6 +36,18 @@ pub struct Bad {
     pub excerpt: Option<String>,
 }
 
+/// Where a part of a file starts, and how it ends.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Start {
+    /// No line of a record stands before it.
+    pub first: bool,
+    /// Lines and bytes before it.
+    pub lines: u64,
+    pub bytes: u64,
+    /// It ends before a `dn:` line, not after a blank one.
+    pub followed: bool,
+}
+
 /// The records of one file.
 pub struct Records<R> {
     lines: Lines<R>,
@@ -46,6 +58,8 @@ pub struct Records<R> {
     /// A `dn:` line that ended the record before it.
     pushed: Option<Logical>,
     any: bool,
+    /// Another record follows the last one without a blank line.
+    followed: bool,
     /// What the file says of itself.
     pub trailer: Trailer,
 }
@@ -55,15 +69,29 @@ impl<R: BufRead> Records<R> {
     ///
     /// # Errors
     /// The first line cannot be read.
+    #[cfg(test)]
     pub fn new(reader: R, most: usize, transcoded: bool) -> Result<Self, InputError> {
+        Self::of(Lines::new(reader, most), most, transcoded, Start { first: true, ..Start::default() })
+    }
+
+    /// The records of a part of a file that starts where a record may.
+    ///
+    /// # Errors
+    /// As [`Records::new`].
+    pub fn part(reader: R, most: usize, transcoded: bool, start: Start) -> Result<Self, InputError> {
+        Self::of(Lines::from(reader, most, start.lines, start.bytes), most, transcoded, start)
+    }
+
+    fn of(lines: Lines<R>, most: usize, transcoded: bool, start: Start) -> Result<Self, InputError> {
         let mut records = Self {
-            lines: Lines::new(reader, most),
+            lines,
             most,
             transcoded,
             ahead: Vec::new(),
             has_ahead: false,
             pushed: None,
-            any: false,
+            any: !start.first,
+            followed: start.followed,
             trailer: Trailer::default(),
         };
         records.has_ahead = records.lines.read(&mut records.ahead)?;
@@ -81,7 +109,15 @@ impl<R: BufRead> Records<R> {
                 Some(line) => Some(line),
                 None => self.logical()?,
             };
-            let Some(mut line) = line else { return Ok(self.close(open)) };
+            let Some(mut line) = line else {
+                if self.followed
+                    && let Some(record) = &open
+                {
+                    self.run_on(record);
+                }
+                self.followed = false;
+                return Ok(self.close(open));
+            };
             if open.is_none() && line.bytes.starts_with(BOM) {
                 line.bytes.drain(..BOM.len());
             }
@@ -93,9 +129,7 @@ impl<R: BufRead> Records<R> {
                 self.trailer.comment(&line.bytes);
             } else if let Some(mut record) = open.take() {
                 if is_dn(&line.bytes) {
-                    if record.fault.is_none() && matches!(record.block, Block::Entry) {
-                        self.trailer.unseparated += 1;
-                    }
+                    self.run_on(&record);
                     self.pushed = Some(line);
                     if let Some(item) = self.close(Some(record)) {
                         return Ok(Some(item));
@@ -107,6 +141,13 @@ impl<R: BufRead> Records<R> {
             } else {
                 open = self.start(&line)?;
             }
+        }
+    }
+
+    /// Counts a record that another follows without a blank line.
+    fn run_on(&mut self, record: &Open) {
+        if record.fault.is_none() && matches!(record.block, Block::Entry) {
+            self.trailer.unseparated += 1;
         }
     }
 

@@ -10,6 +10,8 @@ use crate::connectors::FileLedger;
 pub struct Trailer {
     /// Sum of `# numEntries: N` and of ldbsearch's `# N entries`.
     entries: Option<u64>,
+    /// Sum of `# N entries` met before any `# returned N records`: they count if one stands in an earlier part of the file.
+    early: Option<u64>,
     /// Sum of ldbsearch's `# returned N records`, which counts referrals.
     returned: Option<u64>,
     /// Referrals met: as `ref:`, or as the comment that `-LLL` makes of it.
@@ -17,7 +19,7 @@ pub struct Trailer {
     /// Records that followed another without a blank line.
     pub unseparated: u64,
     /// The last paging cookie was not empty: pages are missing.
-    open_page: bool,
+    open_page: Option<bool>,
     /// Failed results, e.g. `4 Size limit exceeded`.
     failures: BTreeSet<String>,
     /// ldapsearch wrote its heading, and so must end with a total.
@@ -50,8 +52,8 @@ impl Trailer {
             self.ldbsearch = true;
             self.search = true;
             add(&mut self.returned, total);
-        } else if let Some(total) = text.strip_suffix(" entries").filter(|_| self.returned.is_some()) {
-            add(&mut self.entries, total);
+        } else if let Some(total) = text.strip_suffix(" entries") {
+            add(if self.returned.is_some() { &mut self.entries } else { &mut self.early }, total);
         } else if text.starts_with("refldap://") || text.starts_with("refldaps://") {
             self.referrals += 1;
             self.search = true;
@@ -81,13 +83,36 @@ impl Trailer {
     }
 
     fn page(&mut self, text: &str) {
-        self.open_page = text.split_once("cookie=").is_some_and(|(_, cookie)| !cookie.trim().is_empty());
+        self.open_page = Some(text.split_once("cookie=").is_some_and(|(_, cookie)| !cookie.trim().is_empty()));
     }
 
     fn failed(&mut self, text: &str) {
         if text.split_whitespace().next().is_some_and(|code| code != "0" && code.bytes().all(|b| b.is_ascii_digit())) {
             self.failures.insert(text.trim().chars().filter(|c| !c.is_control()).take(80).collect());
         }
+    }
+
+    /// Joins what a later part of the file says.
+    pub fn absorb(&mut self, later: Self) {
+        let sum = |to: &mut Option<u64>, more: Option<u64>| {
+            if let Some(n) = more {
+                *to = Some(to.unwrap_or(0).saturating_add(n));
+            }
+        };
+        sum(if self.returned.is_some() { &mut self.entries } else { &mut self.early }, later.early);
+        sum(&mut self.entries, later.entries);
+        sum(&mut self.returned, later.returned);
+        self.referrals += later.referrals;
+        self.unseparated += later.unseparated;
+        self.open_page = later.open_page.or(self.open_page);
+        self.failures.extend(later.failures);
+        self.ldapsearch |= later.ldapsearch;
+        self.ldbsearch |= later.ldbsearch;
+        self.requested.extend(later.requested);
+        for (shown, count) in later.secrets {
+            *self.secrets.entry(shown).or_insert(0) += count;
+        }
+        self.search |= later.search;
     }
 
     /// Whether the search asked for an attribute (lower-case name) that a plain `*` gives.
@@ -109,7 +134,7 @@ impl Trailer {
             _ => "ldif",
         });
         ledger.short.extend(self.failures.iter().map(|f| format!("the search ended with `{f}`")));
-        if self.open_page {
+        if self.open_page == Some(true) {
             ledger.short.push("the last page of a paged search is missing".to_owned());
         }
         if (self.ldapsearch || self.ldbsearch) && self.total().is_none() {

@@ -52,7 +52,7 @@ impl Connector for Okta {
             let message = format!("`{option}` is not an option of `okta`");
             return Err(ConnectorError::Options { message, help: "this connector has no options: remove it".to_owned() });
         }
-        let mut draft = Draft::new(files.len());
+        let mut draft = Draft::on(files.len(), &context.scratch);
         let mut export = Export::default();
         for (input, file) in files.iter().zip(0u32..) {
             let mut reader = Reader {

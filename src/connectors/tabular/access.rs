@@ -3,19 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::lists::Keys;
+use super::lot::{Lot, Said};
 use super::records::Fault;
 use super::row::{Got, Row, Use};
-use crate::connectors::{Draft, DraftCredential, DraftGrant, DraftMembership, Drafted, Origin, Principal, fingerprint};
+use crate::connectors::shelf::{self, Shelf};
+use crate::connectors::{Draft, DraftCredential, DraftGrant, DraftMembership, Drafted, Origin, Principal, Scratch, fingerprint};
+use crate::model::pack::Pack;
 use crate::model::text::norm_opt;
 use crate::model::{
     ACCOUNTS, AccountRow, CREDENTIALS, CredentialKind, CredentialRow, CredentialStatus, ENTITLEMENTS, Effect, EntitlementRow, GRANTS,
-    GROUPS, GrantRow, GroupRow, Level, MEMBERSHIPS, MembershipKind, MembershipRow, RESOURCES, ResourceRow, Table, Time, UseState,
+    GROUPS, GrantRow, GroupRow, Level, MEMBERSHIPS, MembershipKind, MembershipRow, RESOURCES, ResourceRow, Row as _, Table, Time, UseState,
 };
 
 /// The rows of one kind, by native id, and whether a record of their own gave them.
 #[derive(Debug)]
 struct Named<T> {
-    rows: BTreeMap<String, (T, Origin, bool)>,
+    rows: BTreeMap<String, Box<(T, Origin, bool)>>,
 }
 
 impl<T> Default for Named<T> {
@@ -26,68 +29,123 @@ impl<T> Default for Named<T> {
 
 impl<T> Named<T> {
     /// A row that something names.
-    fn mention(&mut self, id: &str, origin: Origin, make: impl FnOnce() -> T) -> &mut T {
-        &mut self.rows.entry(id.to_owned()).or_insert_with(|| (make(), origin, false)).0
+    fn mention(&mut self, id: &str, origin: Origin, make: impl FnOnce() -> T) -> Option<&mut T> {
+        if !self.rows.contains_key(id) {
+            self.rows.insert(id.to_owned(), Box::new((make(), origin, false)));
+        }
+        self.rows.get_mut(id).map(|known| &mut known.0)
     }
 
     /// A row that has its own record, which replaces what was only named.
     fn state(&mut self, what: &str, id: String, row: T, origin: Origin) -> Got<()> {
-        if let Some((_, other, true)) = self.rows.get(&id) {
+        if let Some((_, other, true)) = self.rows.get(&id).map(Box::as_ref) {
             let message = format!("a second record of one {what}; the first is {} {}", other.unit, other.number);
             return Err(Fault::new("tabular/duplicate", message, "give each its own key, or remove one").into());
         }
-        self.rows.insert(id, (row, origin, true));
+        self.rows.insert(id, Box::new((row, origin, true)));
         Ok(())
     }
 
     fn finish(self) -> Vec<Drafted<T>> {
-        self.rows.into_values().map(|(row, origin, _)| Drafted { row, origin }).collect()
+        self.rows
+            .into_values()
+            .map(|known| {
+                let (row, origin, _) = *known;
+                Drafted { row, origin }
+            })
+            .collect()
     }
 }
 
 /// Everything of access met so far.
 #[derive(Debug, Default)]
 pub struct Access {
-    accounts: BTreeMap<String, (AccountRow, Origin)>,
+    accounts: Shelf,
     groups: Named<GroupRow>,
     entitlements: Named<EntitlementRow>,
     resources: Named<ResourceRow>,
-    members: BTreeSet<(Principal, String)>,
-    holders: BTreeSet<(Principal, String, Option<String>, Effect)>,
+    members: Once<(Principal, String)>,
+    holders: Once<(Principal, String, Option<String>, Effect)>,
     credentials: Keys,
 }
 
+/// Notes of edges that are given again; the first counts.
+pub const AGAIN: (&str, &str) = ("membership given more than once", "grant given more than once");
+
+/// Tells repeated edges apart while they are few. The store does it for all of them, and by then more costs memory than it saves.
+#[derive(Debug)]
+struct Once<K> {
+    met: BTreeSet<K>,
+    open: bool,
+}
+
+impl<K> Default for Once<K> {
+    fn default() -> Self {
+        Self { met: BTreeSet::new(), open: true }
+    }
+}
+
+impl<K: Ord> Once<K> {
+    const MOST: usize = 65_536;
+
+    /// Whether an edge is one that was met.
+    fn again(&mut self, edge: impl FnOnce() -> K) -> bool {
+        if !self.open {
+            return false;
+        }
+        if self.met.len() >= Self::MOST {
+            self.close();
+            return false;
+        }
+        !self.met.insert(edge())
+    }
+
+    fn close(&mut self) {
+        *self = Self { met: BTreeSet::new(), open: false };
+    }
+}
+
 /// A right that one record gives.
-struct Right {
-    entitlement: String,
-    kind: Option<String>,
-    level: Level,
+#[derive(Debug)]
+pub struct Right {
+    pub entitlement: String,
+    pub kind: Option<String>,
+    pub level: Level,
+}
+
+/// An edge that one record gives.
+pub struct Edge<To, R> {
+    pub holder: Principal,
+    pub to: To,
+    pub row: R,
+}
+
+/// What one row of an account list says.
+#[derive(Debug)]
+pub struct Listed {
+    account: AccountRow,
+    groups: Vec<String>,
+    rights: Vec<Right>,
+    resource: Option<String>,
+    grant: GrantRow,
+    /// A secret was met, and its fingerprint where there is a key.
+    secret: Option<Option<String>>,
 }
 
 impl Access {
+    /// Accounts that go to `scratch` once they are many.
+    pub fn new(scratch: &Scratch) -> Self {
+        Self { accounts: Shelf::new(scratch), ..Self::default() }
+    }
+
     /// One row of an account list: the account, and the groups and entitlements that the row gives it.
     ///
     /// # Errors
-    /// A field is at fault, or the row contradicts an earlier one of the same account.
-    pub fn account(&mut self, row: &Row<'_>, origin: Origin, draft: &mut Draft, key: Option<&[u8]>) -> Got<()> {
-        let found = account(row)?;
-        let id = found.native_id.clone();
-        let groups = row.list("groups")?;
-        let rights = rights(row)?;
-        let resource = row.text("resource")?;
-        let used = row.used("grant_last_used_at")?;
-        let grant = GrantRow {
-            effect: Effect::Allow,
-            granted_at: row.time("granted_at")?,
-            expires_at: row.end("grant_expires_at")?,
-            granted_by: row.text("granted_by")?,
-            request_ref: row.text("request")?,
-            last_used_at: used.at,
-            use_state: used.state,
-            ..GrantRow::default()
-        };
-        let secret = secret(row, key)?;
-        self.fold(found, origin, draft)?;
+    /// The row contradicts an earlier one of the same account.
+    pub fn account(&mut self, found: Listed, origin: Origin, draft: &mut Draft) -> Got<()> {
+        let Listed { account, groups, rights, resource, grant, secret } = found;
+        let id = account.native_id.clone();
+        self.fold(account, origin, draft)?;
         for group in groups {
             self.groups.mention(&group, origin, || named_group(&group));
             let row = MembershipRow {
@@ -120,23 +178,62 @@ impl Access {
 
     /// Joins a row to what is known of its account.
     fn fold(&mut self, found: AccountRow, origin: Origin, draft: &mut Draft) -> Got<()> {
-        let Some((known, first)) = self.accounts.get_mut(&found.native_id) else {
-            self.accounts.insert(found.native_id.clone(), (found, origin));
-            return Ok(());
-        };
-        let merged = merge(known, &found).map_err(|field| {
+        let id = found.native_id.clone();
+        let mut packed = Vec::new();
+        found.pack(&mut packed);
+        let tag = self.accounts.tag_of(&packed);
+        match self.accounts.tag(&id) {
+            // The same once more, as in a list with a row for each group of an account.
+            Some(known) if known == tag => return Ok(()),
+            Some(_) => {}
+            None => {
+                self.accounts.put(&id, tag, &with(origin, &packed));
+                return Ok(());
+            }
+        }
+        let mut held = Vec::new();
+        self.accounts.get(&id, &mut held);
+        let mut left = held.as_slice();
+        let known = Origin::unpack(&mut left).and_then(|first| Some((first, AccountRow::unpack(&mut left)?)));
+        // A disk that gives nothing back is told at the end.
+        let Some((first, known)) = known else { return Ok(()) };
+        let merged = merge(&known, &found).map_err(|field| {
             let message = format!("`{field}` differs from that of {} {}, a row of the same account", first.unit, first.number);
             Fault::new("tabular/conflicting-rows", message, "map a key that tells the accounts apart, or correct the rows at the source")
         })?;
         for field in merged.filled {
-            draft.facts.push((&ACCOUNTS, found.native_id.clone(), field, origin));
+            draft.facts.push((&ACCOUNTS, id.clone(), field, origin));
         }
-        *known = merged.row;
+        packed.clear();
+        merged.row.pack(&mut packed);
+        let tag = self.accounts.tag_of(&packed);
+        self.accounts.put(&id, tag, &with(first, &packed));
         Ok(())
     }
 
+    /// Joins what was made of some records of memberships or grants.
+    pub fn absorb(&mut self, lot: &mut Lot, draft: &mut Draft) {
+        if lot.memberships.rows > 0 {
+            self.members.close();
+            draft.memberships.push_packed(std::mem::take(&mut lot.memberships.bytes), lot.memberships.rows);
+        }
+        if lot.grants.rows > 0 {
+            self.holders.close();
+            draft.grants.push_packed(std::mem::take(&mut lot.grants.bytes), lot.grants.rows);
+        }
+        std::mem::take(&mut lot.groups).into_iter().for_each(|(id, origin)| {
+            self.groups.mention(&id, origin, || named_group(&id));
+        });
+        std::mem::take(&mut lot.resources).into_iter().for_each(|(id, origin)| {
+            self.resources.mention(&id, origin, || named_resource(&id));
+        });
+        std::mem::take(&mut lot.entitlements).into_iter().for_each(|(id, Said { first, level, kind })| {
+            self.right(&Right { entitlement: id, kind, level }, first);
+        });
+    }
+
     fn right(&mut self, right: &Right, origin: Origin) {
-        let row = self.entitlements.mention(&right.entitlement, origin, || named_entitlement(&right.entitlement));
+        let Some(row) = self.entitlements.mention(&right.entitlement, origin, || named_entitlement(&right.entitlement)) else { return };
         // Several rows may speak of one right: the highest level that any of them states is the one to reckon with.
         row.level = row.level.max(right.level);
         if let Some(kind) = &right.kind {
@@ -145,10 +242,10 @@ impl Access {
     }
 
     fn member(&mut self, member: Principal, group: String, row: MembershipRow, origin: Origin, draft: &mut Draft) {
-        if self.members.insert((member.clone(), group.clone())) {
-            draft.memberships.push(DraftMembership { row, member, group, origin });
+        if self.members.again(|| (member.clone(), group.clone())) {
+            draft.note(origin.file, AGAIN.0);
         } else {
-            draft.note(origin.file, "membership given more than once");
+            draft.memberships.push(DraftMembership { row, member, group, origin });
         }
     }
 
@@ -161,10 +258,10 @@ impl Access {
         origin: Origin,
         draft: &mut Draft,
     ) {
-        if self.holders.insert((holder.clone(), entitlement.clone(), resource.clone(), row.effect)) {
-            draft.grants.push(DraftGrant { row, holder, entitlement, resource, origin });
+        if self.holders.again(|| (holder.clone(), entitlement.clone(), resource.clone(), row.effect)) {
+            draft.note(origin.file, AGAIN.1);
         } else {
-            draft.note(origin.file, "grant given more than once");
+            draft.grants.push(DraftGrant { row, holder, entitlement, resource, origin });
         }
     }
 
@@ -186,18 +283,9 @@ impl Access {
 
     /// One row of a membership list.
     pub fn membership(&mut self, row: &Row<'_>, origin: Origin, draft: &mut Draft) -> Got<()> {
-        let group = row.need("group")?;
-        let member = holder(row, "member_group")?;
-        let found = MembershipRow {
-            kind: row.word("kind")?.unwrap_or(MembershipKind::Direct),
-            granted_at: row.time("granted_at")?,
-            expires_at: row.end("expires_at")?,
-            granted_by: row.text("granted_by")?,
-            request_ref: row.text("request")?,
-            ..MembershipRow::default()
-        };
-        self.groups.mention(&group, origin, || named_group(&group));
-        self.member(member, group, found, origin, draft);
+        let Edge { holder, to, row } = membership(row)?;
+        self.groups.mention(&to, origin, || named_group(&to));
+        self.member(holder, to, row, origin, draft);
         Ok(())
     }
 
@@ -238,26 +326,12 @@ impl Access {
 
     /// One row of a list of grants.
     pub fn granted(&mut self, row: &Row<'_>, origin: Origin, draft: &mut Draft) -> Got<()> {
-        let entitlement = row.need("entitlement")?;
-        let holder = holder(row, "group")?;
-        let resource = row.text("resource")?;
-        let used = row.used("last_used_at")?;
-        let found = GrantRow {
-            effect: row.word("effect")?.unwrap_or(Effect::Allow),
-            granted_at: row.time("granted_at")?,
-            expires_at: row.end("expires_at")?,
-            granted_by: row.text("granted_by")?,
-            request_ref: row.text("request")?,
-            last_used_at: used.at,
-            use_state: used.state,
-            ..GrantRow::default()
-        };
-        let right = Right { kind: row.text("entitlement_kind")?, level: row.word("entitlement_level")?.unwrap_or_default(), entitlement };
+        let (Edge { holder, to: right, row }, resource) = granted(row)?;
         self.right(&right, origin);
         if let Some(resource) = &resource {
             self.resources.mention(resource, origin, || named_resource(resource));
         }
-        self.grant(holder, right.entitlement, resource, found, origin, draft);
+        self.grant(holder, right.entitlement, resource, row, origin, draft);
         Ok(())
     }
 
@@ -296,11 +370,85 @@ impl Access {
 
     /// Writes everything into the draft.
     pub fn finish(self, draft: &mut Draft) {
-        draft.accounts = self.accounts.into_values().map(|(row, origin)| Drafted { row, origin }).collect();
-        draft.groups = self.groups.finish();
-        draft.entitlements = self.entitlements.finish();
-        draft.resources = self.resources.finish();
+        if let Err(e) = shelf::finish(self.accounts, |row: &AccountRow| &row.native_id, &mut draft.accounts) {
+            draft.failed.get_or_insert(e);
+        }
+        draft.groups.extend(self.groups.finish());
+        draft.entitlements.extend(self.entitlements.finish());
+        draft.resources.extend(self.resources.finish());
     }
+}
+
+/// A packed row with its origin before it.
+fn with(origin: Origin, packed: &[u8]) -> Vec<u8> {
+    let mut value = Vec::with_capacity(packed.len() + 12);
+    origin.pack(&mut value);
+    value.extend_from_slice(packed);
+    value
+}
+
+/// Reads a row of an account list.
+///
+/// # Errors
+/// A field is at fault.
+pub fn listed(row: &Row<'_>, key: Option<&[u8]>) -> Got<Listed> {
+    let account = account(row)?;
+    let groups = row.list("groups")?;
+    let rights = rights(row)?;
+    let resource = row.text("resource")?;
+    let used = row.used("grant_last_used_at")?;
+    let grant = GrantRow {
+        effect: Effect::Allow,
+        granted_at: row.time("granted_at")?,
+        expires_at: row.end("grant_expires_at")?,
+        granted_by: row.text("granted_by")?,
+        request_ref: row.text("request")?,
+        last_used_at: used.at,
+        use_state: used.state,
+        ..GrantRow::default()
+    };
+    Ok(Listed { account, groups, rights, resource, grant, secret: secret(row, key)? })
+}
+
+/// Reads a row of a membership list.
+///
+/// # Errors
+/// A field is at fault.
+pub fn membership(row: &Row<'_>) -> Got<Edge<String, MembershipRow>> {
+    let group = row.need("group")?;
+    let holder = holder(row, "member_group")?;
+    let found = MembershipRow {
+        kind: row.word("kind")?.unwrap_or(MembershipKind::Direct),
+        granted_at: row.time("granted_at")?,
+        expires_at: row.end("expires_at")?,
+        granted_by: row.text("granted_by")?,
+        request_ref: row.text("request")?,
+        ..MembershipRow::default()
+    };
+    Ok(Edge { holder, to: group, row: found })
+}
+
+/// Reads a row of a list of grants: the edge, and the resource where it names one.
+///
+/// # Errors
+/// A field is at fault.
+pub fn granted(row: &Row<'_>) -> Got<(Edge<Right, GrantRow>, Option<String>)> {
+    let entitlement = row.need("entitlement")?;
+    let holder = holder(row, "group")?;
+    let resource = row.text("resource")?;
+    let used = row.used("last_used_at")?;
+    let found = GrantRow {
+        effect: row.word("effect")?.unwrap_or(Effect::Allow),
+        granted_at: row.time("granted_at")?,
+        expires_at: row.end("expires_at")?,
+        granted_by: row.text("granted_by")?,
+        request_ref: row.text("request")?,
+        last_used_at: used.at,
+        use_state: used.state,
+        ..GrantRow::default()
+    };
+    let right = Right { kind: row.text("entitlement_kind")?, level: row.word("entitlement_level")?.unwrap_or_default(), entitlement };
+    Ok((Edge { holder, to: right, row: found }, resource))
 }
 
 /// The tables that a list of accounts speaks about, by what it maps.

@@ -235,6 +235,9 @@ impl Dates {
     /// The text is no date in any of the forms.
     pub fn read(&self, text: &str) -> Result<Reading, TimeError> {
         let text = text.trim();
+        if let Some(at) = self.plain(text) {
+            return Ok(Reading::At(When::Instant(at)));
+        }
         let Some(word) = norm(text) else { return Ok(Reading::Missing) };
         if self.unknown.contains(&word) {
             return Ok(Reading::Missing);
@@ -248,6 +251,31 @@ impl Dates {
         let found = self.forms.iter().find_map(|form| form.read(text).ok());
         let when = found.map_or_else(|| iso(text), Ok)?;
         Ok(if when.is_sentinel() { Reading::Never } else { Reading::At(when) })
+    }
+
+    /// The instant of a text in the form that most exports write, `2026-11-22T00:00:00Z`, where no word or other form could mean it
+    /// otherwise: what the long way through [`Dates::read`] comes to.
+    fn plain(&self, text: &str) -> Option<Time> {
+        let [y, e, a, r, b'-', m, o, b'-', d, t, b'T', h, i, b':', n, u, b':', s, c, b'Z'] = text.as_bytes() else { return None };
+        let two = |tens: &u8, ones: &u8| {
+            let digit = |b: &u8| b.is_ascii_digit().then(|| i64::from(b - b'0'));
+            Some(digit(tens)? * 10 + digit(ones)?)
+        };
+        let (year, month, day) = (two(y, e)? * 100 + two(a, r)?, two(m, o)?, two(d, t)?);
+        let (hour, minute, second) = (two(h, i)?, two(n, u)?, two(s, c)?);
+        // Words for missing dates are of other years, unless a source lists its own.
+        let usual = (1971..=9998).contains(&year) && hour < 24 && minute < 60 && second < 60;
+        if !usual || self.forms.iter().any(|form| *form != Form::Iso) {
+            return None;
+        }
+        let date = Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
+        if [&self.never, &self.unknown, &self.not_applicable].iter().any(|words| words.iter().any(|w| w.eq_ignore_ascii_case(text))) {
+            return None;
+        }
+        // Days since 1970: whole cycles of 400 years, then what of the last one is over.
+        let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+        let days = y * 365 + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + i64::from(date.day()) - 1 - 719_468;
+        Time::from_seconds(days * 86_400 + hour * 3_600 + minute * 60 + second)
     }
 
     /// The instant that `when` names.
@@ -271,7 +299,35 @@ impl Dates {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn the_short_way_comes_to_what_the_long_way_does(
+            y in 1960i32..10_010, mo in 0u32..14, d in 0u32..33, h in 0u32..26, mi in 0u32..61, s in 0u32..62, own in any::<bool>(),
+        ) {
+            let text = format!("{y:04}-{mo:02}-{d:02}T{h:02}:{mi:02}:{s:02}Z");
+            let words = |list: &[&str]| list.iter().filter_map(|w| norm(w)).collect::<BTreeSet<String>>();
+            let mut dates = Dates {
+                forms: Vec::new(), zone: None, end_is_last_day: true,
+                never: words(NEVER), unknown: words(UNKNOWN), not_applicable: words(NOT_APPLICABLE),
+            };
+            if own {
+                dates.never.extend(norm(&text));
+            }
+            match dates.plain(&text) {
+                Some(at) => {
+                    prop_assert!(!own);
+                    prop_assert_eq!(iso(&text), Ok(When::Instant(at)));
+                    prop_assert_eq!(dates.read(&text), Ok(Reading::At(When::Instant(at))));
+                }
+                // What is left to the long way is no instant of these years, or a word.
+                None => prop_assert!(own || !(1971..9_999).contains(&y) || iso(&text).is_err() || s == 60),
+            }
+        }
+    }
 
     fn dates(forms: &[&str], zone: Option<&str>) -> Dates {
         let words = |list: &[&str]| list.iter().filter_map(|w| norm(w)).collect();

@@ -1,18 +1,16 @@
 //! CSV and its relatives.
 //!
-//! [`Splitter`] finds where records start and end before the `csv` crate sees them, because that crate neither bounds a
-//! record nor says when a file ends inside quotes. It evens out line ends, leaves blank lines out, and remembers for each
-//! record its line and byte.
+//! [`Chunks`] cuts the stream where records end, [`Walk`] splits each chunk on a thread of its own. They bound every record, know when a file
+//! ends inside quotes, leave blank lines out, and tell for each record its line and byte.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
-use std::io::{self, BufRead, Read};
-use std::rc::Rc;
+use std::io::{self, BufRead};
 
 use super::decode::Decoded;
+use super::lot::Lot;
 use super::names::list;
-use super::records::{Cells, Fault, Halt, Place, Sink};
+use super::records::{Cells, Fault, Halt, Maker, Place, Sink, Texts};
 use crate::connectors::InputError;
+use crate::connectors::parallel::in_order;
 use crate::model::RecordUnit;
 
 /// The delimiters that are looked for.
@@ -34,94 +32,288 @@ pub struct Shape {
 /// # Errors
 /// The file is empty, its header is unreadable or never ends, a record is too long, or the sink halts.
 pub fn read(decoded: Decoded, shape: &Shape, sink: &mut dyn Sink) -> Result<(), Halt> {
+    read_by(decoded, shape, sink, CHUNK)
+}
+
+/// [`read`] in chunks of about `size` bytes, which shows in nothing.
+fn read_by(decoded: Decoded, shape: &Shape, sink: &mut dyn Sink, size: usize) -> Result<(), Halt> {
     let (mut reader, skipped) = (decoded.reader, decoded.skipped);
     let opening = opening(&mut *reader, shape)?;
-    let starts = Rc::new(RefCell::new(Starts::default()));
-    let splitter = Splitter::new(reader, &opening, shape.most, Rc::clone(&starts));
-    let mut csv = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(opening.delimiter).from_reader(splitter);
-    let mut raw = csv::ByteRecord::new();
-    let mut next = |raw: &mut csv::ByteRecord| -> Result<Option<Start>, Halt> {
-        let more = csv.read_byte_record(raw).map_err(|e| halt(&starts, e))?;
-        if !more {
-            return Ok(None);
-        }
-        // The splitter and the crate walk the same states, so a record without a start means that one of them changed.
-        let lost = || InputError::new("tabular/csv", "cannot be split into records", "export the file again with plain quoting");
-        starts.borrow_mut().found.pop_front().map(Some).ok_or_else(|| lost().into())
-    };
+    let rules = Rules { delimiter: opening.delimiter, most: shape.most, skipped };
+    let mut chunks = Chunks::new(reader, &opening, rules, size);
+    let mut first = chunks.next()?;
     let header = match &shape.header {
         Some(names) => names.clone(),
-        None => {
-            let Some(start) = next(&mut raw)? else {
+        None => loop {
+            let Some(chunk) = &mut first else {
                 return Err(InputError::new("tabular/empty", "is empty", "export it again: even a list of nobody has a header line").into());
             };
-            if starts.borrow().unclosed == Some(start.line) {
-                let message = "a quoted name in the header is never closed; all lines after it are part of it";
-                let help = "close the quote, or export the file again";
-                return Err(InputError::new("tabular/unclosed-quote", message, help).at(start.line).into());
+            if let Some(names) = header(chunk, rules)? {
+                break names;
             }
-            header_of(&raw, start.line)?
-        }
+            first = chunks.next()?;
+        },
     };
     sink.header(&header)?;
-    while let Some(start) = next(&mut raw)? {
-        let offset = skipped.map(|s| s + start.byte);
-        let place = Place { unit: RecordUnit::Line, number: start.line, offset };
-        let unclosed = starts.borrow().unclosed == Some(start.line);
-        match check(&raw, header.len(), unclosed) {
-            Ok(text) => sink.record(place, Cells::Text(&text))?,
-            Err(fault) => sink.bad(place, fault, Some(&shown(&raw, opening.delimiter))),
-        }
-        if unclosed {
-            sink.short(format!("ends inside a quoted field of the record at line {}", start.line));
-        }
-    }
-    Ok(())
+    let columns = header.len();
+    let second = if first.is_some() { chunks.next()? } else { None };
+    // A file of one chunk is read as it always was; a larger one by whatever makes several records at once.
+    let maker = if second.is_some() { sink.maker() } else { None };
+    let mut ready = [first, second].into_iter().flatten();
+    let next = || ready.next().map_or_else(|| chunks.next(), |chunk| Ok(Some(chunk))).map_err(Halt::from);
+    let work = |chunk: Chunk| chunk.records(rules, columns, maker.as_deref());
+    in_order(next, work, |found| found.tell(sink))
 }
 
-/// The record as text, if it is one.
-fn check(raw: &csv::ByteRecord, columns: usize, unclosed: bool) -> Result<csv::StringRecord, Fault> {
-    if unclosed {
-        let message = "a quoted field is never closed; all lines after it are part of it";
-        return Err(Fault::new("tabular/unclosed-quote", message, "close the quote, or export the file again"));
+/// Bytes of a chunk, unless one record is longer.
+const CHUNK: usize = 1 << 20;
+
+/// What holds for every record of a file.
+#[derive(Clone, Copy)]
+struct Rules {
+    delimiter: u8,
+    most: usize,
+    skipped: Option<u64>,
+}
+
+/// The names in the first record of a chunk, which is taken off; `None` where it holds none.
+fn header(chunk: &mut Chunk, rules: Rules) -> Result<Option<Vec<String>>, InputError> {
+    let mut walk = Walk::new(chunk, rules);
+    let Some(start) = walk.next() else { return Ok(None) };
+    if walk.length > rules.most {
+        return Err(too_long(rules.most, start.line));
     }
-    if raw.iter().any(|cell| cell.contains(&0)) {
-        return Err(Fault::new("tabular/nul-byte", "holds a NUL byte", "export the file again as text; say `encoding` if it is UTF-16"));
+    if walk.unclosed {
+        let message = "a quoted name in the header is never closed; all lines after it are part of it";
+        return Err(InputError::new("tabular/unclosed-quote", message, "close the quote, or export the file again").at(start.line));
     }
-    if raw.len() != columns {
-        let message = format!("has {} fields, and the header has {columns}", raw.len());
-        return Err(Fault::new("tabular/ragged", message, "quote values that hold the delimiter or a line break"));
+    let names = header_of(walk.cells(), start.line)?;
+    (chunk.from, chunk.line) = (walk.at, walk.line);
+    Ok(Some(names))
+}
+
+fn too_long(most: usize, line: u64) -> InputError {
+    let help = "close the quote that opens in this record, or export with line breaks between records";
+    InputError::new("input/line-too-long", format!("record is longer than {most} bytes"), help).at(line)
+}
+
+/// What the records of one chunk are, in order.
+#[derive(Default)]
+struct Found {
+    held: Vec<Held>,
+    lot: Lot,
+    end: Option<Halt>,
+}
+
+enum Held {
+    Record(Place, Texts),
+    Bad(Place, Fault, String),
+    Unclosed(u64),
+}
+
+impl Found {
+    fn tell(self, sink: &mut dyn Sink) -> Result<(), Halt> {
+        for held in self.held {
+            match held {
+                Held::Record(place, texts) => sink.record(place, Cells::Text(&texts))?,
+                Held::Bad(place, fault, text) => sink.bad(place, fault, Some(&text)),
+                Held::Unclosed(line) => sink.short(format!("ends inside a quoted field of the record at line {line}")),
+            }
+        }
+        sink.made(self.lot);
+        self.end.map_or(Ok(()), Err)
     }
-    csv::StringRecord::from_byte_record(raw.clone()).map_err(|_| {
+}
+
+/// Whole records, one after the other.
+#[derive(Debug, Default)]
+struct Chunk {
+    bytes: Vec<u8>,
+    /// Where the first record not taken yet may start, and its line.
+    from: usize,
+    line: u64,
+    /// Byte of the stream at which the chunk starts.
+    byte: u64,
+}
+
+impl Chunk {
+    fn records(self, rules: Rules, columns: usize, maker: Option<&dyn Maker>) -> Found {
+        let mut found = Found::default();
+        let mut walk = Walk::new(&self, rules);
+        while let Some(start) = walk.next() {
+            if walk.length > rules.most {
+                found.end = Some(too_long(rules.most, start.line).into());
+                break;
+            }
+            let place = Place { unit: RecordUnit::Line, number: start.line, offset: rules.skipped.map(|s| s + start.byte) };
+            if let Some(fault) = walk.fault(columns) {
+                found.held.push(Held::Bad(place, fault, walk.shown()));
+            } else if let Some(texts) = Texts::of(&mut walk.text, &mut walk.ends) {
+                match maker {
+                    None => found.held.push(Held::Record(place, texts)),
+                    Some(maker) => {
+                        let made = maker.make(place, &texts, &mut found.lot);
+                        texts.reuse(&mut walk.text, &mut walk.ends);
+                        if let Err(halt) = made {
+                            found.end = Some(halt);
+                            break;
+                        }
+                    }
+                }
+            }
+            if walk.unclosed {
+                found.held.push(Held::Unclosed(start.line));
+            }
+        }
+        found
+    }
+}
+
+/// Splits a chunk into records and cells, by the four states of the `csv` crate: a quote opens a cell only at its start, two inside are one,
+/// and what follows the closing one belongs to the cell.
+struct Walk<'a> {
+    chunk: &'a Chunk,
+    rules: Rules,
+    at: usize,
+    line: u64,
+    /// The cells of the record last met, one after the other, and where each ends.
+    text: Vec<u8>,
+    ends: Vec<usize>,
+    /// Bytes of that record.
+    length: usize,
+    /// Its last quote is open.
+    unclosed: bool,
+}
+
+impl<'a> Walk<'a> {
+    fn new(chunk: &'a Chunk, rules: Rules) -> Self {
+        let (at, line) = (chunk.from, chunk.line);
+        Self { chunk, rules, at, line, text: Vec::new(), ends: Vec::new(), length: 0, unclosed: false }
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.chunk.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    /// Takes `n` bytes, counting the lines that end in them. `\r\n` is one line end.
+    fn pass(&mut self, n: usize) -> &'a [u8] {
+        let part = self.rest().get(..n).unwrap_or_default();
+        let before = self.at.checked_sub(1).and_then(|i| self.chunk.bytes.get(i)).copied();
+        self.line += line_ends(part, before);
+        self.at += part.len();
+        part
+    }
+
+    fn next(&mut self) -> Option<Start> {
+        let blank = self.rest().iter().take_while(|b| matches!(b, b'\n' | b'\r')).count();
+        self.pass(blank);
+        let start = Start { line: self.line, byte: self.chunk.byte + self.at as u64 };
+        let from = self.at;
+        self.text.clear();
+        self.ends.clear();
+        self.unclosed = false;
+        self.rest().first()?;
+        loop {
+            let end = self.cell();
+            self.ends.push(self.text.len());
+            self.length = self.at - from;
+            match end {
+                Some(b) if b == self.rules.delimiter => self.at += 1,
+                Some(_) => {
+                    self.pass(1);
+                    return Some(start);
+                }
+                None => return Some(start),
+            }
+        }
+    }
+
+    /// Takes one cell; gives the byte that ends it, which stays.
+    fn cell(&mut self) -> Option<u8> {
+        if self.rest().first() == Some(&b'"') {
+            self.at += 1;
+            loop {
+                let Some(quote) = memchr::memchr(b'"', self.rest()) else {
+                    let all = self.pass(self.rest().len());
+                    self.text.extend_from_slice(all);
+                    self.unclosed = true;
+                    return None;
+                };
+                let part = self.pass(quote);
+                self.text.extend_from_slice(part);
+                self.at += 1;
+                if self.rest().first() != Some(&b'"') {
+                    break;
+                }
+                self.text.push(b'"');
+                self.at += 1;
+            }
+        }
+        let rest = self.rest();
+        let end = memchr::memchr3(self.rules.delimiter, b'\n', b'\r', rest);
+        let len = end.unwrap_or(rest.len());
+        self.text.extend_from_slice(rest.get(..len).unwrap_or_default());
+        self.at += len;
+        end.and_then(|i| rest.get(i)).copied()
+    }
+
+    fn cells(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).filter_map(|(from, to)| self.text.get(from..*to))
+    }
+
+    /// Why the record is none.
+    fn fault(&self, columns: usize) -> Option<Fault> {
+        if self.unclosed {
+            let message = "a quoted field is never closed; all lines after it are part of it";
+            return Some(Fault::new("tabular/unclosed-quote", message, "close the quote, or export the file again"));
+        }
+        if memchr::memchr(0, &self.text).is_some() {
+            let help = "export the file again as text; say `encoding` if it is UTF-16";
+            return Some(Fault::new("tabular/nul-byte", "holds a NUL byte", help));
+        }
+        if self.ends.len() != columns {
+            let message = format!("has {} fields, and the header has {columns}", self.ends.len());
+            return Some(Fault::new("tabular/ragged", message, "quote values that hold the delimiter or a line break"));
+        }
+        if self.text.is_ascii() || self.cells().all(|cell| std::str::from_utf8(cell).is_ok()) {
+            return None;
+        }
         let help = "export as UTF-8, or say `encoding = \"windows-1252\"` in the source's options";
-        Fault::new("tabular/not-text", "holds bytes that are not text in the file's encoding", help)
-    })
+        Some(Fault::new("tabular/not-text", "holds bytes that are not text in the file's encoding", help))
+    }
+
+    /// The start of the record, for an excerpt.
+    fn shown(&self) -> String {
+        let cells: Vec<String> = self.cells().take(40).map(|c| String::from_utf8_lossy(c.get(..200).unwrap_or(c)).into_owned()).collect();
+        cells.join(&char::from(self.rules.delimiter).to_string())
+    }
 }
 
-fn header_of(raw: &csv::ByteRecord, line: u64) -> Result<Vec<String>, InputError> {
+/// Line ends in `part`, which follows the byte `before`.
+fn line_ends(part: &[u8], before: Option<u8>) -> u64 {
+    let returns = memchr::memchr_iter(b'\r', part).count() as u64;
+    let feeds = memchr::memchr_iter(b'\n', part).count() as u64;
+    if returns == 0 && before != Some(b'\r') {
+        return feeds;
+    }
+    let mut before = before;
+    let mut joined = 0;
+    for byte in part {
+        joined += u64::from(*byte == b'\n' && before == Some(b'\r'));
+        before = Some(*byte);
+    }
+    returns + feeds - joined
+}
+
+fn header_of<'a>(cells: impl Iterator<Item = &'a [u8]>, line: u64) -> Result<Vec<String>, InputError> {
     let help = "say `encoding` in the source's options, or export as UTF-8";
-    raw.iter()
+    cells
         .map(|cell| match std::str::from_utf8(cell) {
             Ok(text) if !text.contains('\0') => Ok(text.trim().to_owned()),
             _ => Err(InputError::new("tabular/header", "the header is not text in the file's encoding", help).at(line)),
         })
         .collect()
-}
-
-fn shown(raw: &csv::ByteRecord, delimiter: u8) -> String {
-    let cells: Vec<String> = raw.iter().take(40).map(|c| String::from_utf8_lossy(c.get(..200).unwrap_or(c)).into_owned()).collect();
-    cells.join(&char::from(delimiter).to_string())
-}
-
-fn halt(starts: &Rc<RefCell<Starts>>, e: csv::Error) -> Halt {
-    if let Some(breach) = starts.borrow_mut().breach.take() {
-        return breach.into();
-    }
-    match e.into_kind() {
-        csv::ErrorKind::Io(e) => InputError::io(&e).into(),
-        // Byte records of any length are asked for, so no other kind can occur.
-        other => InputError::new("tabular/csv", format!("cannot be split into records: {other:?}"), "export the file again").into(),
-    }
 }
 
 /// What stands before the header.
@@ -185,135 +377,120 @@ struct Start {
     byte: u64,
 }
 
-/// What the splitter tells the reader behind the `csv` crate's back.
-#[derive(Debug, Default)]
-struct Starts {
-    found: VecDeque<Start>,
-    /// Line of the record whose quote is open at the end of the file.
-    unclosed: Option<u64>,
-    breach: Option<InputError>,
-}
-
-/// Where in a record the splitter stands; the same four states as in the `csv` crate.
+/// Where between quotes the search for the end of a record stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum At {
-    RecordStart,
-    FieldStart,
-    Field,
+enum Within {
+    Plain,
     Quoted,
-    QuoteInQuoted,
+    /// Right after a quote inside quotes: it closed them, unless another follows.
+    Closed,
 }
 
-/// A stream of records with even line ends.
-struct Splitter {
-    inner: Box<dyn BufRead>,
-    delimiter: u8,
-    most: usize,
-    at: At,
-    /// The last byte was `\r`: a `\n` now belongs to it.
-    after_return: bool,
+/// Cuts a stream into chunks of whole records.
+struct Chunks {
+    reader: Box<dyn BufRead>,
+    rules: Rules,
+    size: usize,
+    /// Bytes read and not handed out; they start a record, or line ends before one.
+    bytes: Vec<u8>,
+    /// Where the search stands, and the end of the last whole record before it.
+    seen: usize,
+    within: Within,
+    whole: usize,
     line: u64,
     byte: u64,
-    length: usize,
-    ready: Vec<u8>,
-    given: usize,
     done: bool,
-    starts: Rc<RefCell<Starts>>,
-    current: u64,
 }
 
-impl Splitter {
-    fn new(inner: Box<dyn BufRead>, opening: &Opening, most: usize, starts: Rc<RefCell<Starts>>) -> Self {
+impl Chunks {
+    fn new(reader: Box<dyn BufRead>, opening: &Opening, rules: Rules, size: usize) -> Self {
         Self {
-            inner,
-            delimiter: opening.delimiter,
-            most,
-            at: At::RecordStart,
-            after_return: false,
+            reader,
+            rules,
+            size,
+            bytes: Vec::new(),
+            seen: 0,
+            within: Within::Plain,
+            whole: 0,
             line: opening.lines + 1,
             byte: opening.bytes,
-            length: 0,
-            ready: Vec::new(),
-            given: 0,
             done: false,
-            starts,
-            current: 0,
         }
     }
 
-    fn refill(&mut self) -> io::Result<()> {
-        self.ready.clear();
-        self.given = 0;
-        while self.ready.is_empty() && !self.done {
-            // At most this much, so that few starts are remembered.
-            let part: Vec<u8> = self.inner.fill_buf()?.iter().take(1 << 13).copied().collect();
-            self.inner.consume(part.len());
-            self.done = part.is_empty();
-            for byte in &part {
-                self.step(*byte);
+    /// The next chunk. A record past the cap ends it, and the stream.
+    fn next(&mut self) -> Result<Option<Chunk>, InputError> {
+        while !self.done && (self.bytes.len() < self.size || self.whole == 0) {
+            if self.bytes.len() > self.rules.most.saturating_add(self.size) {
+                // No end in sight: what is here shows where the record starts, and that is all that is told of it.
+                self.done = true;
+                break;
             }
-            if self.length > self.most {
-                return Err(self.too_long());
+            let part = self.reader.fill_buf().map_err(|e| InputError::io(&e))?;
+            let n = part.len();
+            self.bytes.extend_from_slice(part);
+            self.reader.consume(n);
+            self.done = n == 0;
+            self.search();
+        }
+        if self.done {
+            self.whole = self.bytes.len();
+        }
+        if self.whole == 0 {
+            return Ok(None);
+        }
+        let rest = self.bytes.get(self.whole..).unwrap_or_default();
+        let mut next = Vec::with_capacity(rest.len() + self.size + (1 << 16));
+        next.extend_from_slice(rest);
+        let mut bytes = std::mem::replace(&mut self.bytes, next);
+        bytes.truncate(self.whole);
+        let chunk = Chunk { from: 0, line: self.line, byte: self.byte, bytes };
+        self.line += line_ends(&chunk.bytes, None);
+        self.byte += chunk.bytes.len() as u64;
+        self.seen = self.seen.saturating_sub(self.whole);
+        self.whole = 0;
+        Ok(Some(chunk))
+    }
+
+    /// Looks through the bytes that were added. Two bytes that end one line stay together.
+    fn search(&mut self) {
+        loop {
+            let rest = self.bytes.get(self.seen..).unwrap_or_default();
+            match self.within {
+                Within::Closed => match rest.first() {
+                    None => return,
+                    Some(b'"') => (self.within, self.seen) = (Within::Quoted, self.seen + 1),
+                    Some(_) => self.within = Within::Plain,
+                },
+                Within::Quoted => match memchr::memchr(b'"', rest) {
+                    None => {
+                        self.seen = self.bytes.len();
+                        return;
+                    }
+                    Some(quote) => (self.within, self.seen) = (Within::Closed, self.seen + quote + 1),
+                },
+                Within::Plain => {
+                    let quote = memchr::memchr(b'"', rest);
+                    let plain = rest.get(..quote.unwrap_or(rest.len())).unwrap_or_default();
+                    if let Some(end) = memchr::memrchr2(b'\n', b'\r', plain) {
+                        let end = self.seen + end + 1;
+                        // What follows a `\r` that ends the buffer is not known yet.
+                        if end < self.bytes.len() || self.bytes.last() == Some(&b'\n') {
+                            self.whole = end;
+                        }
+                    }
+                    let Some(quote) = quote else {
+                        // A `\r` at the end is looked at again, with what follows it.
+                        self.seen = self.bytes.len() - usize::from(self.bytes.last() == Some(&b'\r'));
+                        return;
+                    };
+                    let at = self.seen + quote;
+                    let before = at.checked_sub(1).and_then(|i| self.bytes.get(i)).copied();
+                    let opens = before.is_none_or(|b| b == self.rules.delimiter || matches!(b, b'\n' | b'\r'));
+                    (self.within, self.seen) = (if opens { Within::Quoted } else { Within::Plain }, at + 1);
+                }
             }
         }
-        if self.done && self.at == At::Quoted {
-            self.starts.borrow_mut().unclosed = Some(self.current);
-        }
-        Ok(())
-    }
-
-    fn too_long(&self) -> io::Error {
-        let message = format!("record is longer than {} bytes", self.most);
-        let help = "close the quote that opens in this record, or export with line breaks between records";
-        self.starts.borrow_mut().breach = Some(InputError::new("input/line-too-long", message, help).at(self.current));
-        io::Error::other("record too long")
-    }
-
-    fn step(&mut self, byte: u8) {
-        let folded = byte == b'\n' && self.after_return;
-        self.after_return = byte == b'\r';
-        let ends = matches!(byte, b'\n' | b'\r') && self.at != At::Quoted;
-        match (ends, self.at) {
-            (true, At::RecordStart) => {}
-            (true, _) => {
-                self.ready.push(b'\n');
-                self.at = At::RecordStart;
-                self.length = 0;
-            }
-            (false, At::RecordStart) => {
-                self.starts.borrow_mut().found.push_back(Start { line: self.line, byte: self.byte });
-                self.current = self.line;
-                self.keep(byte, At::FieldStart);
-            }
-            (false, at) => self.keep(byte, at),
-        }
-        self.byte += 1;
-        // `\r\n` is one line end, counted at the `\r`.
-        self.line += u64::from(matches!(byte, b'\n' | b'\r') && !folded);
-    }
-
-    fn keep(&mut self, byte: u8, at: At) {
-        self.at = match (at, byte) {
-            (At::FieldStart | At::QuoteInQuoted, b'"') => At::Quoted,
-            (At::Quoted, b'"') => At::QuoteInQuoted,
-            (At::Quoted, _) => At::Quoted,
-            (_, b) if b == self.delimiter => At::FieldStart,
-            _ => At::Field,
-        };
-        self.length += 1;
-        self.ready.push(byte);
-    }
-}
-
-impl Read for Splitter {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        if self.given >= self.ready.len() {
-            self.refill()?;
-        }
-        let mut rest = self.ready.get(self.given..).unwrap_or_default();
-        let n = rest.read(to)?;
-        self.given += n;
-        Ok(n)
     }
 }
 
@@ -334,6 +511,8 @@ pub fn delimiter(text: &str) -> Result<u8, String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[derive(Default)]
@@ -358,6 +537,44 @@ mod tests {
         }
         fn short(&mut self, why: String) {
             self.short.push(why);
+        }
+    }
+
+    /// Header, rows, faults and error of a file read in chunks of some size.
+    fn chunked(text: &[u8], size: usize) -> String {
+        let decoded = Decoded {
+            reader: Box::new(io::BufReader::with_capacity(7, io::Cursor::new(text.to_vec()))),
+            skipped: Some(0),
+            overridden: false,
+        };
+        let mut seen = Seen::default();
+        let end = read_by(decoded, &Shape { most: 60, ..Shape::default() }, &mut seen, size);
+        let end = end.map_err(|h| if let Halt::File(e) = h { (e.code, e.at) } else { ("options", None) });
+        format!("{:?} {:?} {:?} {:?} {end:?}", seen.header, seen.rows, seen.bad, seen.short)
+    }
+
+    proptest! {
+        #[test]
+        fn the_size_of_chunks_shows_in_nothing(
+            pieces in proptest::collection::vec(0usize..12, 0..120), size in 1usize..90,
+        ) {
+            const PIECES: &[&str] = &["a", "\"", "\"", ",", ",", "\n", "\r\n", "\r", "\"\"", "1,2\n", "\0", "ü"];
+            let text: String = std::iter::once("x,y\n").chain(pieces.iter().map(|i| PIECES[*i])).collect();
+            prop_assert_eq!(chunked(text.as_bytes(), size), chunked(text.as_bytes(), 1 << 20), "{:?}", text);
+        }
+
+        #[test]
+        fn cells_are_those_of_the_csv_crate(pieces in proptest::collection::vec(0usize..8, 0..60)) {
+            const PIECES: &[&str] = &["a", "\"", "\"", ",", "\n", "\r\n", "\"\"", "b,c\n"];
+            let text: String = std::iter::once("x,y\n").chain(pieces.iter().map(|i| PIECES[*i])).collect();
+            let plain = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes()).into_records();
+            let plain: Vec<Vec<String>> = plain.map(|r| r.unwrap().iter().map(str::to_owned).collect()).filter(|r: &Vec<String>| r.len() == 2).collect();
+            let Ok(seen) = run(text.as_bytes()) else { return Ok(()) };
+            let mut rows: Vec<Vec<String>> = seen.rows.into_iter().map(|r| r.2).collect();
+            rows.insert(0, seen.header);
+            if seen.short.is_empty() {
+                prop_assert_eq!(rows, plain, "{:?}", text);
+            }
         }
     }
 

@@ -17,6 +17,7 @@ mod delimited;
 mod fields;
 mod json;
 mod lists;
+mod lot;
 mod mapping;
 mod names;
 mod paging;
@@ -29,15 +30,17 @@ mod tests;
 mod xml;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use access::Access;
+use access::{AGAIN, Access};
 use asked::Asked;
 use fields::Into;
 use lists::Keys;
+use lot::{Lot, Mapper};
 use mapping::{Plan, joined, refuse};
 use paging::{Marks, Page};
 use people::People;
-use records::{Binding, Cells, Fault, Halt, Place, Sink, repeated};
+use records::{Binding, Cells, Fault, Halt, Maker, Place, Sink, repeated};
 use row::{Row, Stop};
 use sniff::Format;
 
@@ -72,9 +75,12 @@ impl Connector for Tabular {
     }
 
     fn read(&self, files: &[Input], context: &Context) -> Result<Draft, ConnectorError> {
-        let plans = Plan::all(context)?;
-        let mut draft = Draft::new(files.len());
-        let mut work = Work::default();
+        let plans: Vec<Arc<Plan>> = Plan::all(context)?.into_iter().map(Arc::new).collect();
+        let mut draft = Draft::on(files.len(), &context.scratch);
+        // Every edge of a list brings a row for what it names.
+        draft.closed = true;
+        draft.first_counts = Some(AGAIN);
+        let mut work = Work { access: Access::new(&context.scratch), ..Work::default() };
         let mut pages: Vec<Vec<Page>> = plans.iter().map(|_| Vec::new()).collect();
         let parts =
             files.iter().map(|f| plans.iter().position(|p| p.takes(&f.name)).ok_or_else(|| unclaimed(f))).collect::<Result<Vec<_>, _>>()?;
@@ -155,10 +161,10 @@ impl Work {
 
 /// One file being read.
 struct Reading<'a> {
-    plan: &'a Plan,
+    plan: &'a Arc<Plan>,
     context: &'a Context,
     file: u32,
-    binding: Option<Binding>,
+    binding: Option<Arc<Binding>>,
     /// The file has a header, so that what it lacks is known before its records.
     headed: bool,
     draft: &'a mut Draft,
@@ -186,7 +192,7 @@ impl Reading<'_> {
             Format::Parquet => columnar::read(input, self).map(|()| None)?,
             Format::Csv | Format::Tsv => self.delimited(input, format).map(|()| None)?,
             Format::NdJson => {
-                self.binding = Some(Binding::tree(&self.plan.columns));
+                self.binding = Some(Arc::new(Binding::tree(&self.plan.columns)));
                 let decoded = self.decode(input)?;
                 json::read_lines(decoded.reader, decoded.skipped, &input.limits, self).map(|()| None)?
             }
@@ -238,7 +244,7 @@ impl Reading<'_> {
     }
 
     fn json(&mut self, input: &Input) -> Result<Marks, Halt> {
-        self.binding = Some(Binding::tree(&self.plan.columns));
+        self.binding = Some(Arc::new(Binding::tree(&self.plan.columns)));
         let survey = json::survey(self.decode(input)?.reader, &input.limits)?;
         let at = match &self.plan.records {
             Some(path) => path.clone(),
@@ -250,7 +256,7 @@ impl Reading<'_> {
     }
 
     fn xml(&mut self, input: &Input) -> Result<(), Halt> {
-        self.binding = Some(Binding::tree(&self.plan.columns));
+        self.binding = Some(Arc::new(Binding::tree(&self.plan.columns)));
         let Some(record) = self.plan.records.as_ref().map(|r| r.join(".")).filter(|r| !r.is_empty()) else {
             return Err(Halt::Options {
                 message: "is XML, and the mapping does not say which elements are its records".to_owned(),
@@ -263,12 +269,12 @@ impl Reading<'_> {
 
     /// A JSON file shows only at its end what it lacks; an empty one lacks nothing.
     fn check_end(&self) -> Result<(), Halt> {
-        let Some(binding) = self.binding.as_ref().filter(|b| !self.headed && b.names().next().is_some()) else { return Ok(()) };
+        let Some(binding) = self.binding.as_deref().filter(|b| !self.headed && b.names().next().is_some()) else { return Ok(()) };
         fitting(&[self.plan.missing(binding), self.plan.ambiguous(binding)].concat())
     }
 
     fn cover(&mut self) {
-        let (plan, binding) = (self.plan, self.binding.as_ref());
+        let (plan, binding) = (self.plan, self.binding.as_deref());
         // A list of nobody still speaks about all that its mapping names.
         let has = |field: &str| {
             plan.fields.get(field).is_some_and(|s| {
@@ -312,7 +318,7 @@ impl Reading<'_> {
         let (work, draft) = (&mut *self.work, &mut *self.draft);
         match self.plan.target.table {
             Into::Identities => work.people.take(row, origin)?,
-            Into::Accounts => work.access.account(row, origin, draft, key)?,
+            Into::Accounts => work.access.account(access::listed(row, key)?, origin, draft)?,
             Into::Groups => work.access.group(row, origin)?,
             Into::Memberships => work.access.membership(row, origin, draft)?,
             Into::Entitlements => work.access.entitlement(row, origin)?,
@@ -365,7 +371,7 @@ impl Sink for Reading<'_> {
             self.draft.note(self.file, format!("column `{}` occurs {times} times and is not read", names::shown(name)));
         }
         self.look_for_secrets(names.iter().map(String::as_str));
-        self.binding = Some(binding);
+        self.binding = Some(Arc::new(binding));
         Ok(())
     }
 
@@ -373,19 +379,15 @@ impl Sink for Reading<'_> {
         let origin = self.origin(place);
         self.draft.read(self.file);
         let Some(mut binding) = self.binding.take() else { return Ok(()) };
-        if let Cells::Tree(value) = cells {
+        if let (Cells::Tree(value), Some(binding)) = (cells, Arc::get_mut(&mut binding)) {
             let new = binding.learn(&self.plan.columns, value);
             self.look_for_secrets(new.into_iter());
         }
-        for column in 0..self.plan.columns.len() {
-            if matches!(binding.get(&cells, column), records::Raw::Text(text) if names::is_type_name(text.trim())) {
-                self.hollow.insert(column);
-            }
-        }
+        lot::hollow(self.plan, &binding, cells, &mut self.hollow);
         let row = Row { plan: self.plan, binding: &binding, cells };
         let done = match row.skipped() {
             Ok(true) => {
-                self.draft.note(self.file, "left out by `skip_where`");
+                self.draft.note(self.file, SKIPPED);
                 Ok(true)
             }
             Ok(false) => self.take(&row, origin),
@@ -411,7 +413,40 @@ impl Sink for Reading<'_> {
     fn short(&mut self, why: String) {
         self.draft.short(self.file, why);
     }
+
+    fn maker(&self) -> Option<Arc<dyn Maker>> {
+        let binding = self.binding.as_ref().filter(|_| Mapper::serves(self.plan.target.table))?;
+        let (plan, binding, key) = (Arc::clone(self.plan), Arc::clone(binding), self.context.fingerprint_key.clone());
+        Some(Arc::new(Mapper { plan, binding, key, file: self.file }))
+    }
+
+    fn made(&mut self, mut lot: Lot) {
+        let ledger = self.draft.ledger(self.file);
+        ledger.read += lot.read;
+        ledger.accepted += lot.accepted;
+        if lot.skipped > 0 {
+            *ledger.notes.entry(SKIPPED.to_owned()).or_insert(0) += lot.skipped;
+        }
+        self.hollow.append(&mut lot.hollow);
+        for reject in std::mem::take(&mut lot.rejects) {
+            self.draft.reject(reject);
+        }
+        self.work.access.absorb(&mut lot, self.draft);
+        for (place, texts, found) in lot.accounts {
+            let origin = self.origin(place);
+            match self.work.access.account(*found, origin, self.draft) {
+                Err(Stop::Reject(fault)) => {
+                    self.draft.reject(reject(origin, place, fault, text_of(Cells::Text(&texts)).as_deref()));
+                }
+                // The options were looked at when the record was made.
+                Ok(()) | Err(Stop::Options { .. }) => self.draft.accept(self.file),
+            }
+        }
+    }
 }
+
+/// The note of records that the mapping leaves out.
+const SKIPPED: &str = "left out by `skip_where`";
 
 fn reject(origin: Origin, place: Place, fault: Fault, text: Option<&str>) -> Reject {
     fault.reject(origin, place.offset, text.map(excerpt).filter(|t| !t.is_empty()))

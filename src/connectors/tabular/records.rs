@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::lot::Lot;
 use super::names::fold;
 pub use crate::connectors::Fault;
 use crate::connectors::{ConnectorError, InputError};
@@ -55,10 +57,43 @@ pub enum Cell {
     Other(&'static str),
 }
 
+/// The cells of one record of text, one after the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Texts {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    /// Cells of `bytes` that end at `ends`; both are left empty. `None` where a cell is no UTF-8.
+    pub fn of(bytes: &mut Vec<u8>, ends: &mut Vec<usize>) -> Option<Self> {
+        let text = String::from_utf8(std::mem::take(bytes)).ok()?;
+        ends.iter().all(|end| text.is_char_boundary(*end)).then(|| Self { text, ends: std::mem::take(ends) })
+    }
+
+    /// Gives its memory back to be filled again.
+    pub fn reuse(self, bytes: &mut Vec<u8>, ends: &mut Vec<usize>) {
+        (*bytes, *ends) = (self.text.into_bytes(), self.ends);
+        bytes.clear();
+        ends.clear();
+    }
+
+    /// One cell.
+    pub fn get(&self, at: usize) -> Option<&str> {
+        let from = if at == 0 { 0 } else { *self.ends.get(at - 1)? };
+        self.text.get(from..*self.ends.get(at)?)
+    }
+
+    /// All cells.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.ends.len()).filter_map(|at| self.get(at))
+    }
+}
+
 /// The cells of one record.
 #[derive(Clone, Copy, Debug)]
 pub enum Cells<'a> {
-    Text(&'a csv::StringRecord),
+    Text(&'a Texts),
     Typed(&'a [Cell]),
     Tree(&'a Value),
 }
@@ -79,6 +114,23 @@ pub trait Sink {
     fn bad(&mut self, place: Place, fault: Fault, text: Option<&str>);
     /// The file is incomplete.
     fn short(&mut self, why: String);
+    /// What makes of records whatever needs no other record, once the header is known; `None` where that is not worth while.
+    fn maker(&self) -> Option<Arc<dyn Maker>> {
+        None
+    }
+    /// What a maker made of some records.
+    fn made(&mut self, lot: Lot) {
+        let _ = lot;
+    }
+}
+
+/// Reads records on any thread.
+pub trait Maker: Send + Sync {
+    /// Adds one record to a lot.
+    ///
+    /// # Errors
+    /// The source's options do not fit it.
+    fn make(&self, place: Place, cells: &Texts, lot: &mut Lot) -> Result<(), Halt>;
 }
 
 /// The value of one cell.

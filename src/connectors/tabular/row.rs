@@ -280,6 +280,13 @@ impl Row<'_> {
 
     fn first(&self, columns: &[usize], field: &str) -> Got<Option<String>> {
         for column in columns {
+            // Nearly every cell is one text.
+            if let Raw::Text(text) = self.binding.get(&self.cells, *column) {
+                match one_text(&text, field)? {
+                    Some(text) => return Ok(Some(text.to_owned())),
+                    None => continue,
+                }
+            }
             let mut texts = self.texts_of(*column, field)?;
             match (texts.len(), texts.pop()) {
                 (0, _) => {}
@@ -322,10 +329,22 @@ impl Row<'_> {
             }
         };
         if texts.iter().any(|t| t.contains('\0')) {
-            return Err(Fault::new("tabular/nul-byte", format!("`{field}` holds a NUL byte"), "export the file again as text").into());
+            return Err(nul(field).into());
         }
         Ok(texts.iter().map(|t| t.trim()).filter(|t| !t.is_empty() && !is_type_name(t)).map(str::to_owned).collect())
     }
+}
+
+/// A text as it counts: trimmed; `None` where nothing is left.
+fn one_text<'t>(text: &'t str, field: &str) -> Got<Option<&'t str>> {
+    if memchr::memchr(0, text.as_bytes()).is_some() {
+        return Err(nul(field).into());
+    }
+    Ok(Some(text.trim()).filter(|t| !t.is_empty() && !is_type_name(t)))
+}
+
+fn nul(field: &str) -> Fault {
+    Fault::new("tabular/nul-byte", format!("`{field}` holds a NUL byte"), "export the file again as text")
 }
 
 fn missing(field: &str) -> Fault {

@@ -158,6 +158,7 @@ fn check(path: &Path) {
         population: case.context.population.as_deref().map(|p| Population::parse(p).unwrap()),
         end_is_last_day: case.context.end_means.as_deref() != Some("first-day-out"),
         fingerprint_key: case.context.fingerprint_key.as_ref().map(|k| k.as_bytes().to_vec()),
+        ..Context::default()
     };
     let (place, want) = (format!("{} ({})", path.display(), case.rule), &case.expect);
     let draft = match TABULAR.read(&files, &context) {

@@ -6,7 +6,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use toml::{Table, Value};
 
 use super::options::{OneOrMany, Raw};
-use super::{From, Mistake, Piece, Plan, Source, ValueMap};
+use super::{ByField, From, Mistake, Piece, Plan, Source, ValueMap};
 use crate::connectors::Context;
 use crate::connectors::tabular::builtin;
 use crate::connectors::tabular::dates::{Dates, Form, NEVER, NOT_APPLICABLE, UNKNOWN};
@@ -22,7 +22,7 @@ use crate::model::text::norm;
 pub struct Build<'a> {
     target: &'static Target,
     columns: Vec<ColumnRef>,
-    fields: BTreeMap<&'static str, Source>,
+    fields: ByField<Source>,
     mistakes: &'a mut Vec<Mistake>,
 }
 
@@ -36,7 +36,7 @@ impl<'a> Build<'a> {
             raw = raw.over(base);
         }
         let target = target(raw.table.as_deref(), mistakes)?;
-        let mut build = Self { target, columns: Vec::new(), fields: BTreeMap::new(), mistakes };
+        let mut build = Self { target, columns: Vec::new(), fields: ByField::default(), mistakes };
         build.map_columns(&base_columns, &raw);
         build.map_key(raw.key.clone());
         build.check_must();
@@ -241,8 +241,8 @@ impl<'a> Build<'a> {
         skip.into_iter().map(|(name, values)| (self.column(&name, false), texts(values))).collect()
     }
 
-    fn values(&mut self, raw: BTreeMap<String, BTreeMap<String, String>>) -> BTreeMap<&'static str, ValueMap> {
-        let mut maps = BTreeMap::new();
+    fn values(&mut self, raw: BTreeMap<String, BTreeMap<String, String>>) -> ByField<ValueMap> {
+        let mut maps = ByField::default();
         for (name, words) in raw {
             let Some(field) = self.target.field(&name) else {
                 let names = self.target.fields.iter().map(|f| f.name);

@@ -114,6 +114,58 @@ impl ValueMap {
     }
 }
 
+/// Something for each of some fields, found faster than by comparing names: every record asks for each of its fields.
+#[derive(Debug)]
+pub struct ByField<T> {
+    slots: Vec<Option<(&'static str, T)>>,
+}
+
+impl<T> Default for ByField<T> {
+    fn default() -> Self {
+        Self { slots: (0..Self::SLOTS).map(|_| None).collect() }
+    }
+}
+
+impl<T> ByField<T> {
+    /// Several times as many as any table has fields.
+    const SLOTS: usize = 256;
+
+    fn slot(&self, name: &str) -> usize {
+        let bytes = name.as_bytes();
+        let sum = |at: Option<&u8>, times: usize| at.map_or(0, |b| usize::from(*b) * times);
+        let mut at = (bytes.len() * 7 + sum(bytes.first(), 3) + sum(bytes.last(), 17) + sum(bytes.get(bytes.len() / 2), 29)) % Self::SLOTS;
+        while self.slots.get(at).and_then(Option::as_ref).is_some_and(|(known, _)| *known != name) {
+            at = (at + 1) % Self::SLOTS;
+        }
+        at
+    }
+
+    pub fn get(&self, name: &str) -> Option<&T> {
+        self.slots.get(self.slot(name))?.as_ref().map(|(_, value)| value)
+    }
+
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.values().next().is_none()
+    }
+
+    pub fn contains_key(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    pub fn insert(&mut self, name: &'static str, value: T) {
+        let at = self.slot(name);
+        if let Some(slot) = self.slots.get_mut(at) {
+            *slot = Some((name, value));
+        }
+    }
+
+    /// In no order that means anything.
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        self.slots.iter().flatten().map(|(_, value)| value)
+    }
+}
+
 /// One mapping, ready to read files with.
 #[derive(Debug)]
 pub struct Plan {
@@ -127,9 +179,9 @@ pub struct Plan {
     pub records: Option<Vec<String>>,
     pub header: Option<Vec<String>>,
     pub columns: Vec<ColumnRef>,
-    pub fields: BTreeMap<&'static str, Source>,
+    pub fields: ByField<Source>,
     pub attributes: Vec<usize>,
-    pub values: BTreeMap<&'static str, ValueMap>,
+    pub values: ByField<ValueMap>,
     pub skip: Vec<(usize, BTreeSet<String>)>,
     pub required: Vec<&'static str>,
     pub dates: Dates,
