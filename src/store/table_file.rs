@@ -41,7 +41,7 @@ pub struct TableEntry {
 pub fn write<R: Row>(dir: &Path, rows: &[R]) -> Result<TableEntry, StoreError> {
     let name = R::TABLE.name;
     let path = dir.join(format!("{name}.parquet"));
-    let mut writer = open(&path, name, R::TABLE.arrow())?;
+    let mut writer = create(&path, name, R::TABLE.arrow(), |file| file)?;
     let (mut rest, mut span, mut row_groups) = (rows, SPAN_ROWS, 0);
     while !rest.is_empty() {
         let some = rest.get(..span).unwrap_or(rest);

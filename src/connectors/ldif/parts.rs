@@ -140,8 +140,10 @@ mod tests {
     use super::*;
     use crate::connectors::FileLedger;
 
-    /// Items, ledger and error of a file read in parts.
-    fn read(bytes: &[u8], size: usize, most: usize) -> (Vec<String>, FileLedger, Option<(&'static str, Option<u64>)>) {
+    /// Items, ledger and error (its code, its line) of a file read in parts.
+    type Read = (Vec<String>, FileLedger, Option<(&'static str, Option<u64>)>);
+
+    fn read(bytes: &[u8], size: usize, most: usize) -> Read {
         let mut parts = Parts::new(Box::new(Cursor::new(bytes.to_vec())), size, most);
         let (mut items, mut trailer, mut end) = (Vec::new(), Trailer::default(), None);
         let mut all = |start: Start, reader: &mut dyn BufRead| -> Result<(), InputError> {
@@ -155,11 +157,8 @@ mod tests {
             trailer.absorb(records.trailer);
             Ok(())
         };
-        loop {
-            match parts.next().unwrap() {
-                Some(part) => end = end.or(all(part.start, &mut part.bytes.as_slice()).err()),
-                None => break,
-            }
+        while let Some(part) = parts.next().unwrap() {
+            end = all(part.start, &mut part.bytes.as_slice()).err();
             if end.is_some() {
                 break;
             }

@@ -77,7 +77,7 @@ impl Row<'_> {
         let Some(field) = set.iter().find(|f| self.has(f)) else {
             return Err(missing(set.first().copied().unwrap_or("key")).into());
         };
-        let Some(source) = self.plan.fields.get(*field) else { return Err(missing(field).into()) };
+        let Some(source) = self.plan.fields.get(field) else { return Err(missing(field).into()) };
         // The names of a built-in mapping are guesses, and rows must not be named by one guess here and another there.
         let text = match &source.from {
             From::First(columns) if source.optional => {

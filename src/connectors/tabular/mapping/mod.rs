@@ -238,7 +238,7 @@ impl Plan {
             });
         }
         for set in self.target.must {
-            let found = |name: &&'static str| self.fields.get(*name).is_some_and(|s| s.found(binding));
+            let found = |name: &&'static str| self.fields.get(name).is_some_and(|s| s.found(binding));
             if !set.iter().any(found) && mistakes.is_empty() {
                 mistakes.push(Mistake {
                     message: format!("has no column for {}", list(set.iter().copied())),
