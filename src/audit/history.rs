@@ -7,7 +7,8 @@ use crate::engine::{Run, System};
 use crate::metrics::{AccountLook, History, Link, Look, SystemHistory, joiners, leavers};
 use crate::model::*;
 use crate::resolve::{AuthorityInput, SystemInput, can_authenticate};
-use crate::store::table_file::{read, read_ordinals, read_some, read_texts};
+use crate::store::columns::NativeIds;
+use crate::store::table_file::{read, read_ordinals, read_some};
 use crate::store::{Current, Snapshot, StoreError};
 
 /// Words of `events.action` after which an account lets nobody in.
@@ -28,9 +29,11 @@ pub fn gather(
     }
     let mut past = BTreeMap::new();
     for system in run.systems.iter().filter(|s| s.covers.contains(ACCOUNTS.name)) {
-        past.insert(system.ix, covering(current.get(&system.name)));
+        let Some(stored) = current.get(&system.name) else { continue };
+        let Some(now) = &stored.now else { continue };
+        past.insert(system.ix, Shown { now, past: covering(stored) });
     }
-    history.links = links(run, &wanted);
+    history.links = links(run, &wanted)?;
     history.links.extend(links_of_gone(run, &past, &wanted, authorities, settings)?);
     for (ix, past) in &past {
         if let (Some(system), Some(state)) = (run.system(Some(*ix)), run.system(Some(*ix)).and_then(|s| states.get(&s.name))) {
@@ -41,40 +44,56 @@ pub fn gather(
     Ok(history)
 }
 
-/// The earlier snapshots of a system that cover accounts, oldest first.
-fn covering(current: Option<&Current>) -> Vec<&Snapshot> {
-    let before = current.map(|c| c.before.as_slice()).unwrap_or_default();
-    before.iter().filter(|s| s.manifest.covers.iter().any(|t| t == ACCOUNTS.name)).collect()
+/// The snapshots of a system that show accounts.
+struct Shown<'a> {
+    now: &'a Snapshot,
+    /// Earlier ones, oldest first.
+    past: Vec<&'a Snapshot>,
 }
 
-/// Whom a snapshot lists, in the order of its ordinals. Read anew where it is needed: a year of snapshots would not fit into memory.
-fn native_ids(snapshot: &Snapshot) -> Result<Vec<String>, StoreError> {
-    Ok(read_texts(&snapshot.dir, ACCOUNTS.name, "native_id")?.into_iter().map(Option::unwrap_or_default).collect())
+/// The earlier snapshots of a system that cover accounts, oldest first.
+fn covering(stored: &Current) -> Vec<&Snapshot> {
+    stored.before.iter().filter(|s| s.manifest.covers.iter().any(|t| t == ACCOUNTS.name)).collect()
+}
+
+/// Whom a snapshot lists. Read anew where it is needed: a year of snapshots would not fit into memory.
+fn native_ids(snapshot: &Snapshot) -> Result<NativeIds, StoreError> {
+    NativeIds::open(&snapshot.dir, &ACCOUNTS)
 }
 
 /// The newest row of every account that the current snapshot no longer has, numbered anew in the order of the native ids.
-fn gone(system: &System, past: &[&Snapshot]) -> Result<Vec<AccountRow>, StoreError> {
+fn gone(shown: &Shown<'_>) -> Result<Vec<AccountRow>, StoreError> {
     let mut gone: BTreeMap<String, AccountRow> = BTreeMap::new();
-    let here = |id: &String| system.account(id).is_some();
-    for snapshot in past.iter().rev() {
-        let ids = native_ids(snapshot)?;
-        let missing = (0_u32..).zip(&ids).filter(|(_, id)| !here(id) && !gone.contains_key(*id));
-        let positions: Vec<u32> = missing.map(|(ix, _)| ix).collect();
+    for snapshot in shown.past.iter().rev() {
+        let mut positions: Vec<u32> = Vec::new();
+        native_ids(snapshot)?.without(&mut native_ids(shown.now)?, |ix, id| {
+            if !gone.contains_key(id) {
+                positions.push(ix);
+            }
+        })?;
         gone.extend(read_some::<AccountRow>(&snapshot.dir, &positions)?.into_iter().map(|a| (a.native_id.clone(), a)));
     }
     Ok((0_u32..).zip(gone.into_values()).map(|(account_ix, a)| AccountRow { account_ix, ..a }).collect())
 }
 
 /// Candidates among the wanted people, of the accounts that there are.
-fn links(run: &Run, wanted: &BTreeSet<u32>) -> BTreeMap<(u32, String), Vec<Link>> {
+fn links(run: &Run, wanted: &BTreeSet<u32>) -> Result<BTreeMap<(u32, String), Vec<Link>>, StoreError> {
     let mut out: BTreeMap<(u32, String), Vec<Link>> = BTreeMap::new();
-    for c in run.account_identity.iter().filter(|c| wanted.contains(&c.identity_ix)) {
-        let account = run.system(Some(c.system_ix)).and_then(|s| s.accounts.get(c.account_ix as usize));
-        if let Some(account) = account.filter(|_| personal(run, c)) {
-            out.entry((c.system_ix, account.native_id.clone())).or_default().push(link(c));
+    let among = |c: &&AccountIdentityRow| wanted.contains(&c.identity_ix) && personal(run, c);
+    let found: Vec<&AccountIdentityRow> = run.account_identity.iter().filter(among).collect();
+    for of_system in found.chunk_by(|a, b| a.system_ix == b.system_ix) {
+        let Some(system) = of_system.first().and_then(|c| run.system(Some(c.system_ix))) else { continue };
+        let positions: BTreeSet<usize> = of_system.iter().map(|c| c.account_ix as usize).collect();
+        let positions: Vec<usize> = positions.into_iter().collect();
+        let accounts = system.accounts.pick(&positions, &["native_id"])?;
+        let ids: BTreeMap<usize, String> = positions.into_iter().zip(accounts.into_iter().map(|a| a.native_id)).collect();
+        for c in of_system {
+            if let Some(id) = ids.get(&(c.account_ix as usize)) {
+                out.entry((c.system_ix, id.clone())).or_default().push(link(c));
+            }
         }
     }
-    out
+    Ok(out)
 }
 
 /// Whether anybody can own it: what the vendor made, and devices, are nobody's.
@@ -89,15 +108,15 @@ fn link(c: &AccountIdentityRow) -> Link {
 /// The same for accounts that only earlier snapshots have: they are matched as they last were, by the rules of today.
 fn links_of_gone(
     run: &Run,
-    past: &BTreeMap<u32, Vec<&Snapshot>>,
+    past: &BTreeMap<u32, Shown<'_>>,
     wanted: &BTreeSet<u32>,
     authorities: &[AuthorityInput],
     settings: &Settings,
 ) -> Result<BTreeMap<(u32, String), Vec<Link>>, AuditError> {
     let mut inputs = Vec::new();
-    for (ix, past) in past {
+    for (ix, shown) in past {
         let Some(system) = run.system(Some(*ix)) else { continue };
-        let accounts = gone(system, past)?;
+        let accounts = gone(shown)?;
         if !accounts.is_empty() {
             inputs.push(SystemInput {
                 system_ix: *ix,
@@ -126,15 +145,16 @@ fn links_of_gone(
 fn one(
     run: &Run,
     system: &System,
-    past: &[&Snapshot],
+    shown: &Shown<'_>,
     state: &completeness::State,
     wanted: &BTreeSet<&str>,
 ) -> Result<SystemHistory, StoreError> {
     let mut out = SystemHistory::default();
     let mut events: BTreeSet<(String, Time)> = BTreeSet::new();
-    for snapshot in past {
-        let ids = native_ids(snapshot)?;
-        let positions: Vec<u32> = (0_u32..).zip(&ids).filter(|(_, id)| wanted.contains(id.as_str())).map(|(ix, _)| ix).collect();
+    let sought: Vec<&str> = wanted.iter().copied().collect();
+    for snapshot in &shown.past {
+        let mut ids = native_ids(snapshot)?;
+        let positions: Vec<u32> = ids.find(&sought)?.into_iter().map(|(ix, _)| ix).collect();
         out.looks.push(Look {
             at: snapshot.manifest.taken_at,
             complete: state.complete_before.contains(&snapshot.name),
@@ -142,11 +162,13 @@ fn one(
         });
         if snapshot.manifest.rows(EVENTS.name).is_some_and(|n| n > 0) {
             let rows: Vec<EventRow> = read(&snapshot.dir)?;
-            events.extend(rows.iter().filter_map(|e| cut_off(e, wanted, |ix| ids.get(ix as usize).cloned())));
+            let named: BTreeSet<u32> = rows.iter().filter_map(|e| e.account_ix).collect();
+            let named: BTreeMap<u32, String> = ids.at(&named.into_iter().collect::<Vec<_>>())?.into_iter().collect();
+            events.extend(rows.iter().filter_map(|e| cut_off(e, wanted, |ix| named.get(&ix).cloned())));
         }
     }
     let mut accounts = BTreeMap::new();
-    for (id, ix) in wanted.iter().filter_map(|id| Some((*id, system.account(id)?))) {
+    for (ix, id) in native_ids(shown.now)?.find(&sought)? {
         if let Some(state) = run.state(system.ix, ix) {
             accounts.insert(id.to_owned(), AccountLook { live: state.can_authenticate });
         }

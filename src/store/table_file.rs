@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
-use arrow::array::{Array, RecordBatch, StringArray, UInt32Array};
+use arrow::array::{Array, RecordBatch, UInt32Array};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection};
@@ -190,21 +190,6 @@ pub fn read<R: Row>(dir: &Path) -> Result<Vec<R>, StoreError> {
     Ok(rows)
 }
 
-/// One text column of `dir/<table>.parquet`, in the order of its rows; null stays null.
-///
-/// # Errors
-/// As [`read`], or the table has no such column of text.
-pub fn read_texts(dir: &Path, table: &str, column: &str) -> Result<Vec<Option<String>>, StoreError> {
-    let mut out = Vec::new();
-    let path = dir.join(format!("{table}.parquet"));
-    for batch in read_column(&path, column)? {
-        let values = batch.column(0).as_any().downcast_ref::<StringArray>();
-        let values = values.ok_or_else(|| StoreError::damaged(&path, format!("`{column}` is not text")))?;
-        out.extend(values.iter().map(|v| v.map(str::to_owned)));
-    }
-    Ok(out)
-}
-
 /// One column of ordinals of `dir/<table>.parquet`, in the order of its rows; null stays null.
 ///
 /// # Errors
@@ -283,7 +268,7 @@ mod tests {
     use crate::model::{AccountRow, CredentialRow};
 
     #[test]
-    fn some_rows_are_those_at_their_positions_and_a_column_is_in_the_order_of_the_rows() {
+    fn some_rows_are_those_at_their_positions() {
         let dir = tempfile::tempdir().unwrap();
         // More than one row group, so that positions cross their border.
         let count = u32::try_from(GROUP_ROWS).unwrap() + 5;
@@ -297,10 +282,6 @@ mod tests {
         assert_eq!(ids(&[0, 7, border - 1, border, count - 1]), [0, 7, border - 1, border, count - 1]);
         assert_eq!(ids(&[3, count + 9]), [3], "what is not there is not read");
         assert!(ids(&[]).is_empty());
-        let texts = read_texts(dir.path(), "accounts", "native_id").unwrap();
-        assert_eq!((texts.len(), texts[7].as_deref(), texts.last().unwrap().as_deref()), (rows.len(), Some("a000007"), Some("a065540")));
-        assert!(read_texts(dir.path(), "accounts", "account_ix").is_err());
-        assert!(read_texts(dir.path(), "accounts", "no_such_column").is_err());
     }
 
     #[test]

@@ -16,7 +16,7 @@ use holdover::store::Store;
 use super::{copy_of, files, root, run};
 
 /// Checks that go over parts.
-const IN_PARTS: usize = 22;
+const IN_PARTS: usize = 24;
 
 fn in_parts(query: &Query) -> bool {
     query.prove_account_grain().is_ok() || query.prove_row_local(&cut_into_parts()).is_ok()
