@@ -64,8 +64,9 @@ pub(super) fn judge(run: &Run, prepared: &[Prepared], past: output::Past, partit
 fn except(run: &Run, findings: &mut [FindingRow], first_seen: &BTreeMap<String, Time>) -> Vec<ExceptionMatchRow> {
     let exceptions: Vec<ExceptionRow> = run.systems.iter().flat_map(|s| s.exceptions.iter().cloned()).collect();
     let mut logins: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
-    for s in &run.systems {
-        for a in s.accounts.iter() {
+    // Exceptions may call accounts by their logins; without one nothing is looked up.
+    for s in run.systems.iter().filter(|_| !exceptions.is_empty()) {
+        for a in s.accounts.brief(&["native_id", "login_norm"]) {
             if let Some(login) = &a.login_norm {
                 logins.entry((s.name.clone(), login.clone())).or_default().insert(a.native_id.clone());
             }

@@ -107,7 +107,7 @@ fn of(s: &System) -> Vec<Secret> {
             Some((r.native_id.as_str(), attributes.get("mount")?.as_str()?.to_owned()))
         })
         .collect();
-    let held = s.credentials.iter().filter(|c| c.kind == CredentialKind::VaultSecret);
+    let held = s.credentials.brief(&["native_id", "kind"]).filter(|c| c.kind == CredentialKind::VaultSecret);
     held.map(|c| Secret { system_ix: s.ix, native_id: c.native_id.clone(), mount: mounts.get(c.native_id.as_str()).cloned() }).collect()
 }
 

@@ -140,8 +140,9 @@ fn catalogue(roles: &[RoleSeenRow]) -> Vec<String> {
 
 /// The newest creation or use inside a snapshot, which its export cannot precede.
 fn newest_fact(s: &System) -> Option<Time> {
-    let accounts = s.accounts.iter().flat_map(|a| [a.created_at, a.last_used_at]);
-    let credentials = s.credentials.iter().flat_map(|c| [c.created_at, c.last_used_at]);
+    let read = ["created_at", "last_used_at"];
+    let accounts = s.accounts.brief(&read).flat_map(|a| [a.created_at, a.last_used_at]);
+    let credentials = s.credentials.brief(&read).flat_map(|c| [c.created_at, c.last_used_at]);
     accounts.chain(credentials).flatten().max()
 }
 

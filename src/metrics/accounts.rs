@@ -25,7 +25,7 @@ pub struct AccountFact {
 pub fn facts(run: &Run) -> Vec<AccountFact> {
     let mut out = Vec::new();
     for system in &run.systems {
-        for account in system.accounts.iter() {
+        for account in system.accounts.brief(&["account_ix", "status", "expires_at"]) {
             let Some(state) = run.state(system.ix, account.account_ix) else { continue };
             if account.status == AccountStatus::Deleted || matches!(state.kind, AccountKind::System | AccountKind::Device) {
                 continue;

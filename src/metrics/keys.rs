@@ -26,7 +26,8 @@ pub fn facts(run: &Run) -> Option<Vec<KeyFact>> {
     for system in covering {
         let at = system.observed_at();
         let usable = |s| matches!(s, CredentialStatus::Active | CredentialStatus::Unknown);
-        let live = system.credentials.iter().filter(|c| usable(c.status) && c.expires_at.is_none_or(|end| end > at));
+        let read = ["kind", "status", "created_at", "rotated_at", "expires_at"];
+        let live = system.credentials.brief(&read).filter(|c| usable(c.status) && c.expires_at.is_none_or(|end| end > at));
         out.extend(live.filter(|c| c.kind != CredentialKind::Password).map(|c| KeyFact {
             system: system.name.clone(),
             kind: c.kind,

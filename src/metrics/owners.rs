@@ -40,7 +40,7 @@ pub fn facts(input: &Input<'_>) -> Workforce {
     let run = input.run;
     let mut out = Workforce { people: run.seen.iter().any(|s| s.authority), accounts: Vec::new() };
     for system in &run.systems {
-        for account in system.accounts.iter().filter(|a| a.status != AccountStatus::Deleted) {
+        for account in system.accounts.brief(&["account_ix", "status", "owner_ref"]).filter(|a| a.status != AccountStatus::Deleted) {
             let Some(state) = run.state(system.ix, account.account_ix) else { continue };
             if !matches!(state.kind, AccountKind::Service | AccountKind::Workload | AccountKind::Agent | AccountKind::Role) {
                 continue;

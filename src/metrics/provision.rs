@@ -110,12 +110,13 @@ pub fn request_facts(input: &Input<'_>) -> Waits {
     let run = input.run;
     let covered = run.systems.iter().any(|s| s.covers.contains(REQUESTS.name));
     let requests = run.systems.iter().flat_map(|s| &s.requests);
-    let known = Known::of(input);
     // 11.10: an unknown action counts as a request for access.
     let for_access = |r: &&RequestRow| matches!(r.action, RequestAction::Grant | RequestAction::Unknown);
     let approved = |r: &&RequestRow| r.decision == Decision::Approved && r.state != TicketState::Cancelled;
-    let asked = requests.filter(for_access).filter(approved);
-    Waits { without: (!covered).then(|| "no source covers requests".to_owned()), waits: asked.map(|r| granted(input, &known, r)).collect() }
+    let asked: Vec<&RequestRow> = requests.filter(for_access).filter(approved).collect();
+    let known = Known::of(input, &asked);
+    let waits = asked.iter().map(|r| granted(input, &known, r)).collect();
+    Waits { without: (!covered).then(|| "no source covers requests".to_owned()), waits }
 }
 
 /// An account, and when it was created.
@@ -131,9 +132,15 @@ struct Known {
 }
 
 impl Known {
-    fn of(input: &Input<'_>) -> Self {
+    /// Of those for whom something was asked.
+    fn of(input: &Input<'_>, asked: &[&RequestRow]) -> Self {
         let mut known = Self::default();
-        for c in input.run.account_identity.iter().filter(|c| c.state == MatchState::Linked) {
+        if asked.is_empty() {
+            return known;
+        }
+        let people: BTreeSet<u32> = asked.iter().filter_map(|r| input.people.find(r.beneficiary_ref.as_deref()?).one()).collect();
+        let linked = input.run.account_identity.iter().filter(|c| c.state == MatchState::Linked && people.contains(&c.identity_ix));
+        for c in linked {
             let account = input.run.system(Some(c.system_ix)).and_then(|s| s.accounts.get(c.account_ix as usize));
             known.accounts.entry((c.system_ix, c.identity_ix)).or_default().extend(account.map(|a| (a.account_ix, a.created_at)));
         }
