@@ -12,7 +12,6 @@ use crate::resolve::{
     AuthorityInput, CatalogueInput, Moved, PastAccess, Resolved, StatedMove, SystemInput, before_move, fits, mover_access, movers,
     past_access,
 };
-use crate::store::facts::HELD_ROWS;
 use crate::store::{Current, Snapshot};
 
 /// How a catalogue writes whatever system.
@@ -70,15 +69,20 @@ pub(super) fn judge(
     let systems: Vec<SystemInput> = judged.map(system_input).collect();
     let found = fits(&systems, people, candidates, &catalogues, &run.movers, &settings.resolve).map_err(|f| unusable(&f))?;
     (run.roles_seen, run.role_fit) = (found.roles, found.rows);
-    let past = past(run, candidates, current)?;
+    let past = past(run, candidates, current, settings.sizes.held_rows)?;
     let moved = Moved { systems: &systems, people, candidates, catalogues: &catalogues, movers: &run.movers, past: &past };
     run.mover_access = mover_access(&moved, &settings.resolve).map_err(|f| unusable(&f))?;
-    run.former_posts = former_posts(run, resolved, current)?;
+    run.former_posts = former_posts(run, resolved, current, settings.sizes.held_rows)?;
     Ok(())
 }
 
 /// Where the people lists of before a move state the post, for moves after which access may be left over. One list is held at a time.
-fn former_posts(run: &Run, resolved: &Resolved, current: &BTreeMap<String, Current>) -> Result<BTreeMap<u32, Vec<Value>>, AuditError> {
+fn former_posts(
+    run: &Run,
+    resolved: &Resolved,
+    current: &BTreeMap<String, Current>,
+    held: usize,
+) -> Result<BTreeMap<u32, Vec<Value>>, AuditError> {
     let left_over = |r: &&MoverAccessRow| {
         r.began == Began::Before && r.fit_now != Fit::Inside && matches!(r.fit_before, Some(Fit::Inside | Fit::Partly))
     };
@@ -92,7 +96,7 @@ fn former_posts(run: &Run, resolved: &Resolved, current: &BTreeMap<String, Curre
     for ((system_ix, at), people) in wanted {
         let stored = run.system(Some(system_ix)).and_then(|s| current.get(&s.name)).map(|c| c.before.as_slice()).unwrap_or_default();
         let Some(snapshot) = stored.iter().find(|s| s.manifest.taken_at == at) else { continue };
-        let list = System::load(system_ix, snapshot, HELD_ROWS)?;
+        let list = System::load(system_ix, snapshot, held)?;
         for person in people.into_iter().filter_map(|ix| resolved.people.row(ix)) {
             if let Ok(row) = list.identities.binary_search_by(|i| i.native_id.cmp(&person.identity)) {
                 let row = u32::try_from(row).unwrap_or(u32::MAX);
@@ -106,7 +110,12 @@ fn former_posts(run: &Run, resolved: &Resolved, current: &BTreeMap<String, Curre
 }
 
 /// What the accounts of people who moved held in the last snapshot from before each of their moves.
-fn past(run: &Run, candidates: &[AccountIdentityRow], current: &BTreeMap<String, Current>) -> Result<Vec<PastAccess>, AuditError> {
+fn past(
+    run: &Run,
+    candidates: &[AccountIdentityRow],
+    current: &BTreeMap<String, Current>,
+    held: usize,
+) -> Result<Vec<PastAccess>, AuditError> {
     let mut out = Vec::new();
     for system in run.systems.iter().filter(|s| run.catalogue_names(s)) {
         let Some(stored) = current.get(&system.name) else { continue };
@@ -121,7 +130,7 @@ fn past(run: &Run, candidates: &[AccountIdentityRow], current: &BTreeMap<String,
         }
         for (at, accounts) in wanted {
             if let Some(snapshot) = stored.before.get(at) {
-                let old = System::load(system.ix, snapshot, HELD_ROWS)?;
+                let old = System::load(system.ix, snapshot, held)?;
                 let input = system_input(&old);
                 old.fault().map_or(Ok(()), |f| Err(f.again()))?;
                 out.push(past_access(&input, &accounts));

@@ -13,9 +13,6 @@ use crate::store::manifest::{FORMAT, Invariant, Manifest};
 use crate::store::table_file::{GROUP_ROWS, TableEntry, write_batches};
 use crate::store::{FileEntry, Provenance, Store, StoreError, Writer, invariants, write_file};
 
-/// Rows of a snapshot up to which its invariants are computed from what was written; that holds them in memory.
-const CHECKED_ROWS: u64 = 4_000_000;
-
 /// One snapshot that is to be.
 pub struct Draft<'a> {
     pub system: String,
@@ -41,8 +38,7 @@ pub fn seal(store: &Store, writer: &Writer, size: &Size, draft: Draft<'_>, told:
     let mut entries = write_tables(&staged, draft.tables, told)?;
     let files = files(size, &entries, draft.covers_time);
     entries.push(write_batches(&staged, &ORIGINS, origins(&entries, told))?);
-    let rows: u64 = entries.iter().map(|e| e.rows).sum();
-    let invariants = if rows <= CHECKED_ROWS { checked(&staged, &files, &draft.covers)? } else { Vec::new() };
+    let invariants = checked(&staged, &files, &draft.covers)?;
     let manifest = Manifest {
         format: FORMAT,
         tool: "holdover".to_owned(),

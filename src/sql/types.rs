@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use arrow::datatypes::{DataType, TimeUnit};
+
 /// The type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Type {
@@ -18,6 +20,21 @@ pub enum Type {
     Text,
     /// Microseconds since the epoch, UTC, no zone.
     Timestamp,
+}
+
+impl Type {
+    /// The type in which the embedded engine holds a column.
+    pub fn arrow(self) -> DataType {
+        match self {
+            Self::Bigint => DataType::Int64,
+            Self::U32 => DataType::UInt32,
+            Self::U64 => DataType::UInt64,
+            Self::Double => DataType::Float64,
+            Self::Boolean => DataType::Boolean,
+            Self::Text => DataType::Utf8,
+            Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+        }
+    }
 }
 
 impl Type {

@@ -227,15 +227,7 @@ impl Assembly<'_> {
         }
         let marker = || Some(r#"{"not_in_export":true}"#.to_owned());
         let known = named(&mut self.draft.groups)?;
-        let mut missing: BTreeMap<String, Origin> = BTreeMap::new();
-        self.draft.memberships.walk(|packed| {
-            let edge = Edge::of(packed, false).ok_or_else(torn)?;
-            if !known.contains(edge.to) && !missing.contains_key(edge.to) {
-                missing.insert(edge.to.to_owned(), edge.origin);
-            }
-            Ok(())
-        })?;
-        for (native_id, origin) in missing {
+        for (native_id, origin) in unknown(&mut self.draft.memberships, false, &known)? {
             let name_norm = text::norm(&native_id);
             let row = GroupRow {
                 name: Some(native_id.clone()),
@@ -248,15 +240,7 @@ impl Assembly<'_> {
             self.draft.groups.push(Drafted { row, origin });
         }
         let known = named(&mut self.draft.entitlements)?;
-        let mut missing: BTreeMap<String, Origin> = BTreeMap::new();
-        self.draft.grants.walk(|packed| {
-            let edge = Edge::of(packed, true).ok_or_else(torn)?;
-            if !known.contains(edge.to) && !missing.contains_key(edge.to) {
-                missing.insert(edge.to.to_owned(), edge.origin);
-            }
-            Ok(())
-        })?;
-        for (native_id, origin) in missing {
+        for (native_id, origin) in unknown(&mut self.draft.grants, true, &known)? {
             let name_norm = text::norm(&native_id);
             let kind = "not-in-export".to_owned();
             let name = Some(native_id.clone());
@@ -560,6 +544,19 @@ fn named<R: Row>(rows: &mut Pile<Drafted<R>>) -> Result<HashSet<String>, StoreEr
         Ok(())
     })?;
     Ok(known)
+}
+
+/// What edges lead to and is not known, each with the origin of the first edge that names it.
+fn unknown<T: Pack>(edges: &mut Pile<T>, grants: bool, known: &HashSet<String>) -> Result<BTreeMap<String, Origin>, StoreError> {
+    let mut missing: BTreeMap<String, Origin> = BTreeMap::new();
+    edges.walk(|packed| {
+        let edge = Edge::of(packed, grants).ok_or_else(torn)?;
+        if !known.contains(edge.to) && !missing.contains_key(edge.to) {
+            missing.insert(edge.to.to_owned(), edge.origin);
+        }
+        Ok(())
+    })?;
+    Ok(missing)
 }
 
 /// Moves a packed text that may be missing into a key.

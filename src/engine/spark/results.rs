@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, UInt64Array};
 use arrow::compute::{CastOptions, SortColumn, cast_with_options, concat_batches, lexsort_to_indices, take_record_batch};
-use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit, UInt32Type};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, UInt32Type};
 
 use super::script::ROWS;
 use crate::engine::findings::KEYS;
@@ -50,20 +50,7 @@ fn parts(dir: &Path) -> Result<Vec<PathBuf>, String> {
 }
 
 fn schema(outputs: &[OutputColumn]) -> SchemaRef {
-    Arc::new(Schema::new(outputs.iter().map(|c| Field::new(&c.name, held(c.ty), true)).collect::<Vec<_>>()))
-}
-
-/// The type in which the embedded engine holds a column.
-fn held(ty: Type) -> DataType {
-    match ty {
-        Type::Bigint => DataType::Int64,
-        Type::U32 => DataType::UInt32,
-        Type::U64 => DataType::UInt64,
-        Type::Double => DataType::Float64,
-        Type::Boolean => DataType::Boolean,
-        Type::Text => DataType::Utf8,
-        Type::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
-    }
+    Arc::new(Schema::new(outputs.iter().map(|c| Field::new(&c.name, c.ty.arrow(), true)).collect::<Vec<_>>()))
 }
 
 /// The type in which Spark writes it.
@@ -71,7 +58,7 @@ fn written(ty: Type) -> DataType {
     match ty {
         Type::U32 => DataType::Int64,
         Type::U64 => DataType::Decimal128(20, 0),
-        other => held(other),
+        other => other.arrow(),
     }
 }
 
@@ -87,7 +74,7 @@ fn converted(batch: &RecordBatch, outputs: &[OutputColumn], schema: &SchemaRef) 
             return Err(format!("the column `{}` has the type {}, not {}", column.name, array.data_type(), written(column.ty)));
         }
         let strictly = CastOptions { safe: false, ..CastOptions::default() };
-        cast_with_options(array, &held(column.ty), &strictly).map_err(|e| format!("the column `{}`: {e}", column.name))
+        cast_with_options(array, &column.ty.arrow(), &strictly).map_err(|e| format!("the column `{}`: {e}", column.name))
     };
     let arrays = outputs.iter().zip(batch.columns()).map(of_one).collect::<Result<Vec<_>, _>>()?;
     RecordBatch::try_new(Arc::clone(schema), arrays).map_err(|e| e.to_string())

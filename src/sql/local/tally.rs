@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::buffer::BooleanBuffer;
-use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use arrow::datatypes::{Field, Schema};
 
 use super::Tally;
 use super::build::is_system;
@@ -30,16 +30,7 @@ pub(super) struct Ready {
 
 /// A field as `frame::to_batch` has it.
 pub(super) fn field(name: &str, ty: Type) -> Field {
-    let ty = match ty {
-        Type::Bigint => DataType::Int64,
-        Type::U32 => DataType::UInt32,
-        Type::U64 => DataType::UInt64,
-        Type::Double => DataType::Float64,
-        Type::Boolean => DataType::Boolean,
-        Type::Text => DataType::Utf8,
-        Type::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
-    };
-    Field::new(name, ty, true)
+    Field::new(name, ty.arrow(), true)
 }
 
 type Counts = BTreeMap<(Option<u32>, String), u64>;
