@@ -79,7 +79,6 @@ pub fn open(store: &Store, run: &str) -> Result<Stored, AuditError> {
         changes: of.read()?,
         edge_history: if of.has(&EDGE_HISTORY) { edge_history(&dir)? } else { EdgeHistory::default() },
         log_coverage: of.read()?,
-        approvals: of.read()?,
         revocations: of.read()?,
         roles_seen: of.read()?,
         role_fit: of.read()?,

@@ -128,7 +128,6 @@ pub fn audit_on(engine: &Engine, store: &Store, settings: &Settings) -> Result<A
     let crowded = resolved.crowded.len();
     stage.rows(resolved.account_state.len());
     let stage = stage.then("relate");
-    asked::judge(&mut run, &resolved, settings);
     entitled::judge(&mut run, &authorities, &resolved, &current, settings)?;
     leavers::judge(&mut run, &authorities, &resolved, &leavers::Stored { current: &current, states: &states }, settings)?;
     run.identities = resolved.people.rows().to_vec();
@@ -138,6 +137,7 @@ pub fn audit_on(engine: &Engine, store: &Store, settings: &Settings) -> Result<A
     run.group_reach = resolved.group_reach;
     run.principal_risk = resolved.principal_risk;
     let people = resolved.people;
+    asked::judge(&mut run, &people, settings)?;
 
     let stage = stage.then("past");
     let previous = output::previous_run(store, as_of)?;

@@ -8,10 +8,11 @@ use rayon::prelude::*;
 
 use super::{Audit, AuditError};
 use crate::engine::Run;
+use crate::engine::tables::approvals;
 use crate::metrics::TrendPoint;
 use crate::model::*;
 use crate::report::{self, Report};
-use crate::store::table_file::{self, TableEntry, digest, read, write_batches};
+use crate::store::table_file::{self, TableEntry, digest, read, write_batches, write_whole_accounts};
 use crate::store::{Store, StoreError, Writer, versioned, write_file};
 
 /// `run.json`: what the run stood on and which files it wrote.
@@ -202,9 +203,21 @@ pub fn write_run(dir: &Path, run: &Run, wanted: &dyn Fn(&str) -> bool) -> Result
     if wanted(EDGE_HISTORY.name) {
         all.push(Box::new(|| write_batches(dir, &EDGE_HISTORY, run.edge_history.batches())));
     }
-    tables!(&run.log_coverage, &run.approvals, &run.revocations, &run.roles_seen, &run.role_fit, &run.movers, &run.mover_access);
+    tables!(&run.log_coverage);
+    if wanted(APPROVALS.name) {
+        all.push(Box::new(|| write_approvals(dir, run)));
+    }
+    tables!(&run.revocations, &run.roles_seen, &run.role_fit, &run.movers, &run.mover_access);
     tables!(&run.leaver_reach, &run.principal_risk, &run.sources);
     all.into_par_iter().map(|table| table()).collect()
+}
+
+fn write_approvals(dir: &Path, run: &Run) -> Result<TableEntry, StoreError> {
+    let part = Stage::part("write", APPROVALS.name);
+    let batches = approvals(run).map(|b| b.map_err(|e| StoreError::internal(APPROVALS.name, e)));
+    let written = write_whole_accounts(dir, &APPROVALS, batches)?;
+    part.rows(usize::try_from(written.rows).unwrap_or(usize::MAX));
+    Ok(written)
 }
 
 fn name_of<R: Row>(_: &[R]) -> &'static str {

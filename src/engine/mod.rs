@@ -24,6 +24,7 @@ pub use tables::Tables;
 
 use crate::model::cell::ColType;
 use crate::model::*;
+use crate::resolve::approvals::Approvals;
 use crate::sql::{Catalog, Type, View, frame};
 
 /// The portable definitions of the views, for engines other than this one.
@@ -45,7 +46,8 @@ pub struct Run {
     pub changes: Vec<ChangeRow>,
     pub edge_history: EdgeHistory,
     pub log_coverage: Vec<LogCoverageRow>,
-    pub approvals: Vec<ApprovalRow>,
+    /// What requests say of the edges; its rows are made part by part.
+    pub approvals: Approvals,
     pub revocations: Vec<RevocationRow>,
     pub roles_seen: Vec<RoleSeenRow>,
     pub role_fit: Vec<RoleFitRow>,
@@ -74,6 +76,12 @@ impl Run {
     /// The candidates of an account, best first.
     pub fn candidates(&self, system_ix: u32, account_ix: u32) -> &[AccountIdentityRow] {
         slice(&self.account_identity, |r| (r.system_ix, r.account_ix), (system_ix, account_ix))
+    }
+
+    /// The candidates of an account and of all behind it.
+    pub fn candidates_from(&self, system_ix: u32, account_ix: u32) -> &[AccountIdentityRow] {
+        let from = self.account_identity.partition_point(|r| (r.system_ix, r.account_ix) < (system_ix, account_ix));
+        self.account_identity.get(from..).unwrap_or_default()
     }
 
     /// What the run knows of an account.

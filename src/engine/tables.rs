@@ -7,12 +7,16 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, UInt32Type};
 use polars::prelude::DataFrame;
+use rayon::prelude::*;
 
-use super::parts::{Columns, Parts};
+use super::parts::{Columns, Cut, Parts};
 use super::{FrameError, Run, System, build, slice, views};
 use crate::model::*;
 use crate::sql::local::Part;
 use crate::sql::{SqlError, frame};
+
+/// Accounts of one part of `approvals` as it is written.
+const APPROVALS_PART: u32 = 16_384;
 
 /// The views of one run.
 pub struct Tables<'r> {
@@ -120,6 +124,18 @@ fn name_of<R: Row>(_: &[R]) -> &'static str {
 
 fn fail(view: &str, error: impl std::fmt::Display) -> FrameError {
     FrameError { view: view.to_owned(), what: error.to_string() }
+}
+
+/// The rows of `approvals`, batch after batch in the order of the table. A few parts are in memory at a time.
+pub fn approvals(run: &Run) -> impl Iterator<Item = Result<RecordBatch, FrameError>> {
+    let parts = Parts::new(run, APPROVALS_PART);
+    let cuts: Vec<Cut> = parts.cuts.iter().copied().filter(|c| run.approvals.speaks_of(c.system_ix) && c.from < c.to).collect();
+    let some = rayon::current_num_threads().saturating_mul(2).max(1);
+    let windows: Vec<Vec<Cut>> = cuts.chunks(some).map(<[Cut]>::to_vec).collect();
+    windows.into_iter().flat_map(move |window| {
+        let of = |cut: &Cut| parts.part(*cut).map(|columns| part(&columns, &APPROVALS));
+        window.par_iter().filter_map(of).collect::<Vec<_>>()
+    })
 }
 
 /// A view of one part with all its columns, text as plain text.

@@ -52,6 +52,23 @@ pub struct EdgeHistory {
     ended: BTreeMap<(u32, bool, u32), Ended>,
 }
 
+/// The histories of the edges of one system.
+#[derive(Clone, Copy, Debug)]
+pub struct OfSystem<'a> {
+    all: &'a EdgeHistory,
+    grants: Option<&'a Table>,
+    memberships: Option<&'a Table>,
+}
+
+impl<'a> OfSystem<'a> {
+    /// Since when a grant or membership is there; `None`: there is no such edge.
+    pub fn get(&self, grant: bool, edge_ix: u32) -> Option<&'a Presence> {
+        let table = if grant { self.grants } else { self.memberships }.filter(|t| edge_ix < t.rows)?;
+        let run = table.runs.partition_point(|(from, _)| *from <= edge_ix).checked_sub(1)?;
+        self.all.known.get(table.runs.get(run)?.1 as usize)
+    }
+}
+
 impl EdgeHistory {
     /// Takes over one table: `rows` edges whose histories are runs of positions in `known`.
     pub fn put(&mut self, system_ix: u32, grants: bool, rows: u32, runs: &[(u32, u32)], known: &[Presence]) {
@@ -118,9 +135,12 @@ impl EdgeHistory {
 
     /// Since when a grant or membership is there; `None`: there is no such edge.
     pub fn presence(&self, system_ix: u32, grant: bool, edge_ix: u32) -> Option<&Presence> {
-        let table = self.tables.get(&(system_ix, !grant)).filter(|t| edge_ix < t.rows)?;
-        let run = table.runs.partition_point(|(from, _)| *from <= edge_ix).checked_sub(1)?;
-        self.known.get(table.runs.get(run)?.1 as usize)
+        self.of(system_ix).get(grant, edge_ix)
+    }
+
+    /// The histories of the edges of one system.
+    pub fn of(&self, system_ix: u32) -> OfSystem<'_> {
+        OfSystem { all: self, grants: self.tables.get(&(system_ix, false)), memberships: self.tables.get(&(system_ix, true)) }
     }
 
     /// One column of the rows of some edges (system, is it a grant, ordinal), NULL where there is none; `None`: there is no such column.

@@ -5,7 +5,7 @@
 
 mod account;
 mod accounts;
-mod approvals;
+pub mod approvals;
 mod attributes;
 mod authenticate;
 mod aws_reads;
@@ -53,7 +53,6 @@ use crate::model::{
 
 pub use account::{Account, AccountColumns};
 pub use accounts::{AccountChunk, AccountResolver, SystemAccounts};
-pub use approvals::{ApprovalInput, approvals};
 pub use authenticate::{Credentials, can_authenticate};
 pub use changes::{changes, incomparable, number};
 pub use closure::{ANCESTORS_LISTED, Closure, Members};

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use arrow::array::{Array, RecordBatch, UInt32Array};
+use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection};
@@ -123,6 +124,43 @@ pub fn write_batches(
         row_groups += u64::from(batch.num_rows() > 0);
         writer.write(&batch).map_err(|e| StoreError::parquet(&path, e))?;
         writer.flush().map_err(|e| StoreError::parquet(&path, e))?;
+    }
+    writer.close().map_err(|e| StoreError::parquet(&path, e))?;
+    let (bytes, sha256) = digest(&path)?;
+    Ok(TableEntry { name: table.name.to_owned(), rows, row_groups, bytes, sha256 })
+}
+
+/// As [`write_batches`], with row groups as [`write`] cuts them, wherever the batches end.
+///
+/// # Errors
+/// As [`write_batches`], and what the batches themselves say.
+pub fn write_whole_accounts(
+    dir: &Path,
+    table: &'static Table,
+    batches: impl Iterator<Item = Result<RecordBatch, StoreError>>,
+) -> Result<TableEntry, StoreError> {
+    let path = dir.join(format!("{}.parquet", table.name));
+    let mut writer = create(&path, table.name, table.arrow(), |file| file)?;
+    let (mut rows, mut row_groups) = (0, 0);
+    let mut rest = RecordBatch::new_empty(table.arrow());
+    let mut put = |group: RecordBatch| -> Result<(), StoreError> {
+        rows += group.num_rows() as u64;
+        row_groups += 1;
+        writer.write(&group).map_err(|e| StoreError::parquet(&path, e))?;
+        writer.flush().map_err(|e| StoreError::parquet(&path, e))
+    };
+    for batch in batches {
+        let all = concat_batches(&table.arrow(), [&rest, &batch?]).map_err(|e| StoreError::internal(table.name, e))?;
+        let mut groups = whole_accounts(&all);
+        // The last account may go on in the next batch.
+        let (from, len) = groups.pop().unwrap_or_default();
+        for (from, len) in groups {
+            put(all.slice(from, len))?;
+        }
+        rest = all.slice(from, len);
+    }
+    if rest.num_rows() > 0 {
+        put(rest)?;
     }
     writer.close().map_err(|e| StoreError::parquet(&path, e))?;
     let (bytes, sha256) = digest(&path)?;
@@ -297,6 +335,12 @@ mod tests {
             let pieces = write(dir.path(), &rows).unwrap();
             let one = write_batch(dir.path(), "credentials", &to_batch(&rows).unwrap()).unwrap();
             assert_eq!(pieces, one);
+            let all = to_batch(&rows).unwrap();
+            // The batches end where they like, in the middle of an account too.
+            for size in [GROUP_ROWS / 3, 3 * GROUP_ROWS + 1] {
+                let ends = (0..rows.len()).step_by(size).map(|from| Ok(all.slice(from, size.min(rows.len() - from))));
+                assert_eq!(write_whole_accounts(dir.path(), CredentialRow::TABLE, ends).unwrap(), one);
+            }
         }
     }
 

@@ -29,6 +29,25 @@ impl Order {
         self.account_ix.len()
     }
 
+    /// The account of each row.
+    pub fn accounts(&self) -> &UInt32Array {
+        &self.account_ix
+    }
+
+    /// Whether each row is a grant, else a membership.
+    pub fn grants(&self) -> Vec<bool> {
+        match &self.pick {
+            Some(pick) => pick.values().iter().map(|at| *at as usize >= self.members).collect(),
+            None => (0..self.len()).map(|at| at >= self.members).collect(),
+        }
+    }
+
+    /// The group or the entitlement of each row; `groups`: how many there are among the targets, which they lead.
+    pub fn held(&self, groups: u32) -> UInt32Array {
+        let of = |(target, grant): (&u32, bool)| if grant { target.saturating_sub(groups) } else { *target };
+        UInt32Array::from_iter_values(self.target.values().iter().zip(self.grants()).map(of))
+    }
+
     /// A column of the rows of both kinds, in order.
     fn arrange(&self, memberships: &ArrayRef, grants: &ArrayRef) -> Result<ArrayRef, SqlError> {
         let kept = |column: &ArrayRef, places: &Option<UInt32Array>| match places {

@@ -5,6 +5,7 @@
 
 mod access;
 mod accounts;
+mod approvals;
 mod candidates;
 mod columns;
 mod held;
@@ -21,7 +22,7 @@ use self::held::Credentials;
 use self::targets::{People, Targets};
 use super::load::System;
 use super::views::*;
-use super::{Run, build, slice};
+use super::{Run, build};
 use crate::model::*;
 use crate::sql::SqlError;
 use crate::sql::local::Part;
@@ -40,6 +41,7 @@ pub struct Cut {
 pub struct Parts<'r> {
     run: &'r Run,
     people: OnceLock<People>,
+    requests: OnceLock<approvals::Requests>,
     systems: Vec<Shared>,
     pub cuts: Vec<Cut>,
 }
@@ -65,7 +67,13 @@ impl<'r> Parts<'r> {
                 cuts.push(Cut { system_ix: s.ix, from: count, to: count });
             }
         }
-        Self { run, people: OnceLock::new(), systems: run.systems.iter().map(|_| Shared::default()).collect(), cuts }
+        Self {
+            run,
+            people: OnceLock::new(),
+            requests: OnceLock::new(),
+            systems: run.systems.iter().map(|_| Shared::default()).collect(),
+            cuts,
+        }
     }
 
     /// The columns of a cut. `None`: it is of no system of the run.
@@ -87,6 +95,7 @@ impl<'r> Parts<'r> {
             order: OnceLock::new(),
             kept_grants: OnceLock::new(),
             kept_memberships: OnceLock::new(),
+            judged: OnceLock::new(),
             built: Mutex::new(BTreeMap::new()),
         })
     }
@@ -114,6 +123,8 @@ pub struct Columns<'p> {
     order: OnceLock<Result<access::Order, SqlError>>,
     kept_grants: OnceLock<Result<held::Kept, SqlError>>,
     kept_memberships: OnceLock<Result<held::Kept, SqlError>>,
+    /// Rows of `approvals`.
+    judged: OnceLock<Result<approvals::Judged, SqlError>>,
     /// Views that are built row by row.
     built: Mutex<BTreeMap<&'static str, RecordBatch>>,
 }
@@ -154,11 +165,6 @@ impl Columns<'_> {
         match view {
             "access_fit" => rows!(V_ACCESS_FIT.name, build::access_fit(c, from, to)),
             "escalations" => rows!(V_ESCALATIONS.name, build::escalations(c, from, to)),
-            "approvals" => {
-                let all = slice(&self.parts.run.approvals, |r| r.system_ix, self.cut.system_ix);
-                let own = all.partition_point(|r| r.account_ix < from)..all.partition_point(|r| r.account_ix < to);
-                rows!(APPROVALS.name, all.get(own).unwrap_or_default())
-            }
             other => Err(SqlError::MissingTable(other.to_owned())),
         }
     }
@@ -173,6 +179,7 @@ impl Part for Columns<'_> {
             "grants" => Ok(self.grants()?.len()),
             "memberships" => Ok(self.memberships()?.len()),
             "credentials" => Ok(self.credentials()?.of(self.cut).len()),
+            "approvals" => Ok(self.judged()?.len()),
             other => Ok(self.of_rows(other)?.num_rows()),
         }
     }
@@ -185,6 +192,7 @@ impl Part for Columns<'_> {
             "grants" => self.grant(column),
             "memberships" => self.membership(column),
             "credentials" => self.credential(column),
+            "approvals" => self.approval(column),
             other => {
                 let batch = self.of_rows(other)?;
                 batch.column_by_name(column).cloned().ok_or_else(|| columns::unknown(other, column))

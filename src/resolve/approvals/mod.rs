@@ -2,15 +2,17 @@
 //!
 //! A request fits an edge by the reference that the system itself keeps; else by (beneficiary, system, entitlement or a configured
 //! alias of it, action). A ticket that names no right fits at the level of the account only.
+//!
+//! Requests are few and edges are many: what a request may be about is found once, and an edge is judged when somebody asks for it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::settings::{EntitlementAlias, matches_system};
-use super::{People, SystemInput, SystemNames};
-use crate::model::text::norm;
+use super::{People, SystemNames};
+use crate::model::text::{folded, norm};
 use crate::model::{
-    AccountIdentityRow, AccountRow, ApprovalRow, ApprovalState, Decision, Effect, LogCoverageRow, MembershipKind, RequestAction,
-    RequestRow, RevocationRow, TicketState, Time,
+    AccountIdentityRow, ApprovalState, Decision, EntitlementRow, GroupRow, LogCoverageRow, RequestAction, RequestRow, RevocationRow,
+    TicketState, Time,
 };
 
 /// When an edge began, as far as anybody knows.
@@ -22,201 +24,361 @@ pub struct Began {
     pub exact: bool,
 }
 
-/// Everything that the match depends on.
-pub struct ApprovalInput<'a> {
-    pub systems: &'a [SystemInput],
-    /// Requests with the ordinal of their source.
-    pub requests: &'a [(u32, &'a RequestRow)],
-    pub names: &'a SystemNames,
-    pub people: &'a People,
-    /// Sorted by (`system_ix`, `account_ix`, `rank`).
-    pub candidates: &'a [AccountIdentityRow],
-    pub coverage: &'a [LogCoverageRow],
-    pub aliases: &'a [EntitlementAlias],
-    /// First appearance of an edge (system, is it a grant, ordinal) in the stored snapshots, where its export states no start.
-    pub first_seen: &'a dyn Fn(u32, bool, u32) -> Option<(Option<Time>, Time)>,
-}
-
-/// One edge of an account.
-struct Edge<'a> {
-    grant: bool,
-    ix: u32,
-    account_ix: u32,
-    /// Native id and name of what is held, normalised, and the configured aliases of it.
-    target: [Option<String>; 2],
-    aliases: BTreeSet<String>,
-    granted_at: Option<Time>,
-    request_ref: Option<&'a str>,
-}
-
-impl Edge<'_> {
-    fn word(&self) -> String {
-        if self.grant { "grant" } else { "membership" }.to_owned()
-    }
-
-    /// How a request's words name what is held.
-    fn named_by(&self, entitlement: &str) -> Option<&'static str> {
-        if self.target.iter().flatten().any(|t| t == entitlement) {
-            return Some("entitlement");
+impl Began {
+    /// `granted_at`: the export's own word; `seen`: the last look without the edge and the first with it, in the stored snapshots.
+    pub fn new(granted_at: Option<Time>, seen: Option<(Option<Time>, Time)>) -> Self {
+        if let Some(at) = granted_at {
+            return Self { after: None, by: Some(at), exact: true };
         }
-        self.aliases.contains(entitlement).then_some("alias")
+        match seen {
+            // What was there in the first snapshot may be as old as the system.
+            None | Some((None, _)) => Self::default(),
+            Some((after, by)) => Self { after, by: Some(by), exact: false },
+        }
     }
+
+    /// The earliest instant at which it may have begun.
+    fn earliest(self) -> Option<Time> {
+        if self.exact { self.by } else { self.after }
+    }
+}
+
+/// One edge of an account, as the view `access` shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Edge<'a> {
+    /// Else a membership.
+    pub grant: bool,
+    pub ix: u32,
+    /// The entitlement of a grant, the group of a membership.
+    pub target: u32,
+    pub began: Began,
+    /// The request that the system itself names.
+    pub request_ref: Option<&'a str>,
+}
+
+/// By what a request fits an edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    Reference,
+    Entitlement,
+    Alias,
+    Account,
+}
+
+impl How {
+    /// Every way, in the order of their codes.
+    pub const WORDS: [&'static str; 4] = ["reference", "entitlement", "alias", "account"];
+
+    /// Its place among [`How::WORDS`].
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    fn word(self) -> String {
+        Self::WORDS.get(self as usize).copied().unwrap_or_default().to_owned()
+    }
+}
+
+/// What the requests say of one edge: the state, and the request that says it by its place in [`Approvals::asked`].
+pub type Verdict = (ApprovalState, Option<(u32, How)>);
+
+/// The texts by which a request may call an account.
+#[derive(Clone, Copy, Debug)]
+pub struct Called<'a> {
+    pub native_id: &'a str,
+    /// Login, mail address and user principal name, normalised.
+    pub names: [Option<&'a str>; 3],
 }
 
 /// A request, its words normalised and its beneficiary found.
-struct Asked<'a> {
-    source_ix: u32,
-    row: &'a RequestRow,
+#[derive(Debug)]
+pub struct Asked {
+    /// The ordinal of its source.
+    pub source_ix: u32,
+    pub row: RequestRow,
     system_ix: Option<u32>,
-    entitlement: Option<String>,
-    beneficiary: Option<String>,
+    /// The right that it names, by its place among all that are named.
+    word: Option<u32>,
+    named: bool,
     /// Every identity that the beneficiary may be.
     identities: Vec<u32>,
 }
 
-/// Requests by whom they are for.
-struct Book<'a> {
-    asked: Vec<Asked<'a>>,
-    by_identity: BTreeMap<u32, Vec<usize>>,
-    by_text: BTreeMap<String, Vec<usize>>,
-    by_id: BTreeMap<String, Vec<usize>>,
-}
-
-impl<'a> Book<'a> {
-    fn new(input: &ApprovalInput<'a>) -> Self {
-        let mut book = Self { asked: Vec::new(), by_identity: BTreeMap::new(), by_text: BTreeMap::new(), by_id: BTreeMap::new() };
-        for (source_ix, row) in input.requests {
-            let at = book.asked.len();
-            let beneficiary = row.beneficiary_ref.as_deref().and_then(norm);
-            let identities = row.beneficiary_ref.as_deref().map(|b| input.people.find(b).all().to_vec()).unwrap_or_default();
-            for identity in &identities {
-                book.by_identity.entry(*identity).or_default().push(at);
-            }
-            if let Some(text) = &beneficiary {
-                book.by_text.entry(text.clone()).or_default().push(at);
-            }
-            if let Some(id) = norm(&row.request) {
-                book.by_id.entry(id).or_default().push(at);
-            }
-            let system_ix = row.system.as_deref().and_then(|s| input.names.find(s));
-            // A system that nobody here knows is another one, never any.
-            if row.system.is_some() && system_ix.is_none() {
-                book.asked.push(Asked {
-                    source_ix: *source_ix,
-                    row,
-                    system_ix: Some(u32::MAX),
-                    entitlement: None,
-                    beneficiary,
-                    identities,
-                });
-                continue;
-            }
-            let entitlement = row.entitlement_ref.as_deref().and_then(norm);
-            book.asked.push(Asked { source_ix: *source_ix, row, system_ix, entitlement, beneficiary, identities });
-        }
-        book
+impl Asked {
+    /// Asks for access, or at least not for its end.
+    fn for_access(&self) -> bool {
+        self.row.action != RequestAction::Revoke && self.row.state != TicketState::Cancelled
     }
 
+    /// Asks for the end of access.
+    fn for_end(&self) -> bool {
+        let asks = self.row.action == RequestAction::Revoke && self.row.state != TicketState::Cancelled;
+        asks && self.system_ix.is_some() && self.row.decision != Decision::Rejected
+    }
+}
+
+/// A request that may be for an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct About {
+    /// Its place in [`Approvals::asked`].
+    at: u32,
+    /// By the account's own texts or by a candidate; else by the name of a registered workload alone.
+    own: bool,
+}
+
+/// A system of which requests speak.
+#[derive(Debug, Default)]
+struct Spoken {
+    covered: Option<LogCoverageRow>,
+    /// Which words of requests name what: (word, grant, group or entitlement).
+    fits: BTreeMap<(u32, bool, u32), How>,
+    /// Accounts about which there may be requests, ascending, with these.
+    about: Vec<(u32, Vec<About>)>,
+}
+
+/// What requests say of the access that a run shows.
+#[derive(Debug, Default)]
+pub struct Approvals {
+    asked: Vec<Asked>,
+    words: BTreeMap<String, u32>,
+    by_id: BTreeMap<String, Vec<u32>>,
+    systems: BTreeMap<u32, Spoken>,
+}
+
+/// Finds the requests that may be for an account.
+pub struct Finder<'a> {
+    by_text: HashMap<String, Vec<u32>>,
+    by_identity: HashMap<u32, Vec<u32>>,
+    /// By the identity of a registered workload whose name they state: the directory of people does not hold those.
+    by_workload: HashMap<u32, Vec<u32>>,
+    approvals: &'a Approvals,
+}
+
+impl<'a> Finder<'a> {
     /// Requests for the account or for any of its candidates, in their own order.
-    fn of_account(&self, account: &AccountRow, candidates: &[AccountIdentityRow], names: &BTreeSet<String>) -> Vec<&Asked<'a>> {
-        let own = [&account.login_norm, &account.email_norm, &account.upn_norm].into_iter().flatten().cloned();
-        let texts: BTreeSet<String> = own.chain(norm(&account.native_id)).chain(names.iter().cloned()).collect();
-        let by_text = texts.iter().filter_map(|t| self.by_text.get(t)).flatten();
-        let by_identity = candidates.iter().filter_map(|c| self.by_identity.get(&c.identity_ix)).flatten();
-        let all: BTreeSet<usize> = by_text.chain(by_identity).copied().collect();
-        all.into_iter().filter_map(|i| self.asked.get(i)).collect()
+    pub fn about(&self, account: Called<'_>, candidates: &[AccountIdentityRow]) -> Vec<About> {
+        let mut found: BTreeMap<u32, bool> = BTreeMap::new();
+        let id = folded(account.native_id);
+        let texts = account.names.into_iter().flatten().chain(id.as_deref());
+        let own = texts.filter_map(|t| self.by_text.get(t)).chain(candidates.iter().filter_map(|c| self.by_identity.get(&c.identity_ix)));
+        found.extend(own.flatten().map(|at| (*at, true)));
+        let workloads = candidates.iter().filter_map(|c| self.by_workload.get(&c.identity_ix)).flatten();
+        for at in workloads {
+            found.entry(*at).or_insert(false);
+        }
+        found.into_iter().map(|(at, own)| About { at, own }).collect()
+    }
+
+    /// No request can be found by any account.
+    pub fn is_empty(&self) -> bool {
+        self.approvals.asked.is_empty()
     }
 }
 
-/// Tables `approvals` and `revocations`.
-pub fn approvals(input: &ApprovalInput<'_>) -> (Vec<ApprovalRow>, Vec<RevocationRow>) {
-    let book = Book::new(input);
-    let (mut approved, mut revoked) = (Vec::new(), Vec::new());
-    let mut systems: Vec<&SystemInput> = input.systems.iter().collect();
-    systems.sort_by_key(|s| s.system_ix);
-    for system in systems {
-        let covered = input.coverage.iter().find(|c| c.system_ix == system.system_ix && c.log == "requests");
-        let mut edges = edges(system, input.aliases);
-        // `grant` before `membership`, as the table's key has it.
-        edges.sort_by_key(|e| (e.account_ix, !e.grant, e.ix));
-        let mut rest = edges.as_slice();
-        for account in &system.accounts {
-            let own = rest.partition_point(|e| e.account_ix <= account.account_ix);
-            let (edges, after) = rest.split_at(own);
-            rest = after;
-            let from = input.candidates.partition_point(|c| (c.system_ix, c.account_ix) < (system.system_ix, account.account_ix));
-            let to = input.candidates.partition_point(|c| (c.system_ix, c.account_ix) <= (system.system_ix, account.account_ix));
-            let candidates = input.candidates.get(from..to).unwrap_or_default();
-            let asked = book.of_account(account, candidates, &registry_names(candidates, input.people));
-            let asked: Vec<&Asked<'_>> = asked.into_iter().filter(|a| a.system_ix.is_none_or(|s| s == system.system_ix)).collect();
-            for edge in edges {
-                let began = began(system, edge, input);
-                approved.push(judge(system, edge, began, &asked, &book, account, candidates, covered));
+impl Approvals {
+    /// `requests` with the ordinals of their sources.
+    pub fn new<'r>(requests: impl Iterator<Item = (u32, &'r RequestRow)>, names: &SystemNames, people: &People) -> Self {
+        let mut all = Self::default();
+        for (source_ix, row) in requests {
+            let at = ordinal(all.asked.len());
+            if let Some(id) = norm(&row.request) {
+                all.by_id.entry(id).or_default().push(at);
             }
-            revoked.extend(revocations(system, account, edges, &asked, input));
+            // A system that nobody here knows is another one, never any.
+            let system_ix = row.system.as_deref().map(|s| names.find(s).unwrap_or(u32::MAX));
+            let entitlement = row.entitlement_ref.as_deref().and_then(norm).filter(|_| system_ix != Some(u32::MAX));
+            let next = ordinal(all.words.len());
+            let word = entitlement.map(|e| *all.words.entry(e).or_insert(next));
+            let beneficiary = row.beneficiary_ref.as_deref();
+            all.asked.push(Asked {
+                source_ix,
+                row: row.clone(),
+                system_ix,
+                word,
+                named: beneficiary.and_then(norm).is_some(),
+                identities: beneficiary.map(|b| people.find(b).all().to_vec()).unwrap_or_default(),
+            });
         }
+        all
     }
-    let key = |r: &RevocationRow| (r.request_system_ix, r.request.clone(), r.system_ix, r.account_ix, r.edge.clone(), r.edge_ix);
-    revoked.sort_by_cached_key(key);
-    (approved, revoked)
-}
 
-/// Names by which a ticket may call the registered workload behind an account: the directory of people does not hold those.
-fn registry_names(candidates: &[AccountIdentityRow], people: &People) -> BTreeSet<String> {
-    let rows = candidates.iter().filter_map(|c| people.row(c.identity_ix));
-    rows.filter(|i| !super::accounts::is_person(i.kind)).filter_map(|i| norm(&i.identity)).collect()
-}
-
-/// The edges that the view `access` shows.
-fn edges<'a>(system: &'a SystemInput, aliases: &[EntitlementAlias]) -> Vec<Edge<'a>> {
-    let aliases: Vec<&EntitlementAlias> = aliases.iter().filter(|a| matches_system(&a.systems, &system.system)).collect();
-    let further = |target: &[Option<String>; 2]| -> BTreeSet<String> {
-        let fits = |a: &&&EntitlementAlias| norm(&a.name).is_some_and(|n| target.iter().flatten().any(|t| *t == n));
-        aliases.iter().filter(fits).flat_map(|a| a.aliases.iter().filter_map(|x| norm(x))).collect()
-    };
-    let members = system.memberships.iter().filter_map(|m| {
-        if !matches!(m.kind, MembershipKind::Direct | MembershipKind::Assume) {
-            return None;
-        }
-        let group = system.groups.get(m.group_ix as usize)?;
-        let target = [norm(&group.native_id), group.name_norm.clone()];
-        Some(Edge {
-            grant: false,
-            ix: m.membership_ix,
-            account_ix: m.account_ix?,
-            aliases: further(&target),
-            target,
-            granted_at: m.granted_at,
-            request_ref: m.request_ref.as_deref(),
-        })
-    });
-    let grants = system.grants.iter().filter_map(|g| {
-        if g.effect != Effect::Allow {
-            return None;
-        }
-        let entitlement = system.entitlements.get(g.entitlement_ix as usize)?;
-        let target = [norm(&entitlement.native_id), entitlement.name_norm.clone()];
-        Some(Edge {
-            grant: true,
-            ix: g.grant_ix,
-            account_ix: g.account_ix?,
-            aliases: further(&target),
-            target,
-            granted_at: g.granted_at,
-            request_ref: g.request_ref.as_deref(),
-        })
-    });
-    members.chain(grants).collect()
-}
-
-fn began(system: &SystemInput, edge: &Edge<'_>, input: &ApprovalInput<'_>) -> Began {
-    if let Some(at) = edge.granted_at {
-        return Began { after: None, by: Some(at), exact: true };
+    /// The requests, in the order in which they were given.
+    pub fn asked(&self) -> &[Asked] {
+        &self.asked
     }
-    match (input.first_seen)(system.system_ix, edge.grant, edge.ix) {
-        // What was there in the first snapshot may be as old as the system.
-        None | Some((None, _)) => Began::default(),
-        Some((after, by)) => Began { after, by: Some(by), exact: false },
+
+    /// How accounts find what may be about them.
+    pub fn finder<'a>(&'a self, people: &People) -> Finder<'a> {
+        let mut finder = Finder { by_text: HashMap::new(), by_identity: HashMap::new(), by_workload: HashMap::new(), approvals: self };
+        for (at, asked) in (0..).zip(&self.asked) {
+            for identity in &asked.identities {
+                finder.by_identity.entry(*identity).or_default().push(at);
+            }
+            if let Some(text) = asked.row.beneficiary_ref.as_deref().and_then(norm) {
+                finder.by_text.entry(text).or_default().push(at);
+            }
+        }
+        let workloads = people.rows().iter().filter(|i| !super::accounts::is_person(i.kind));
+        for i in workloads {
+            if let Some(found) = norm(&i.identity).and_then(|name| finder.by_text.get(&name)) {
+                finder.by_workload.insert(i.identity_ix, found.clone());
+            }
+        }
+        finder
+    }
+
+    /// Requests speak of a system, or may. `about`: of accounts, ascending, what [`Finder::about`] finds, as far as it finds anything.
+    pub fn speak_of(
+        &mut self,
+        (system_ix, system): (u32, &str),
+        (groups, entitlements): (&[GroupRow], &[EntitlementRow]),
+        aliases: &[EntitlementAlias],
+        covered: Option<LogCoverageRow>,
+        about: Vec<(u32, Vec<About>)>,
+    ) {
+        let aliases: Vec<&EntitlementAlias> = aliases.iter().filter(|a| matches_system(&a.systems, system)).collect();
+        let further = |name: &str| {
+            let fits = aliases.iter().filter(|a| norm(&a.name).as_deref() == Some(name));
+            fits.flat_map(|a| a.aliases.iter().filter_map(|x| norm(x))).collect::<BTreeSet<String>>()
+        };
+        let mut fits = BTreeMap::new();
+        let mut name = |grant: bool, at: usize, id: &str, name: Option<&str>| {
+            let (id, at) = (folded(id), ordinal(at));
+            for text in id.as_deref().into_iter().chain(name) {
+                for word in further(text).iter().filter_map(|alias| self.words.get(alias)) {
+                    fits.entry((*word, grant, at)).or_insert(How::Alias);
+                }
+                if let Some(word) = self.words.get(text) {
+                    fits.insert((*word, grant, at), How::Entitlement);
+                }
+            }
+        };
+        if !self.words.is_empty() {
+            groups.iter().enumerate().for_each(|(i, g)| name(false, i, &g.native_id, g.name_norm.as_deref()));
+            entitlements.iter().enumerate().for_each(|(i, e)| name(true, i, &e.native_id, e.name_norm.as_deref()));
+        }
+        self.systems.insert(system_ix, Spoken { covered, fits, about });
+    }
+
+    /// Whether requests speak of a system, or may.
+    pub fn speaks_of(&self, system_ix: u32) -> bool {
+        self.systems.contains_key(&system_ix)
+    }
+
+    /// Some request is for the end of access.
+    pub fn ends(&self) -> bool {
+        self.asked.iter().any(Asked::for_end)
+    }
+
+    /// Accounts of a system of which some request says that access is to go, ascending; and whether one names a right.
+    pub fn ending(&self, system_ix: u32) -> impl Iterator<Item = (u32, bool)> {
+        let of = move |about: &[About]| {
+            let mut ends = self.of_system(system_ix, about).filter(|(_, a)| a.for_end()).peekable();
+            ends.peek().is_some().then(|| ends.any(|(_, a)| a.word.is_some()))
+        };
+        let all = self.systems.get(&system_ix).map(|s| s.about.as_slice()).unwrap_or_default();
+        all.iter().filter_map(move |(account, about)| Some((*account, of(about)?)))
+    }
+
+    /// What requests say about the edges of an account; `None`: they do not speak of its system. `matched`: somebody may be behind it.
+    pub fn account(&self, system_ix: u32, account_ix: u32, matched: bool) -> Option<OfAccount<'_>> {
+        let spoken = self.systems.get(&system_ix)?;
+        let at = spoken.about.binary_search_by_key(&account_ix, |(a, _)| *a).ok();
+        let about = at.and_then(|at| spoken.about.get(at)).map(|(_, about)| about.as_slice()).unwrap_or_default();
+        Some(OfAccount { all: self, spoken, about, asked: self.of_system(system_ix, about).collect(), matched })
+    }
+
+    /// Those of some requests that may be about a system.
+    fn of_system(&self, system_ix: u32, about: &[About]) -> impl Iterator<Item = (u32, &Asked)> {
+        let all = about.iter().filter_map(|a| Some((a.at, self.asked.get(a.at as usize)?)));
+        all.filter(move |(_, a)| a.system_ix.is_none_or(|s| s == system_ix))
+    }
+}
+
+fn ordinal(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+/// What requests say about one account.
+pub struct OfAccount<'a> {
+    all: &'a Approvals,
+    spoken: &'a Spoken,
+    about: &'a [About],
+    /// Those that may be about its system.
+    asked: Vec<(u32, &'a Asked)>,
+    matched: bool,
+}
+
+/// A request that fits an edge.
+type Found<'a> = (u32, &'a Asked, How);
+
+impl<'a> OfAccount<'a> {
+    /// What they say of an edge of it.
+    pub fn judge(&self, edge: &Edge<'_>) -> Verdict {
+        let said = |found: Option<Found<'a>>| found.map(|(at, _, how)| (at, how));
+        let best = best(self.fitting(edge), edge.began);
+        if let Some((ApprovalState::Approved, found)) = best {
+            return (ApprovalState::Approved, said(Some(found)));
+        }
+        let nameless = self.asked.iter().filter(|(_, a)| a.word.is_none() && a.system_ix.is_some() && a.for_access());
+        if let Some((ApprovalState::Approved, found)) = self::best(nameless.map(|(at, a)| (*at, *a, How::Account)), edge.began)
+            && best.is_none_or(|(state, _)| state != ApprovalState::Rejected)
+        {
+            return (ApprovalState::AccountLevel, said(Some(found)));
+        }
+        let found = said(best.map(|b| b.1));
+        // Access from before the log may rest on an approval from before the log, whatever a later request says.
+        let Some(covered) = &self.spoken.covered else { return (ApprovalState::NotCovered, found) };
+        if !inside(edge.began, covered) {
+            return (ApprovalState::BeforeCoverage, found);
+        }
+        (best.map_or(ApprovalState::Nothing, |b| b.0), found)
+    }
+
+    /// Requests for access that name the edge: those to which the system refers first.
+    fn fitting(&self, edge: &Edge<'_>) -> impl Iterator<Item = Found<'a>> {
+        let referred = edge.request_ref.and_then(norm).and_then(|id| self.all.by_id.get(&id)).into_iter().flatten();
+        let referred = referred.filter_map(|at| Some((*at, self.all.asked.get(*at as usize)?, How::Reference)));
+        let referred = referred.filter(|(at, a, _)| self.is_for(*at, a));
+        let named = self.asked.iter().filter_map(|(at, a)| Some((*at, *a, self.named_by(a.word?, edge.grant, edge.target)?)));
+        referred.chain(named).filter(|(_, a, _)| a.for_access())
+    }
+
+    /// How a request's words name what is held.
+    fn named_by(&self, word: u32, grant: bool, target: u32) -> Option<How> {
+        self.spoken.fits.get(&(word, grant, target)).copied()
+    }
+
+    /// A request that the system names counts only if it is for this account, where the ticket says for whom it is.
+    fn is_for(&self, at: u32, asked: &Asked) -> bool {
+        // Whom nobody knows cannot be another.
+        let unknown = asked.identities.is_empty() && !self.matched;
+        !asked.named || unknown || self.about.iter().any(|a| a.at == at && a.own)
+    }
+
+    /// What requests for the end of access left standing: `edges` of the account, which was created then.
+    pub fn ended(&self, (system_ix, account_ix): (u32, u32), created_at: Option<Time>, edges: &[Edge<'_>]) -> Vec<RevocationRow> {
+        let mut rows = Vec::new();
+        for (_, a) in self.asked.iter().filter(|(_, a)| a.for_end()) {
+            let row = |edge: Option<&Edge<'_>>, how: How| RevocationRow {
+                request_system_ix: a.source_ix,
+                request: a.row.request.clone(),
+                system_ix,
+                account_ix,
+                edge: edge.map(|e| if e.grant { "grant" } else { "membership" }.to_owned()),
+                edge_ix: edge.map(|e| e.ix),
+                how: how.word(),
+                state: a.row.state,
+                decision: a.row.decision,
+                closed_at: a.row.closed_at,
+                regranted: a.row.closed_at.is_some_and(|closed| given_since(created_at, edge, closed)),
+            };
+            match a.word {
+                None => rows.push(row(None, How::Account)),
+                Some(word) => rows.extend(edges.iter().filter_map(|e| self.named_by(word, e.grant, e.target).map(|how| row(Some(e), how)))),
+            }
+        }
+        rows
     }
 }
 
@@ -231,8 +393,7 @@ fn verdict(row: &RequestRow, began: Began) -> ApprovalState {
     if row.decided_at.zip(began.by).is_some_and(|(decided, by)| decided > by) {
         return ApprovalState::Late;
     }
-    let earliest = if began.exact { began.by } else { began.after };
-    if row.valid_to.zip(earliest).is_some_and(|(to, start)| to <= start) {
+    if row.valid_to.zip(began.earliest()).is_some_and(|(to, start)| to <= start) {
         return ApprovalState::Expired;
     }
     // Approved after the approval itself had run out: it never ran.
@@ -242,85 +403,13 @@ fn verdict(row: &RequestRow, began: Began) -> ApprovalState {
     ApprovalState::Approved
 }
 
-/// Asks for access, or at least not for its end.
-fn asks_for_access(row: &RequestRow) -> bool {
-    row.action != RequestAction::Revoke && row.state != TicketState::Cancelled
-}
-
-#[expect(clippy::too_many_arguments, reason = "one edge, its account and the requests about it: a struct of them would be used once")]
-fn judge<'a>(
-    system: &SystemInput,
-    edge: &Edge<'_>,
-    began: Began,
-    asked: &[&Asked<'a>],
-    book: &Book<'a>,
-    account: &AccountRow,
-    candidates: &[AccountIdentityRow],
-    covered: Option<&LogCoverageRow>,
-) -> ApprovalRow {
-    let row = |approval, found: Option<(&Asked<'a>, &'static str)>| ApprovalRow {
-        system_ix: system.system_ix,
-        account_ix: edge.account_ix,
-        edge: edge.word(),
-        edge_ix: edge.ix,
-        began_after: began.after,
-        began_by: began.by,
-        began_exact: began.exact,
-        approval,
-        how: found.map(|f| f.1.to_owned()),
-        request_system_ix: found.map(|f| f.0.source_ix),
-        request: found.map(|f| f.0.row.request.clone()),
-        approver_ref: found.and_then(|f| f.0.row.approver_ref.clone()),
-        decided_at: found.and_then(|f| f.0.row.decided_at),
-        valid_to: found.and_then(|f| f.0.row.valid_to),
-    };
-    let referred = edge.request_ref.and_then(norm).and_then(|id| book.by_id.get(&id)).into_iter().flatten();
-    let referred = referred.filter_map(|i| book.asked.get(*i)).filter(|a| is_for(a, account, candidates)).map(|a| (a, "reference"));
-    let named = asked.iter().filter_map(|a| a.entitlement.as_deref().and_then(|e| edge.named_by(e)).map(|how| (*a, how)));
-    let fitting: Vec<(&Asked<'a>, &'static str)> = referred.chain(named).filter(|(a, _)| asks_for_access(a.row)).collect();
-    let best = best(&fitting, began);
-    if let Some((ApprovalState::Approved, found)) = best {
-        return row(ApprovalState::Approved, Some(found));
-    }
-    let nameless = asked.iter().filter(|a| a.entitlement.is_none() && a.system_ix.is_some() && asks_for_access(a.row));
-    let nameless: Vec<(&Asked<'a>, &'static str)> = nameless.map(|a| (*a, "account")).collect();
-    if let Some((ApprovalState::Approved, found)) = self::best(&nameless, began)
-        && best.is_none_or(|(state, _)| state != ApprovalState::Rejected)
-    {
-        return row(ApprovalState::AccountLevel, Some(found));
-    }
-    // Access from before the log may rest on an approval from before the log, whatever a later request says.
-    let Some(covered) = covered else { return row(ApprovalState::NotCovered, best.map(|b| b.1)) };
-    if !inside(began, covered) {
-        return row(ApprovalState::BeforeCoverage, best.map(|b| b.1));
-    }
-    match best {
-        Some((state, found)) => row(state, Some(found)),
-        None => row(ApprovalState::Nothing, None),
-    }
-}
-
 /// Whether the access began, for all that is known, while the requests are kept.
 fn inside(began: Began, covered: &LogCoverageRow) -> bool {
-    let earliest = if began.exact { began.by } else { began.after };
-    earliest.is_some_and(|e| e >= covered.covers_from) && began.by.is_some_and(|by| by <= covered.covers_to)
+    began.earliest().is_some_and(|e| e >= covered.covers_from) && began.by.is_some_and(|by| by <= covered.covers_to)
 }
-
-/// A request that the system names counts only if it is for this account, where the ticket says for whom it is.
-fn is_for(asked: &Asked<'_>, account: &AccountRow, candidates: &[AccountIdentityRow]) -> bool {
-    let Some(text) = &asked.beneficiary else { return true };
-    let own = [&account.login_norm, &account.email_norm, &account.upn_norm];
-    own.into_iter().flatten().any(|t| t == text)
-        || norm(&account.native_id).as_ref() == Some(text)
-        || candidates.iter().any(|c| asked.identities.contains(&c.identity_ix))
-        // Whom nobody knows cannot be another.
-        || (asked.identities.is_empty() && candidates.is_empty())
-}
-
-type Found<'f, 'a> = (&'f Asked<'a>, &'static str);
 
 /// The request that says most for an edge: an approval before all, then the newest decision, then the id.
-fn best<'f, 'a>(fitting: &[Found<'f, 'a>], began: Began) -> Option<(ApprovalState, Found<'f, 'a>)> {
+fn best<'a>(fitting: impl Iterator<Item = Found<'a>>, began: Began) -> Option<(ApprovalState, Found<'a>)> {
     let rank = |state| match state {
         ApprovalState::Approved => 0,
         ApprovalState::Rejected => 1,
@@ -328,54 +417,20 @@ fn best<'f, 'a>(fitting: &[Found<'f, 'a>], began: Began) -> Option<(ApprovalStat
         ApprovalState::Late => 3,
         _ => 4,
     };
-    let judged = fitting.iter().map(|f| (verdict(f.0.row, began), *f));
-    judged.min_by(|a, b| {
-        let newest = b.1.0.row.decided_at.cmp(&a.1.0.row.decided_at);
-        let id = (a.1.0.source_ix, &a.1.0.row.request).cmp(&(b.1.0.source_ix, &b.1.0.row.request));
-        rank(a.0).cmp(&rank(b.0)).then(newest).then(id)
+    let judged = fitting.map(|f| (verdict(&f.1.row, began), f));
+    judged.min_by(|(a, (_, x, _)), (b, (_, y, _))| {
+        let newest = y.row.decided_at.cmp(&x.row.decided_at);
+        let id = (x.source_ix, &x.row.request).cmp(&(y.source_ix, &y.row.request));
+        rank(*a).cmp(&rank(*b)).then(newest).then(id)
     })
 }
 
-/// What requests for the end of access left standing.
-fn revocations(
-    system: &SystemInput,
-    account: &AccountRow,
-    edges: &[Edge<'_>],
-    asked: &[&Asked<'_>],
-    input: &ApprovalInput<'_>,
-) -> Vec<RevocationRow> {
-    let mut rows = Vec::new();
-    let ends = asked.iter().filter(|a| a.row.action == RequestAction::Revoke && a.row.state != TicketState::Cancelled);
-    for a in ends.filter(|a| a.system_ix.is_some() && a.row.decision != Decision::Rejected) {
-        let row = |edge: Option<&Edge<'_>>, how: &str| RevocationRow {
-            request_system_ix: a.source_ix,
-            request: a.row.request.clone(),
-            system_ix: system.system_ix,
-            account_ix: account.account_ix,
-            edge: edge.map(Edge::word),
-            edge_ix: edge.map(|e| e.ix),
-            how: how.to_owned(),
-            state: a.row.state,
-            decision: a.row.decision,
-            closed_at: a.row.closed_at,
-            regranted: a.row.closed_at.is_some_and(|closed| given_since(account, edge, closed, system, input)),
-        };
-        match &a.entitlement {
-            None => rows.push(row(None, "account")),
-            Some(e) => rows.extend(edges.iter().filter_map(|edge| edge.named_by(e).map(|how| row(Some(edge), how)))),
-        }
-    }
-    rows
-}
-
 /// Whether the export shows that the edge, or the account itself, came to be after the ticket was closed.
-fn given_since(account: &AccountRow, edge: Option<&Edge<'_>>, closed: Time, system: &SystemInput, input: &ApprovalInput<'_>) -> bool {
+fn given_since(created_at: Option<Time>, edge: Option<&Edge<'_>>, closed: Time) -> bool {
     match edge {
-        None => account.created_at.is_some_and(|c| c > closed),
-        Some(edge) => {
-            let began = began(system, edge, input);
-            if began.exact { began.by.is_some_and(|b| b > closed) } else { began.after.is_some_and(|a| a >= closed) }
-        }
+        None => created_at.is_some_and(|c| c > closed),
+        Some(Edge { began, .. }) if began.exact => began.by.is_some_and(|b| b > closed),
+        Some(Edge { began, .. }) => began.after.is_some_and(|a| a >= closed),
     }
 }
 
