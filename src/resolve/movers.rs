@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::role_fit::{Edge, Judge, edges, is_person, of_system};
+use super::role_fit::{Edge, Edges, Judge, Known, is_person, of_system};
 use super::roles::{Catalogue, CatalogueInput, Rights};
 use super::settings;
 use super::{AuthorityInput, People, Settings, SettingsError, SystemInput};
@@ -227,32 +227,51 @@ pub fn mover_access(moved: &Moved<'_>, settings: &Settings) -> Result<Vec<MoverA
     let mut out = Vec::new();
     for system in ordered {
         let rights = Rights::new(&catalogue, system);
-        let mut judge = Judge::new(system, &catalogue, &rights, &compiled);
-        let edges = edges(system);
+        let judge = Judge::new(system, &catalogue, &rights, &compiled);
+        let (edges, mut known) = (Edges::of(system), Known::default());
         let candidates = of_system(moved.candidates, system.system_ix);
         for account in candidates.chunk_by(|a, b| a.account_ix == b.account_ix) {
-            let Some(held) = account.first().and_then(|c| edges.get(&c.account_ix)) else { continue };
-            for edge in held {
-                out.extend(account.iter().filter_map(|c| row(moved, system, &mut judge, c, *edge)));
+            // Few people move: of all others nothing is to be said.
+            let Some(account_ix) = account.first().map(|c| c.account_ix).filter(|_| account.iter().any(|c| has_moved(moved, c))) else {
+                continue;
+            };
+            for edge in edges.held_by(account_ix) {
+                out.extend(account.iter().filter_map(|c| row(moved, system, &judge, &mut known, c, edge)));
             }
         }
     }
     Ok(out)
 }
 
-fn row(moved: &Moved<'_>, system: &SystemInput, judge: &mut Judge<'_>, c: &AccountIdentityRow, edge: Edge<'_>) -> Option<MoverAccessRow> {
+/// The moves of a candidate.
+fn moves_of<'a>(moved: &Moved<'a>, c: &AccountIdentityRow) -> &'a [MoverRow] {
     let from = moved.movers.partition_point(|m| m.identity_ix < c.identity_ix);
     let to = moved.movers.partition_point(|m| m.identity_ix <= c.identity_ix);
-    let moves = moved.movers.get(from..to).filter(|m| !m.is_empty() && is_person(moved.people, c.identity_ix))?;
+    moved.movers.get(from..to).unwrap_or_default()
+}
+
+fn has_moved(moved: &Moved<'_>, c: &AccountIdentityRow) -> bool {
+    !moves_of(moved, c).is_empty()
+}
+
+fn row(
+    moved: &Moved<'_>,
+    system: &SystemInput,
+    judge: &Judge<'_>,
+    known: &mut Known,
+    c: &AccountIdentityRow,
+    edge: Edge<'_>,
+) -> Option<MoverAccessRow> {
+    let moves = Some(moves_of(moved, c)).filter(|m| !m.is_empty() && is_person(moved.people, c.identity_ix))?;
     let person = moved.people.row(c.identity_ix)?;
-    let fit = |judge: &mut Judge<'_>, title: &Option<String>, unit: &Option<String>| {
+    let mut fit = |title: &Option<String>, unit: &Option<String>| {
         let (title, unit) = (title.as_deref().and_then(norm), unit.as_deref().and_then(norm));
         let due = judge.catalogue.due(c.identity_ix, title.as_deref(), unit.as_deref());
-        let fitting = judge.edge(&due, edge);
+        let fitting = judge.edge(&due, edge, known);
         (fitting.fit, judge.ids(&fitting.roles))
     };
     let (title, unit) = post_at(moved.movers, person, system.observed_at);
-    let (fit_now, _) = fit(judge, &title, &unit);
+    let (fit_now, _) = fit(&title, &unit);
     let mut chosen: Option<(&MoverRow, Option<Fit>, Option<String>)> = None;
     for m in moves.iter().rev().filter(|m| took_effect(m, system.observed_at)) {
         let unknown = person.title.is_some() && m.from_title.is_none() || person.org_unit.is_some() && m.from_unit.is_none();
@@ -262,7 +281,7 @@ fn row(moved: &Moved<'_>, system: &SystemInput, judge: &mut Judge<'_>, c: &Accou
             }
             continue;
         }
-        let (before, roles) = fit(judge, &m.from_title, &m.from_unit);
+        let (before, roles) = fit(&m.from_title, &m.from_unit);
         let speaks = matches!(before, Fit::Inside | Fit::Partly);
         if speaks || chosen.is_none() {
             chosen = Some((m, Some(before), roles));
@@ -334,10 +353,9 @@ fn held(system: &SystemInput, account_ix: u32, edge: Edge<'_>) -> Option<HeldEdg
 /// What the accounts named in `accounts` hold in a snapshot.
 pub fn past_access(system: &SystemInput, accounts: &BTreeSet<String>) -> PastAccess {
     let mut out = PastAccess { system_ix: system.system_ix, taken_at: system.observed_at, held: BTreeSet::new() };
-    for (account_ix, held_edges) in edges(system) {
-        if system.accounts.get(account_ix as usize).is_some_and(|a| accounts.contains(&a.native_id)) {
-            out.held.extend(held_edges.into_iter().filter_map(|e| held(system, account_ix, e)));
-        }
-    }
+    let wanted = |account_ix: u32| system.accounts.get(account_ix as usize).is_some_and(|a| accounts.contains(&a.native_id));
+    let edges = Edges::of(system);
+    out.held =
+        edges.all().filter(|(account_ix, _)| wanted(*account_ix)).filter_map(|(account_ix, e)| held(system, account_ix, e)).collect();
     out
 }

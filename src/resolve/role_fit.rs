@@ -4,7 +4,9 @@
 //! `group_reach`. A group that confers something by itself, or whose rights are not in the export, counts as a right of its own. Only
 //! systems in which a catalogue gives some right are judged.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
+
+use rayon::prelude::*;
 
 use super::closure::own_level;
 use super::groups::Groups;
@@ -15,6 +17,9 @@ use super::{People, Settings, SettingsError, SystemInput};
 use crate::model::{
     AccountIdentityRow, Effect, Fit, GrantRow, IdentityKind, Level, MembershipKind, MembershipRow, MoverRow, RoleFitRow, RoleSeenRow,
 };
+
+/// Candidates that one thread takes at a time.
+const CHUNK: usize = 8_192;
 
 /// Names of excess rights that a row lists.
 pub(super) const EXCESS_LISTED: usize = 20;
@@ -47,8 +52,11 @@ pub fn fits(
     let rights: Vec<(&SystemInput, Rights)> = ordered.iter().map(|s| (*s, Rights::new(&catalogue, s))).collect();
     let mut out = Fits { roles: catalogue.rows(people, &rights), rows: Vec::new() };
     for (system, rights) in rights.iter().filter(|(s, _)| catalogue.names(&s.system)) {
-        let mut judge = Judge::new(system, &catalogue, rights, &compiled);
-        out.rows.extend(rows(system, people, of_system(candidates, system.system_ix), movers, &mut judge));
+        let judge = Judge::new(system, &catalogue, rights, &compiled);
+        let edges = Edges::of(system);
+        let whole = whole_accounts(of_system(candidates, system.system_ix));
+        let some: Vec<Vec<RoleFitRow>> = whole.par_iter().map(|own| rows(system, people, own, movers, &judge, &edges)).collect();
+        out.rows.extend(some.into_iter().flatten());
     }
     Ok(out)
 }
@@ -58,6 +66,18 @@ pub(super) fn of_system(candidates: &[AccountIdentityRow], system_ix: u32) -> &[
     let from = candidates.partition_point(|c| c.system_ix < system_ix);
     let to = candidates.partition_point(|c| c.system_ix <= system_ix);
     candidates.get(from..to).unwrap_or_default()
+}
+
+/// The candidates of some accounts at a time, all of each.
+fn whole_accounts(mut candidates: &[AccountIdentityRow]) -> Vec<&[AccountIdentityRow]> {
+    let mut out = Vec::new();
+    while let Some(last) = candidates.get(CHUNK.min(candidates.len()).wrapping_sub(1)) {
+        let end = candidates.partition_point(|c| c.account_ix <= last.account_ix);
+        let (some, rest) = candidates.split_at(end);
+        out.push(some);
+        candidates = rest;
+    }
+    out
 }
 
 /// One removable edge of an account.
@@ -84,20 +104,32 @@ impl Edge<'_> {
 }
 
 /// What each account itself holds and somebody can take away: as the view `access`. Grants first, each by its ordinal.
-pub(super) fn edges(system: &SystemInput) -> BTreeMap<u32, Vec<Edge<'_>>> {
-    let mut out: BTreeMap<u32, Vec<Edge<'_>>> = BTreeMap::new();
-    for grant in system.grants.iter().filter(|g| g.effect == Effect::Allow && (g.entitlement_ix as usize) < system.entitlements.len()) {
-        if let Some(account) = grant.account_ix {
-            out.entry(account).or_default().push(Edge::Grant(grant));
-        }
+pub(super) struct Edges<'a> {
+    by_account: Vec<(u32, Edge<'a>)>,
+}
+
+impl<'a> Edges<'a> {
+    pub fn of(system: &'a SystemInput) -> Self {
+        let allowed = |g: &&GrantRow| g.effect == Effect::Allow && (g.entitlement_ix as usize) < system.entitlements.len();
+        let grants = system.grants.iter().filter(allowed).filter_map(|g| Some((g.account_ix?, Edge::Grant(g))));
+        let removable = |m: &&MembershipRow| matches!(m.kind, MembershipKind::Direct | MembershipKind::Assume);
+        let memberships = system.memberships.iter().filter(removable).filter(|m| (m.group_ix as usize) < system.groups.len());
+        let mut by_account: Vec<(u32, Edge<'a>)> =
+            grants.chain(memberships.filter_map(|m| Some((m.account_ix?, Edge::Membership(m))))).collect();
+        by_account.sort_by_key(|(account, _)| *account);
+        Self { by_account }
     }
-    let removable = |m: &&MembershipRow| matches!(m.kind, MembershipKind::Direct | MembershipKind::Assume);
-    for membership in system.memberships.iter().filter(removable).filter(|m| (m.group_ix as usize) < system.groups.len()) {
-        if let Some(account) = membership.account_ix {
-            out.entry(account).or_default().push(Edge::Membership(membership));
-        }
+
+    /// Those of one account.
+    pub fn held_by(&self, account_ix: u32) -> impl Iterator<Item = Edge<'a>> {
+        let from = self.by_account.partition_point(|(account, _)| *account < account_ix);
+        self.by_account.iter().skip(from).take_while(move |(account, _)| *account == account_ix).map(|(_, edge)| *edge)
     }
-    out
+
+    /// All of them, with their accounts.
+    pub fn all(&self) -> impl Iterator<Item = (u32, Edge<'a>)> {
+        self.by_account.iter().copied()
+    }
 }
 
 /// Whether an identity may hold roles: people do, programs do not.
@@ -110,12 +142,12 @@ fn rows(
     people: &People,
     candidates: &[AccountIdentityRow],
     movers: &[MoverRow],
-    judge: &mut Judge<'_>,
+    judge: &Judge<'_>,
+    edges: &Edges<'_>,
 ) -> Vec<RoleFitRow> {
-    let edges = edges(system);
-    let mut out = Vec::new();
+    let (mut out, mut known) = (Vec::new(), Known::default());
     for account in candidates.chunk_by(|a, b| a.account_ix == b.account_ix) {
-        let Some(held) = account.first().and_then(|c| edges.get(&c.account_ix)) else { continue };
+        let Some(account_ix) = account.first().map(|c| c.account_ix) else { continue };
         let persons: Vec<(&AccountIdentityRow, Vec<usize>)> = account
             .iter()
             .filter(|c| is_person(people, c.identity_ix))
@@ -125,9 +157,9 @@ fn rows(
                 Some((c, judge.catalogue.due(c.identity_ix, title.as_deref(), unit.as_deref())))
             })
             .collect();
-        for edge in held {
+        for edge in edges.held_by(account_ix) {
             for (candidate, due) in &persons {
-                let fitting = judge.edge(due, *edge);
+                let fitting = judge.edge(due, edge, &mut known);
                 out.push(RoleFitRow {
                     system_ix: system.system_ix,
                     account_ix: candidate.account_ix,
@@ -179,9 +211,13 @@ pub(super) struct Judge<'a> {
     groups: Groups,
     /// What each group is and gives by itself.
     own: Vec<BTreeSet<Item>>,
-    /// Sets of roles met, and what each made of a group.
+}
+
+/// Sets of roles met, and what each made of a group.
+#[derive(Default)]
+pub(super) struct Known {
     sets: HashMap<Vec<usize>, u32>,
-    known: HashMap<(u32, u32), Fitting>,
+    groups: HashMap<(u32, u32), Fitting>,
 }
 
 impl<'a> Judge<'a> {
@@ -204,21 +240,21 @@ impl<'a> Judge<'a> {
                 items.insert(Item::Group(group.group_ix));
             }
         }
-        Self { system, catalogue, rights, groups, own, sets: HashMap::new(), known: HashMap::new() }
+        Self { system, catalogue, rights, groups, own }
     }
 
     /// How an edge lies to the roles `due`, which stand ascending.
-    pub fn edge(&mut self, due: &[usize], edge: Edge<'_>) -> Fitting {
+    pub fn edge(&self, due: &[usize], edge: Edge<'_>, known: &mut Known) -> Fitting {
         match edge {
             Edge::Grant(g) => self.grant(due, g),
             Edge::Membership(m) => {
-                let next = u32::try_from(self.sets.len()).unwrap_or(u32::MAX);
-                let set = *self.sets.entry(due.to_vec()).or_insert(next);
-                if let Some(known) = self.known.get(&(set, m.group_ix)) {
-                    return known.clone();
+                let next = u32::try_from(known.sets.len()).unwrap_or(u32::MAX);
+                let set = *known.sets.entry(due.to_vec()).or_insert(next);
+                if let Some(fitting) = known.groups.get(&(set, m.group_ix)) {
+                    return fitting.clone();
                 }
                 let fitting = self.group(due, m.group_ix);
-                self.known.insert((set, m.group_ix), fitting.clone());
+                known.groups.insert((set, m.group_ix), fitting.clone());
                 fitting
             }
         }

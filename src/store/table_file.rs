@@ -10,12 +10,14 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
 use sha2::{Digest, Sha256};
 
 use super::StoreError;
-use crate::model::{Row, Table, from_batch, to_batch};
+use crate::model::cell::ColType;
+use crate::model::{RUN_TABLES, Row, SNAPSHOT_TABLES, Table, from_batch, to_batch};
 
 /// Rows after which a row group ends at the next account.
 pub const GROUP_ROWS: usize = 65_536;
@@ -100,9 +102,20 @@ pub(super) fn create<W: Write + Send>(
         .set_compression(Compression::ZSTD(level))
         .set_dictionary_enabled(true)
         .set_statistics_enabled(EnabledStatistics::Page)
-        .set_max_row_group_row_count(Some(usize::MAX))
-        .build();
-    ArrowWriter::try_new(wrap(file), schema, Some(properties)).map_err(|e| StoreError::parquet(path, e))
+        .set_max_row_group_row_count(Some(usize::MAX));
+    let properties = ascending(name).into_iter().fold(properties, |p, column| {
+        let column = ColumnPath::from(column);
+        p.set_column_dictionary_enabled(column.clone(), false).set_column_encoding(column, Encoding::DELTA_BINARY_PACKED)
+    });
+    ArrowWriter::try_new(wrap(file), schema, Some(properties.build())).map_err(|e| StoreError::parquet(path, e))
+}
+
+/// Columns of ordinals in whose order a table stands. Their differences are kept: a dictionary of numbers of which each comes once took half
+/// of all bytes of the grants, and the time to build it.
+fn ascending(table: &str) -> Vec<&'static str> {
+    let table = SNAPSHOT_TABLES.iter().chain(RUN_TABLES).find(|t| t.name == table);
+    let columns = table.iter().flat_map(|t| t.columns.iter().map(|c| (c, t.key.contains(&c.name))));
+    columns.filter(|(c, key)| matches!(c.ty, ColType::U32) && (*key || c.name == "account_ix")).map(|(c, _)| c.name).collect()
 }
 
 /// Writes batches of one table, in order, to `dir/<table>.parquet`: row groups end where batches of [`GROUP_ROWS`] rows do. Only the rows in
