@@ -1,5 +1,7 @@
 //! One column of attributes, in a form that compares fast.
 
+use std::ops::Range;
+
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, TimestampMicrosecondArray};
 use arrow::buffer::ScalarBuffer;
 use arrow::compute::concat;
@@ -70,42 +72,43 @@ impl Column {
         }
     }
 
-    /// The rows from `from` on, of `rows` in all, and below them all of `next`, which has `more` rows.
-    pub fn joined(&self, from: usize, rows: usize, next: &Self, more: usize) -> Self {
+    /// Some rows, and below them some of `next`.
+    pub fn joined(&self, mine: &Range<usize>, next: &Self, theirs: &Range<usize>) -> Self {
         match (self, next) {
             (Self::Nothing, Self::Nothing) => Self::Nothing,
-            (Self::Words(a), Self::Words(b)) => Self::Words(below(a, from, b)),
+            (Self::Words(a), Self::Words(b)) => Self::Words(below(a, mine, b, theirs)),
             (Self::Texts(_) | Self::Nothing, Self::Texts(_) | Self::Nothing) => {
-                Self::Texts(joined_texts(self.texts().as_ref(), from, rows, next.texts().as_ref(), more))
+                Self::Texts(joined_texts(self.texts(), mine, next.texts(), theirs))
             }
             _ => {
-                let all = |c: &Self, n: usize| match c {
-                    Self::Times(t) => t.to_vec(),
-                    _ => vec![i64::MIN; n],
+                let some = |c: &Self, rows: &Range<usize>| match c {
+                    Self::Times(t) => t.get(rows.clone()).unwrap_or_default().to_vec(),
+                    _ => vec![i64::MIN; rows.len()],
                 };
-                Self::Times(below(&all(self, rows), from, &all(next, more)).into())
+                Self::Times([some(self, mine), some(next, theirs)].concat().into())
             }
         }
     }
 
-    fn texts(&self) -> Option<StringArray> {
+    fn texts(&self) -> Option<&StringArray> {
         match self {
-            Self::Texts(t) => Some(t.clone()),
+            Self::Texts(t) => Some(t),
             _ => None,
         }
     }
 }
 
-/// `a` from `from` on, and below it `b`.
-pub(super) fn below<T: Clone>(a: &[T], from: usize, b: &[T]) -> Vec<T> {
-    [a.get(from..).unwrap_or_default(), b].concat()
+/// Some of `a`, and below it some of `b`.
+pub(super) fn below<T: Clone>(a: &[T], mine: &Range<usize>, b: &[T], theirs: &Range<usize>) -> Vec<T> {
+    [a.get(mine.clone()).unwrap_or_default(), b.get(theirs.clone()).unwrap_or_default()].concat()
 }
 
 /// The same of texts; `None`: null in every row.
-pub(super) fn joined_texts(a: Option<&StringArray>, from: usize, rows: usize, b: Option<&StringArray>, more: usize) -> StringArray {
-    let kept = rows.saturating_sub(from);
-    let a = a.map_or_else(|| StringArray::new_null(kept), |a| a.slice(from, kept));
-    let b = b.map_or_else(|| StringArray::new_null(more), Clone::clone);
+pub(super) fn joined_texts(a: Option<&StringArray>, mine: &Range<usize>, b: Option<&StringArray>, theirs: &Range<usize>) -> StringArray {
+    let some = |t: Option<&StringArray>, rows: &Range<usize>| {
+        t.map_or_else(|| StringArray::new_null(rows.len()), |t| t.slice(rows.start, rows.len()))
+    };
+    let (a, b) = (some(a, mine), some(b, theirs));
     match concat(&[&a, &b]) {
         Ok(all) => all.as_string::<i32>().clone(),
         // Two texts are of one type, and too long for its offsets only beyond any batch that a reader gives.
