@@ -419,3 +419,92 @@ impl Others<'_> {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::compute::cast;
+    use arrow::datatypes::UInt32Type;
+
+    use super::*;
+    use crate::model::{MEMBERSHIPS, MembershipKind, MembershipRow, to_batch};
+    use crate::store::table_file::{GROUP_ROWS, write};
+
+    const COLUMNS: &[&str] = &["kind", "account_ix", "request_ref", "granted_by", "membership_ix"];
+
+    fn parts(dir: &Path) -> Parts {
+        Stored::open(dir, &MEMBERSHIPS, COLUMNS).unwrap().cut()
+    }
+
+    /// Every part of every column is what was written, and as long as is said.
+    fn check(dir: &Path, rows: &[MembershipRow]) -> Vec<usize> {
+        let (parts, all) = (parts(dir), to_batch(rows).unwrap());
+        for (column, name) in COLUMNS.iter().enumerate() {
+            let mut from = 0;
+            for (part, n) in parts.rows().iter().enumerate() {
+                let want = all.column_by_name(name).unwrap().slice(from, *n);
+                let read = parts.read(part, column).unwrap();
+                assert_eq!(&cast(&read, want.data_type()).unwrap(), &want, "{name}, part {part}");
+                from += n;
+            }
+            assert_eq!(from, rows.len());
+        }
+        parts.rows().to_vec()
+    }
+
+    fn row(membership_ix: u32, account_ix: u32) -> MembershipRow {
+        MembershipRow { membership_ix, account_ix: Some(account_ix), ..MembershipRow::default() }
+    }
+
+    #[test]
+    fn parts_are_what_was_written_whether_decoded_or_known_from_the_footer() {
+        let dir = tempfile::tempdir().unwrap();
+        let border = u32::try_from(GROUP_ROWS).unwrap();
+        // The first row group: nobody granted anything and all are direct; the second has one of everything.
+        let mut rows: Vec<MembershipRow> = (0..border + 9).map(|i| row(i, i / 4)).collect();
+        rows.last_mut().unwrap().kind = MembershipKind::Primary;
+        rows.last_mut().unwrap().granted_by = Some("ann".into());
+        write(dir.path(), &rows).unwrap();
+        assert_eq!(check(dir.path(), &rows), [GROUP_ROWS, 9]);
+        let parts = parts(dir.path());
+        let place = |part: usize| parts.place(part).unwrap();
+        let known = |part: usize, column: usize| {
+            let (at, field) = parts.column(column).unwrap();
+            uniform(parts.chunk(place(part), at).unwrap(), field.data_type(), place(part).rows).is_some()
+        };
+        let of = |part| (0..COLUMNS.len()).map(|c| known(part, c)).collect::<Vec<_>>();
+        assert_eq!((of(0), of(1)), (vec![true, false, true, true, false], vec![false, false, true, false, false]));
+        assert!(parts.read(2, 0).is_err() && parts.read(0, 9).is_err());
+    }
+
+    #[test]
+    fn a_row_group_that_is_large_is_several_parts() {
+        let dir = tempfile::tempdir().unwrap();
+        let count = u32::try_from(2 * BATCH_ROWS).unwrap() + 5;
+        let mut rows: Vec<MembershipRow> = (0..count).map(|i| row(i, 0)).collect();
+        rows.push(row(count, 1));
+        rows[7].granted_by = Some("ann".into());
+        rows[BATCH_ROWS + 1].granted_by = Some("bob".into());
+        write(dir.path(), &rows).unwrap();
+        assert_eq!(check(dir.path(), &rows), [BATCH_ROWS, BATCH_ROWS, 5, 1]);
+    }
+
+    #[test]
+    fn equal_bytes_are_equal_values_and_nothing_else_is() {
+        let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut rows: Vec<MembershipRow> = (0..9).map(|i| row(i, i)).collect();
+        write(a.path(), &rows).unwrap();
+        write(b.path(), &rows).unwrap();
+        let same = || (0..COLUMNS.len()).map(|c| parts(a.path()).is_same(&parts(b.path()), 0, c)).collect::<Vec<_>>();
+        assert_eq!(same(), [true; 5]);
+        // One value of each of three columns; the rest stays.
+        (rows[3].account_ix, rows[4].granted_by, rows[5].kind) = (Some(2), Some("ann".into()), MembershipKind::Primary);
+        write(b.path(), &rows).unwrap();
+        assert_eq!(same(), [false, false, true, false, true]);
+        rows[3].account_ix = Some(3);
+        write(a.path(), &rows).unwrap();
+        assert_eq!(same(), [true, false, true, true, true]);
+        let account = |dir: &Path| parts(dir).read(0, 1).unwrap().as_primitive::<UInt32Type>().value(3);
+        assert_eq!((account(a.path()), account(b.path())), (3, 2));
+        assert!(!parts(a.path()).is_same(&parts(b.path()), 1, 0), "there is no such part");
+    }
+}
