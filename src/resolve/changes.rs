@@ -121,7 +121,7 @@ fn looked_at<S: Source>(
         let common = &Common::of(before, now);
         (*object, Comparison { before, now, common, object: *object }.rows())
     };
-    Ok(objects.iter().map(rows).collect())
+    Ok(objects.par_iter().with_max_len(1).map(rows).collect())
 }
 
 /// Edges of the newer snapshot that were there earlier than in the older one, of that instant, are back and not new.
@@ -147,6 +147,9 @@ pub(super) fn finish(rows: &mut [ChangeRow], system_ix: u32, after_at: Option<Ti
     }
     number(rows);
 }
+
+/// Keys of edges that are looked at one after another, at least.
+const KEYS: usize = 256;
 
 /// The rows of a system whose current snapshot has nothing to stand beside: why not, for each table that it covers.
 pub fn incomparable<S>(system_ix: u32, now: &Shot<'_, S>, after_at: Option<Time>, why: &str) -> Vec<ChangeRow> {
@@ -270,11 +273,11 @@ impl<'a> Comparison<'a> {
     }
 
     fn edges(&self, before: &[Edge<'_>], now: &[Edge<'_>]) -> Vec<ChangeRow> {
-        let mut out = Vec::new();
-        for (old, new) in by_key(before, now) {
-            out.extend(self.matched(old, new).into_iter().filter_map(|(old, new)| self.edge(old, new)));
-        }
-        out
+        let keys: Vec<_> = by_key(before, now).collect();
+        let rows = |(old, new): &(&[Edge<'_>], &[Edge<'_>])| -> Vec<ChangeRow> {
+            self.matched(old, new).into_iter().filter_map(|(old, new)| self.edge(old, new)).collect()
+        };
+        keys.par_iter().with_min_len(KEYS).flat_map_iter(rows).collect()
     }
 
     /// Which rows of one edge stand for each other. An edge has several rows where it is held under several conditions: those that are

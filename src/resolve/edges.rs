@@ -277,7 +277,7 @@ pub(super) fn by_key<'a, 'b>(before: &'b [Edge<'a>], now: &'b [Edge<'a>]) -> imp
             (Some(a), Some(b)) => a.key.min(b.key),
         };
         let take = |list: &mut &'b [Edge<'a>]| {
-            let (these, rest) = list.split_at(list.partition_point(|e| e.key == next));
+            let (these, rest) = list.split_at(list.iter().take_while(|e| e.key == next).count());
             *list = rest;
             these
         };

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, TimestampMicrosecondArray};
-use arrow::buffer::ScalarBuffer;
+use arrow::buffer::{NullBuffer, ScalarBuffer};
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, Int32Type};
 
@@ -120,7 +120,16 @@ fn times_of(array: &TimestampMicrosecondArray) -> ScalarBuffer<i64> {
     if array.null_count() == 0 {
         return array.values().clone();
     }
-    array.iter().map(|v| v.unwrap_or(i64::MIN)).collect::<Vec<_>>().into()
+    let mut out = array.values().to_vec();
+    set_nulls(&mut out, array.nulls(), i64::MIN);
+    out.into()
+}
+
+/// Puts a value where there is none.
+pub(super) fn set_nulls<T: Copy>(values: &mut [T], nulls: Option<&NullBuffer>, null: T) {
+    if let Some(nulls) = nulls.filter(|n| n.null_count() > 0) {
+        values.iter_mut().zip(nulls).for_each(|(value, valid)| *value = if valid { *value } else { null });
+    }
 }
 
 /// Positions of words in their set.
@@ -142,11 +151,17 @@ pub(super) fn words_of(set: &[&str], array: &ArrayRef) -> Result<Vec<u8>, String
             let texts = array.values().as_string_opt::<i32>().ok_or_else(|| format!("type is {}", array.data_type()))?;
             // A word of the dictionary that no row uses is nobody's fault.
             let codes: Vec<Result<u8, String>> = texts.iter().map(|t| t.ok_or_else(null).and_then(code)).collect();
-            let one = |key: &i32| usize::try_from(*key).ok().and_then(|k| codes.get(k)).cloned().unwrap_or_else(|| Err(null()));
             if let ([Ok(only)], false) = (codes.as_slice(), array.is_empty()) {
                 return Ok(vec![*only; array.len()]);
             }
-            array.keys().values().iter().map(one).collect()
+            let place = |key: &i32| usize::try_from(*key).unwrap_or(usize::MAX);
+            let known: Vec<u8> = codes.iter().map(|c| c.as_ref().map_or(NULL, |code| *code)).collect();
+            let keys = array.keys().values();
+            let out: Vec<u8> = keys.iter().map(|key| known.get(place(key)).copied().unwrap_or(NULL)).collect();
+            match out.iter().position(|code| *code == NULL).and_then(|at| keys.get(at)) {
+                Some(key) => Err(codes.get(place(key)).and_then(|c| c.clone().err()).unwrap_or_else(null)),
+                None => Ok(out),
+            }
         }
         _ => {
             let texts = array.as_string_opt::<i32>().ok_or_else(|| format!("type is {}", array.data_type()))?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, UInt32Array, new_null_array};
 use arrow::compute::{cast, concat, take};
 use arrow::datatypes::UInt32Type;
 use rayon::prelude::*;
@@ -197,7 +197,7 @@ fn rows<S: Source, R: Row + Default + Send>(source: &S, names: &[&'static str], 
 
 /// Rows of which some columns are given.
 fn typed<R: Row + Default>(names: &[&'static str], given: &[ArrayRef], positions: &[u32]) -> Result<Vec<R>, String> {
-    let silent = to_batch(&vec![R::default(); positions.len()]).map_err(|e| e.to_string())?;
+    let silent = to_batch(&[R::default()]).map_err(|e| e.to_string())?;
     let mut columns = silent.columns().to_vec();
     for (i, (to, column)) in columns.iter_mut().zip(R::TABLE.columns).enumerate() {
         if let Some(array) = names.iter().position(|n| *n == column.name).and_then(|at| given.get(at)) {
@@ -209,6 +209,10 @@ fn typed<R: Row + Default>(names: &[&'static str], given: &[ArrayRef], positions
         } else if i == 0 && R::TABLE.key == [column.name] {
             // An ordinal is the position.
             *to = Arc::new(UInt32Array::from(positions.to_vec()));
+        } else if to.is_null(0) {
+            *to = new_null_array(to.data_type(), positions.len());
+        } else {
+            *to = take(to, &UInt32Array::from(vec![0; positions.len()]), None).map_err(|e| e.to_string())?;
         }
     }
     (0..positions.len()).map(|i| R::at(&columns, i).map_err(|e| e.to_string())).collect()

@@ -9,7 +9,7 @@ use arrow::compute::take;
 use arrow::datatypes::UInt32Type;
 
 use super::Side;
-use super::column::{Column, below, joined_texts, words_of};
+use super::column::{Column, below, joined_texts, set_nulls, words_of};
 use super::numbers::{Numbering, Numbers};
 use super::pair::Part;
 use crate::model::cell::ColType;
@@ -176,6 +176,13 @@ impl Stretch {
     /// The first row whose key is less than that of the row before it.
     fn unordered(&self) -> Option<usize> {
         let falls = |i: usize| self.key(i - 1) > self.key(i);
+        if self.outside.is_none() && self.what.len() == self.rows && self.way.len() == self.rows {
+            // All at once, without asking each row what it is.
+            let keys = || self.who.iter().zip(&self.what).zip(&self.way);
+            if keys().zip(keys().skip(1)).all(|(a, b)| a <= b) {
+                return None;
+            }
+        }
         let mut pairs = self.who.iter().zip(self.who.iter().skip(1)).zip(1..);
         pairs.find(|((a, b), i)| a > b || a == b && falls(*i)).map(|(_, i)| i)
     }
@@ -364,11 +371,14 @@ fn numbered(array: &ArrayRef, numbers: &[u32], may_be_null: bool) -> Result<Vec<
     if array.null_count() == array.len() {
         return Ok(vec![NONE; array.len()]);
     }
-    let one = |ix: u32| numbers.get(ix as usize).copied().ok_or_else(|| format!("there is no row {ix}"));
-    if array.null_count() == 0 {
-        return array.values().iter().map(|ix| one(*ix)).collect();
+    if array.values().iter().max().is_some_and(|most| *most as usize >= numbers.len())
+        && let Some(ix) = array.iter().flatten().find(|ix| *ix as usize >= numbers.len())
+    {
+        return Err(format!("there is no row {ix}"));
     }
-    array.iter().map(|ix| ix.map_or(Ok(NONE), one)).collect()
+    let mut out: Vec<u32> = array.values().iter().map(|ix| numbers.get(*ix as usize).copied().unwrap_or(NONE)).collect();
+    set_nulls(&mut out, array.nulls(), NONE);
+    Ok(out)
 }
 
 fn words(table: &Table, column: &str) -> Vec<&'static str> {
