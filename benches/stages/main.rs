@@ -18,7 +18,7 @@ use holdover::engine::views::PARTITIONED;
 use holdover::engine::{Tables, cut_into_parts};
 use holdover::ingest::Job;
 use holdover::model::Population;
-use holdover::resolve::{About, Account, Closure, Histories, Link, Resolver, Settings, Twins, changes};
+use holdover::resolve::{About, Account, Closure, Histories, Link, Resolver, Settings, Twins};
 use holdover::sql::Query;
 use holdover::sql::local::{Fused, Part};
 use holdover::store::{Provenance, Store};
@@ -228,7 +228,7 @@ fn diff(bencher: Bencher<'_, '_>) {
     bencher.counter(ItemsCount::new(2 * (MEMBERSHIPS + GRANTS))).bench(|| {
         let (before, now) = (old.shot(false), new.shot(false));
         let mut histories = Histories::new(now).unwrap();
-        histories.show(&before).unwrap();
-        changes(0, &before, &new.shot(false), &histories.finish(0)).unwrap()
+        let compared = histories.compare(&before).unwrap();
+        compared.rows(0, &histories.finish(0))
     });
 }

@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use arrow::array::RecordBatch;
+use arrow::array::ArrayRef;
 use rayon::prelude::*;
 
 use super::completeness::State;
 use super::steps;
 use crate::engine::{Run, System};
 use crate::model::*;
-use crate::resolve::{self, Batches, Histories, Shot, Source};
-use crate::store::columns::Stored;
-use crate::store::table_file::{promised, read_some};
+use crate::resolve::{self, Columns, Histories, Shot, Source};
+use crate::store::columns::{Parts, Stored};
+use crate::store::table_file::{GROUP_ROWS, promised};
 use crate::store::{Current, Manifest, Snapshot, StoreError};
 
 /// The tables of one sealed snapshot, read as they are asked for.
@@ -41,23 +41,56 @@ impl Access {
 
 impl Source for Access {
     type Error = StoreError;
+    type Columns = Told;
 
     fn count(&self, table: &'static Table) -> Result<u32, StoreError> {
         let (_, rows) = promised(&self.path(table))?;
         u32::try_from(rows).map_err(|_| self.damaged(table, "it has more rows than ordinals count".to_owned()))
     }
 
-    fn batches(&self, table: &'static Table, columns: &[&'static str]) -> Result<Batches<'_, StoreError>, StoreError> {
-        let told = move |b: &Result<RecordBatch, StoreError>| steps::read(table, b.as_ref().map_or(0, RecordBatch::num_rows));
-        Ok(Box::new(Stored::open(&self.dir, table, columns)?.batches().inspect(told)))
-    }
-
-    fn rows<R: Row>(&self, positions: &[u32]) -> Result<Vec<R>, StoreError> {
-        read_some(&self.dir, positions)
+    fn open(&self, table: &'static Table, columns: &[&'static str]) -> Result<Told, StoreError> {
+        Ok(Told { table, parts: Stored::open(&self.dir, table, columns)?.cut() })
     }
 
     fn damaged(&self, table: &'static Table, what: String) -> StoreError {
         StoreError::damaged(&self.path(table), what)
+    }
+}
+
+/// Columns of a stored table. Whoever listens to the stages is told what is read of it.
+#[derive(Debug)]
+pub struct Told {
+    table: &'static Table,
+    parts: Parts,
+}
+
+impl Told {
+    fn tell(&self, part: usize, column: usize) {
+        if column == 0 {
+            steps::read(self.table, self.parts.rows().get(part).copied().unwrap_or(0));
+        }
+    }
+}
+
+impl Columns for Told {
+    type Error = StoreError;
+
+    fn parts(&self) -> &[usize] {
+        self.parts.rows()
+    }
+
+    fn read(&self, part: usize, column: usize) -> Result<ArrayRef, StoreError> {
+        self.tell(part, column);
+        self.parts.read(part, column)
+    }
+
+    fn is_same(&self, other: &Self, part: usize, column: usize) -> bool {
+        let same = self.parts.is_same(&other.parts, part, column);
+        if same {
+            // It is read of the other one only.
+            self.tell(part, column);
+        }
+        same
     }
 }
 
@@ -68,20 +101,25 @@ pub struct Drift {
     pub edge_history: EdgeHistory,
 }
 
+/// Edges of a system up to which it is looked at as a whole beside others. A larger one has the threads to itself, so that no more than
+/// one of them is in memory.
+const SMALL: u64 = 4 * GROUP_ROWS as u64;
+
 /// Looks at every stored snapshot up to the current one of each system.
 ///
 /// # Errors
 /// A snapshot cannot be read.
 pub fn drift(run: &Run, current: &BTreeMap<String, Current>, states: &BTreeMap<String, State>) -> Result<Drift, StoreError> {
     steps::expect_all(run, current, states);
-    let of_systems: Vec<Drift> = run
-        .systems
-        .par_iter()
-        .filter(|s| super::ACCESS_TABLES.iter().any(|t| s.covers.contains(*t)))
-        .map(|s| one(s, current.get(&s.name), states.get(&s.name)))
-        .collect::<Result<_, StoreError>>()?;
+    let asked = run.systems.iter().filter(|s| super::ACCESS_TABLES.iter().any(|t| s.covers.contains(*t)));
+    let (small, large): (Vec<&System>, Vec<&System>) = asked.partition(|s| edges(&s.manifest) <= SMALL);
+    let one = |s: &&System| (s.ix, one(s, current.get(&s.name), states.get(&s.name)));
+    let mut told: Vec<(u32, Result<Drift, StoreError>)> = small.par_iter().map(one).collect();
+    told.extend(large.iter().map(one));
+    told.sort_by_key(|(system_ix, _)| *system_ix);
     let mut out = Drift::default();
-    for system in of_systems {
+    for (_, system) in told {
+        let system = system?;
         out.changes.extend(system.changes);
         out.edge_history.extend(&system.edge_history);
     }
@@ -89,19 +127,32 @@ pub fn drift(run: &Run, current: &BTreeMap<String, Current>, states: &BTreeMap<S
     Ok(out)
 }
 
+fn edges(manifest: &Manifest) -> u64 {
+    let edges = manifest.tables.iter().filter(|t| [MEMBERSHIPS.name, GRANTS.name].contains(&t.name.as_str()));
+    edges.map(|t| t.rows).fold(0, u64::saturating_add)
+}
+
 fn one(s: &System, current: Option<&Current>, state: Option<&State>) -> Result<Drift, StoreError> {
     let (Some(Current { now: Some(snapshot), before, .. }), Some(state)) = (current, state) else { return Ok(Drift::default()) };
     let newer = Access::of(snapshot);
     let now = newer.shot(state.lacks_records());
+    let last = before.iter().rev().find(|old| state.complete_before.contains(&old.name));
+    let mut compared = None;
     let mut histories = Histories::new(now)?;
     for old in before.iter().filter(|old| same_ids(&old.manifest, &s.manifest)) {
-        histories.show(&Access::of(old).shot(!state.complete_before.contains(&old.name)))?;
+        let older = Access::of(old);
+        let shot = older.shot(!state.complete_before.contains(&old.name));
+        if last.is_some_and(|last| last.name == old.name) {
+            compared = Some(histories.compare(&shot)?);
+        } else {
+            histories.show(&shot)?;
+        }
     }
     let edge_history = histories.finish(s.ix);
-    let changes = match before.iter().rev().find(|old| state.complete_before.contains(&old.name)) {
-        None => resolve::incomparable(s.ix, &now, None, "no complete snapshot before it is stored"),
-        Some(old) if same_ids(&old.manifest, &s.manifest) => resolve::changes(s.ix, &Access::of(old).shot(false), &now, &edge_history)?,
-        Some(old) => resolve::incomparable(s.ix, &now, Some(old.manifest.taken_at), &other_ids(&old.manifest)),
+    let changes = match (last, compared) {
+        (_, Some(compared)) => compared.rows(s.ix, &edge_history),
+        (Some(old), None) => resolve::incomparable(s.ix, &now, Some(old.manifest.taken_at), &other_ids(&old.manifest)),
+        (None, None) => resolve::incomparable(s.ix, &now, None, "no complete snapshot before it is stored"),
     };
     Ok(Drift { changes, edge_history })
 }

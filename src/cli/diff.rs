@@ -107,17 +107,14 @@ fn rows(current: &Current, from: &Snapshot, to: &Snapshot, settings: &Settings, 
     let mut histories = Histories::new(now)?;
     let earlier = || current.before.iter().filter(|s| s.manifest.taken_at < from.manifest.taken_at && same_ids(&s.manifest, &to.manifest));
     let (_shown, _stage) = (watch::shown(), Stage::begin("drift"));
-    let beside = [from, from].into_iter().skip(usize::from(from.name == to.name));
-    steps::expect(earlier().chain(beside).map(|old| (&old.manifest, &to.manifest)));
+    steps::expect(earlier().chain([from]).map(|old| (&old.manifest, &to.manifest)));
     for old in earlier() {
         histories.show(&Access::of(old).shot(short(old)))?;
     }
     let older = Access::of(from);
     let before = older.shot(short(from));
-    if from.name != to.name {
-        histories.show(&before)?;
-    }
-    Ok(changes(0, &before, &now, &histories.finish(0))?)
+    let compared = if from.name == to.name { changes(&before, &now)? } else { histories.compare(&before)? };
+    Ok(compared.rows(0, &histories.finish(0)))
 }
 
 /// What changed, with its values.

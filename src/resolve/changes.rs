@@ -2,10 +2,15 @@
 //!
 //! Only tables that both snapshots cover are compared. What a short snapshot leaves out is said to be not comparable, not removed.
 
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
 use super::attributes::Differences;
 use super::candidates::Candidates;
 use super::edges::{Common, Edge, Named, Pair, Picture, by_key, pairs};
-use super::merge::{Job, Numbering, Shot, Side, Source, What, sample, walk};
+use super::history::{Held, Sights};
+use super::merge::{Both, Job, Numbering, Sampled, Shot, Side, Source, What, all, walk};
 use crate::model::{
     ACCOUNTS, AccountRow, CREDENTIALS, Change, ChangeObject, ChangeRow, CredentialRow, EdgeHistory, GRANTS, GrantRow, MEMBERSHIPS,
     MembershipRow, PrincipalKind, Table, Time, Word,
@@ -19,57 +24,117 @@ const OBJECTS: [(ChangeObject, What, &Table); 4] = [
     (ChangeObject::Grant, What::Grants, &GRANTS),
 ];
 
-/// The rows of table `changes` for one system, from the older snapshot to the newer. `history`: of the newer one's edges. `change_ix` is
-/// the position among these rows.
+/// What differs between two snapshots of one system.
+#[derive(Debug)]
+pub struct Compared {
+    before: (Time, bool),
+    now: (Time, bool),
+    /// By object; what is back is still said to be added.
+    found: Vec<(ChangeObject, Vec<ChangeRow>)>,
+}
+
+impl Compared {
+    /// The rows of table `changes`. `history`: of the newer snapshot's edges. `change_ix` is the position among these rows.
+    pub fn rows(self, system_ix: u32, history: &EdgeHistory) -> Vec<ChangeRow> {
+        let mut out = Vec::new();
+        for (object, mut found) in self.found {
+            mark_regrants(object, &mut found, history, system_ix, self.before.0);
+            withhold_both(object, &mut found, self.before, self.now);
+            found.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
+            out.extend(found);
+        }
+        finish(&mut out, system_ix, Some(self.before.0), self.now.0);
+        out
+    }
+}
+
+/// Compares the older snapshot with the newer.
 ///
-/// Both snapshots are merged as columns; only what may differ becomes rows.
+/// Both are merged as columns; only what may differ becomes rows.
 ///
 /// # Errors
 /// A table cannot be read, or is not in the order of its key.
-pub fn changes<S: Source>(
-    system_ix: u32,
-    before: &Shot<'_, S>,
-    now: &Shot<'_, S>,
-    history: &EdgeHistory,
-) -> Result<Vec<ChangeRow>, S::Error> {
-    let tables: Vec<&'static Table> =
-        OBJECTS.iter().map(|o| o.1.table()).filter(|table| before.speaks_of(table) && now.speaks_of(table)).collect();
-    let numbers = if tables.is_empty() { Numbering::default() } else { Numbering::of(before, now, &tables)? };
-    let mut out = Vec::new();
-    for (object, what, table) in OBJECTS {
-        let mut found = match (before.speaks_of(table), now.speaks_of(table)) {
-            (false, false) => continue,
-            (true, true) => compared(object, what, (before, now), &numbers, (system_ix, history))?,
-            (covered, _) => vec![uncovered(object, table, if covered { now.taken_at } else { before.taken_at })],
-        };
-        withhold_both(object, &mut found, (before.taken_at, before.short), (now.taken_at, now.short));
-        found.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
-        out.extend(found);
-    }
-    finish(&mut out, system_ix, Some(before.taken_at), now.taken_at);
-    Ok(out)
+pub fn changes<S: Source>(before: &Shot<'_, S>, now: &Shot<'_, S>) -> Result<Compared, S::Error> {
+    Ok(compared(before, now)?.0)
 }
 
-/// What differs in one table.
-fn compared<S: Source>(
-    object: ChangeObject,
-    what: What,
-    (before, now): (&Shot<'_, S>, &Shot<'_, S>),
-    numbers: &Numbering,
-    (system_ix, history): (u32, &EdgeHistory),
-) -> Result<Vec<ChangeRow>, S::Error> {
+/// As [`changes`], and which edges of the newer snapshot the older one holds, by table.
+pub(super) fn compared<S: Source>(before: &Shot<'_, S>, now: &Shot<'_, S>) -> Result<(Compared, Vec<(What, Held)>), S::Error> {
+    let shots = &Both { before: *before, now: *now };
+    let objects: Vec<(ChangeObject, What)> =
+        OBJECTS.iter().filter(|o| before.speaks_of(o.2) && now.speaks_of(o.2)).map(|o| (o.0, o.1)).collect();
+    let tables: Vec<&'static Table> = objects.iter().map(|o| o.1.table()).collect();
+    let numbers = &Numbering::of(shots, &tables)?;
+    let walked = objects.par_iter().with_max_len(1).map(|(object, what)| walked(shots, numbers, *object, *what));
+    let (mut rest, mut rows, mut seen) = (Both::<Sampled>::default(), BTreeMap::<ChangeObject, Vec<ChangeRow>>::new(), Vec::new());
+    for ((object, what), walked) in objects.iter().zip(all(walked.collect())?) {
+        rows.insert(*object, walked.rows);
+        rest.before.append(walked.rest.before);
+        rest.now.append(walked.rest.now);
+        seen.extend(walked.held.map(|held| (*what, held)));
+    }
+    for (object, found) in looked_at(shots, rest, &objects)? {
+        rows.entry(object).or_default().extend(found);
+    }
+    let found = OBJECTS.iter().filter_map(|(object, _, table)| match (before.speaks_of(table), now.speaks_of(table)) {
+        (false, false) => None,
+        (true, true) => Some((*object, rows.remove(object).unwrap_or_default())),
+        (covered, _) => Some((*object, vec![uncovered(*object, table, if covered { now.taken_at } else { before.taken_at })])),
+    });
+    let compared = Compared { before: (before.taken_at, before.short), now: (now.taken_at, now.short), found: found.collect() };
+    Ok((compared, seen))
+}
+
+/// What was found in one table.
+struct Walked {
+    rows: Vec<ChangeRow>,
+    /// Not looked at yet.
+    rest: Both<Sampled>,
+    /// Edges: which of them the older snapshot holds.
+    held: Option<Held>,
+}
+
+fn walked<S: Source>(shots: &Both<Shot<'_, S>>, numbers: &Numbering, object: ChangeObject, what: What) -> Result<Walked, S::Error> {
     let mut rows = Vec::new();
-    let mut look = |old: &[u32], new: &[u32]| {
-        let (a, b) = (sample(before, what, old)?, sample(now, what, new)?);
-        let (before, now) = (&a.picture(before), &b.picture(now));
-        let common = &Common::of(before, now);
-        rows.extend(Comparison { system_ix, before, now, common, history, object }.rows());
+    let look = |found: Both<Sampled>| {
+        rows.extend(looked_at(shots, found, &[(object, what)])?.into_iter().flat_map(|(_, rows)| rows));
         Ok(())
     };
-    let mut candidates = Candidates::new(what, numbers, before, now, &mut look)?;
-    walk(&Job { what, attributes: true, before: *before, now: *now, numbers }, &mut candidates)?;
-    candidates.finish()?;
-    Ok(rows)
+    let candidates = Candidates::new(what, numbers, shots, look)?;
+    let sights = matches!(what, What::Memberships | What::Grants).then(|| Sights::new(what, numbers));
+    let mut visit = (candidates, sights);
+    walk(&Job { what, attributes: true, shots: *shots, numbers }, &mut visit)?;
+    let (rest, held) = (visit.0.rest(), visit.1.map(Sights::runs));
+    Ok(Walked { rows, rest, held })
+}
+
+/// Looks at rows one by one: what became of them, by object.
+fn looked_at<S: Source>(
+    shots: &Both<Shot<'_, S>>,
+    mut found: Both<Sampled>,
+    objects: &[(ChangeObject, What)],
+) -> Result<Vec<(ChangeObject, Vec<ChangeRow>)>, S::Error> {
+    let (before, now) = rayon::join(|| found.before.name(&shots.before), || found.now.name(&shots.now));
+    before.and(now)?;
+    let rows = |(object, what): &(ChangeObject, What)| {
+        let (before, now) = (&found.before.picture(&shots.before, *what), &found.now.picture(&shots.now, *what));
+        let common = &Common::of(before, now);
+        (*object, Comparison { before, now, common, object: *object }.rows())
+    };
+    Ok(objects.par_iter().with_max_len(1).map(rows).collect())
+}
+
+/// Edges of the newer snapshot that were there earlier than in the older one, of that instant, are back and not new.
+pub(super) fn mark_regrants(object: ChangeObject, rows: &mut [ChangeRow], history: &EdgeHistory, system_ix: u32, before: Time) {
+    if !matches!(object, ChangeObject::Membership | ChangeObject::Grant) {
+        return;
+    }
+    for row in rows.iter_mut().filter(|r| r.change == Change::Added) {
+        let presence = row.edge_ix.and_then(|edge_ix| history.presence(system_ix, object == ChangeObject::Grant, edge_ix));
+        if presence.is_some_and(|p| p.regranted && p.last_absent >= Some(before)) {
+            row.change = Change::Regranted;
+        }
+    }
 }
 
 pub(super) fn uncovered(object: ChangeObject, table: &Table, lacking: Time) -> ChangeRow {
@@ -82,6 +147,9 @@ pub(super) fn finish(rows: &mut [ChangeRow], system_ix: u32, after_at: Option<Ti
     }
     number(rows);
 }
+
+/// Keys of edges that are looked at one after another, at least.
+const KEYS: usize = 256;
 
 /// The rows of a system whose current snapshot has nothing to stand beside: why not, for each table that it covers.
 pub fn incomparable<S>(system_ix: u32, now: &Shot<'_, S>, after_at: Option<Time>, why: &str) -> Vec<ChangeRow> {
@@ -127,16 +195,14 @@ fn withhold(object: ChangeObject, rows: &mut Vec<ChangeRow>, (taken_at, short): 
 
 /// Rows of two snapshots that are looked at one by one. Where a row of one side stands for one of the other, both are among them.
 pub(super) struct Comparison<'a> {
-    pub system_ix: u32,
     pub before: &'a Picture<'a>,
     pub now: &'a Picture<'a>,
     pub common: &'a Common,
-    pub history: &'a EdgeHistory,
     pub object: ChangeObject,
 }
 
 impl<'a> Comparison<'a> {
-    /// What became of them, in no order.
+    /// What became of them, in no order. An edge that is back is said to be added.
     pub fn rows(&self) -> Vec<ChangeRow> {
         match self.object {
             ChangeObject::Account => self.accounts(),
@@ -207,11 +273,11 @@ impl<'a> Comparison<'a> {
     }
 
     fn edges(&self, before: &[Edge<'_>], now: &[Edge<'_>]) -> Vec<ChangeRow> {
-        let mut out = Vec::new();
-        for (old, new) in by_key(before, now) {
-            out.extend(self.matched(old, new).into_iter().filter_map(|(old, new)| self.edge(old, new)));
-        }
-        out
+        let keys: Vec<_> = by_key(before, now).collect();
+        let rows = |(old, new): &(&[Edge<'_>], &[Edge<'_>])| -> Vec<ChangeRow> {
+            self.matched(old, new).into_iter().filter_map(|(old, new)| self.edge(old, new)).collect()
+        };
+        keys.par_iter().with_min_len(KEYS).flat_map_iter(rows).collect()
     }
 
     /// Which rows of one edge stand for each other. An edge has several rows where it is held under several conditions: those that are
@@ -276,10 +342,7 @@ impl<'a> Comparison<'a> {
         };
         let renewed =
             shown.groups.iter().any(|g| self.common.group_renewed(side, *g)) || self.common.account_renewed(side, shown.account_ix);
-        let mut change = verdict(old.is_some(), new.is_some(), renewed, &differences)?;
-        if change == Change::Added && self.was_there(shown.edge_ix) {
-            change = Change::Regranted;
-        }
+        let change = verdict(old.is_some(), new.is_some(), renewed, &differences)?;
         let current = new.map(|_| shown.edge_ix);
         Some(ChangeRow {
             account_ix: shown.account_ix.filter(|_| current.is_some()),
@@ -294,12 +357,6 @@ impl<'a> Comparison<'a> {
             granted_at: shown.granted_at,
             ..self.row(change, differences)
         })
-    }
-
-    /// Whether an edge of the newer snapshot was there earlier than in the older one, which lacks it.
-    fn was_there(&self, edge_ix: u32) -> bool {
-        let presence = self.history.presence(self.system_ix, self.object == ChangeObject::Grant, edge_ix);
-        presence.is_some_and(|p| p.regranted && p.last_absent >= Some(self.before.taken_at))
     }
 
     fn row(&self, change: Change, differences: Differences) -> ChangeRow {

@@ -7,16 +7,13 @@ use std::collections::BTreeSet;
 
 use super::merge::Side;
 use crate::model::{
-    AccountRow, CredentialRow, EntitlementRow, GrantRow, GroupRow, MembershipRow, PrincipalKind, ResourceRow, StatementRow, Table, Time,
-    Word,
+    AccountRow, CredentialRow, EntitlementRow, GrantRow, GroupRow, MembershipRow, PrincipalKind, ResourceRow, StatementRow, Table, Word,
 };
 
 /// Some of what one snapshot says of access: rows, and the rows of everything that they name, each table sorted by its ordinal.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Picture<'a> {
-    /// The snapshot's `taken_at`.
-    pub taken_at: Time,
-    /// Tables that it covers.
+    /// Tables that the snapshot covers.
     pub covers: &'a BTreeSet<String>,
     pub accounts: &'a [AccountRow],
     pub groups: &'a [GroupRow],
@@ -30,6 +27,21 @@ pub(super) struct Picture<'a> {
 }
 
 impl<'a> Picture<'a> {
+    /// A picture without rows.
+    pub fn nothing(covers: &'a BTreeSet<String>) -> Self {
+        Self {
+            covers,
+            accounts: &[],
+            groups: &[],
+            memberships: &[],
+            entitlements: &[],
+            statements: &[],
+            resources: &[],
+            grants: &[],
+            credentials: &[],
+        }
+    }
+
     /// Whether it speaks of a table.
     pub fn speaks_of(&self, table: &Table) -> bool {
         self.covers.contains(table.name)
@@ -265,7 +277,7 @@ pub(super) fn by_key<'a, 'b>(before: &'b [Edge<'a>], now: &'b [Edge<'a>]) -> imp
             (Some(a), Some(b)) => a.key.min(b.key),
         };
         let take = |list: &mut &'b [Edge<'a>]| {
-            let (these, rest) = list.split_at(list.partition_point(|e| e.key == next));
+            let (these, rest) = list.split_at(list.iter().take_while(|e| e.key == next).count());
             *list = rest;
             these
         };

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::merge::{Job, Marks, Numbering, Shot, Source, Stretch, Visit, What, walk};
+use rayon::prelude::*;
+
+use super::changes::{Compared, compared};
+use super::merge::{Both, Job, Line, Marks, Numbering, Shot, Source, Stretch, Visit, What, all, walk};
 use crate::model::{EdgeHistory, GRANTS, MEMBERSHIPS, Presence, Runs, Table, Time};
 
 /// What the snapshots showed of one edge, oldest first.
@@ -85,21 +88,39 @@ impl<'a, S: Source> Histories<'a, S> {
     /// # Errors
     /// A table cannot be read, or is not in the order of its key.
     pub fn show(&mut self, earlier: &Shot<'_, S>) -> Result<(), S::Error> {
-        let tables: [&'static Table; 2] = [&MEMBERSHIPS, &GRANTS];
-        let both: Vec<&'static Table> = tables.into_iter().filter(|t| earlier.speaks_of(t) && self.now.speaks_of(t)).collect();
+        let edges = [What::Memberships, What::Grants];
+        let both: Vec<What> = edges.into_iter().filter(|w| earlier.speaks_of(w.table()) && self.now.speaks_of(w.table())).collect();
         if both.is_empty() {
             return Ok(());
         }
-        let numbers = Numbering::of(earlier, &self.now, &both)?;
-        for (what, track) in [(What::Memberships, &mut self.memberships), (What::Grants, &mut self.grants)] {
-            if !both.iter().any(|t| t.name == what.table().name) {
-                continue;
-            }
-            let mut sights = Sights { numbers: &numbers, what, rows: 0, runs: Vec::new() };
-            walk(&Job { what, attributes: false, before: *earlier, now: self.now, numbers: &numbers }, &mut sights)?;
-            track.advance(&sights.runs, earlier.taken_at, earlier.short);
-        }
+        let shots = Both { before: *earlier, now: self.now };
+        let tables: Vec<&'static Table> = both.iter().map(|w| w.table()).collect();
+        let numbers = &Numbering::of(&shots, &tables)?;
+        let sights = |what: &What| {
+            let mut sights = Sights::new(*what, numbers);
+            walk(&Job { what: *what, attributes: false, shots, numbers }, &mut sights)?;
+            Ok((*what, sights.runs()))
+        };
+        let seen = all(both.par_iter().with_max_len(1).map(sights).collect())?;
+        self.advance(earlier, &seen);
         Ok(())
+    }
+
+    /// As [`Self::show`], and what differs between that snapshot and the current one, read in one go.
+    ///
+    /// # Errors
+    /// As [`Self::show`].
+    pub fn compare(&mut self, earlier: &Shot<'_, S>) -> Result<Compared, S::Error> {
+        let (compared, seen) = compared(earlier, &self.now)?;
+        self.advance(earlier, &seen);
+        Ok(compared)
+    }
+
+    fn advance(&mut self, earlier: &Shot<'_, S>, seen: &[(What, Held)]) {
+        for (what, held) in seen {
+            let track = if *what == What::Grants { &mut self.grants } else { &mut self.memberships };
+            track.advance(held, earlier.taken_at, earlier.short);
+        }
     }
 
     /// Table `edge_history` of the system.
@@ -121,7 +142,7 @@ impl Track {
     }
 
     /// Lets every edge live through one more snapshot. `held`: runs of whether it holds the edge.
-    fn advance(&mut self, held: &[(u32, bool)], at: Time, short: bool) {
+    fn advance(&mut self, held: &Held, at: Time, short: bool) {
         let mut lives: BTreeMap<Life, u32> = BTreeMap::new();
         let mut out = Vec::new();
         let mut turned: BTreeMap<(u32, bool), u32> = BTreeMap::new();
@@ -159,15 +180,35 @@ impl Track {
     }
 }
 
-/// Which edges of the newer table the older one holds: runs over the newer one's rows.
-struct Sights<'a> {
-    numbers: &'a Numbering,
+/// Which edges of a table an older snapshot holds: the first row of each run, ascending from 0, and whether it is held.
+pub(super) type Held = Vec<(u32, bool)>;
+
+/// Which edges of the newer table the older one holds.
+pub(super) struct Sights<'a> {
     what: What,
-    rows: u32,
-    runs: Vec<(u32, bool)>,
+    numbers: &'a Numbering,
+    seen: Seen,
 }
 
-impl Sights<'_> {
+/// As far as it is told.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    rows: u32,
+    runs: Held,
+}
+
+impl<'a> Sights<'a> {
+    pub fn new(what: What, numbers: &'a Numbering) -> Self {
+        Self { what, numbers, seen: Seen::default() }
+    }
+
+    /// Over all rows of the newer table.
+    pub fn runs(self) -> Held {
+        self.seen.runs
+    }
+}
+
+impl Seen {
     fn push(&mut self, rows: usize, held: bool) {
         if rows > 0 && self.runs.last().is_none_or(|(_, last)| *last != held) {
             self.runs.push((self.rows, held));
@@ -177,29 +218,33 @@ impl Sights<'_> {
 }
 
 impl<E> Visit<E> for Sights<'_> {
-    fn same(&mut self, _: &Stretch, _: usize, now: &Stretch, j: usize, n: usize) -> Result<(), E> {
+    type Part = Seen;
+
+    fn same(&self, part: &mut Seen, _: &Stretch, _: usize, now: &Stretch, j: usize, n: usize) {
         if renewed_by(self.numbers, self.what).is_empty() {
-            self.push(n, true);
-            return Ok(());
+            return part.push(n, true);
         }
         // Under another generation it was another account's, or another group's.
-        (j..j + n).for_each(|j| self.push(1, !is_renewed(self.numbers, self.what, now, j)));
-        Ok(())
+        (j..j + n).for_each(|j| part.push(1, !is_renewed(self.numbers, self.what, now, j)));
     }
 
-    fn gone(&mut self, _: &Stretch, _: Range<usize>) -> Result<(), E> {
-        Ok(())
+    fn gone(&self, _: &mut Seen, _: &Stretch, _: Range<usize>) {}
+
+    fn come(&self, part: &mut Seen, _: &Stretch, rows: Range<usize>) {
+        part.push(rows.len(), false);
     }
 
-    fn come(&mut self, _: &Stretch, rows: Range<usize>) -> Result<(), E> {
-        self.push(rows.len(), false);
-        Ok(())
-    }
-
-    fn clash(&mut self, before: &Stretch, old: Range<usize>, now: &Stretch, new: Range<usize>) -> Result<(), E> {
+    fn clash(&self, part: &mut Seen, before: &Stretch, old: Range<usize>, now: &Stretch, new: Range<usize>) {
         for j in new {
             let there = old.clone().any(|i| before.kind(i) == now.kind(j));
-            self.push(1, there && !is_renewed(self.numbers, self.what, now, j));
+            part.push(1, there && !is_renewed(self.numbers, self.what, now, j));
+        }
+    }
+
+    fn take(&mut self, part: Seen, _: &Line, _: &Line) -> Result<(), E> {
+        let ends = part.runs.iter().skip(1).map(|(from, _)| *from).chain([part.rows]);
+        for ((from, held), end) in part.runs.iter().zip(ends) {
+            self.seen.push(end.saturating_sub(*from) as usize, *held);
         }
         Ok(())
     }

@@ -54,7 +54,7 @@ use crate::model::{
 pub use account::{Account, AccountColumns};
 pub use accounts::{AccountChunk, AccountResolver, SystemAccounts};
 pub use authenticate::{Credentials, can_authenticate};
-pub use changes::{changes, incomparable, number};
+pub use changes::{Compared, changes, incomparable, number};
 pub use closure::{ANCESTORS_LISTED, Closure, Members};
 pub use correlate::{Crowded, MAX_SHARED};
 pub use coverage::{LogInput, log_coverage};
@@ -62,7 +62,7 @@ pub use escalation::{POLICIES_OF, principal_risk};
 pub use groups::{GroupGrant, Groups, Link, PATH_NAMES, Primary, TwinSeeker, Twins};
 pub use history::Histories;
 pub use leaver_reach::{Language, Left, Scene, Secret, leaver_reach};
-pub use merge::{Batches, Shot, Source};
+pub use merge::{Columns, Shot, Source};
 pub use movers::{HeldEdge, Moved, PastAccess, StatedMove, before_move, mover_access, movers, past_access};
 pub use names::SystemNames;
 pub use owners::{OwnFound, OwnNames, Reference};

@@ -2,15 +2,16 @@
 
 use std::cmp::Ordering;
 use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int32DictionaryArray, RecordBatch, StringArray, new_null_array};
 use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::statistics::Statistics;
 
 use super::StoreError;
@@ -28,6 +29,8 @@ pub struct Stored {
     metadata: ArrowReaderMetadata,
     /// Positions of the asked columns in a batch, in the order asked.
     order: Vec<usize>,
+    /// The asked columns' places in the file, in the order asked.
+    in_file: Vec<usize>,
     mask: ProjectionMask,
 }
 
@@ -59,8 +62,8 @@ impl Stored {
             in_file.push(at.ok_or_else(|| StoreError::damaged(&path, format!("it has no column `{column}`")))?);
         }
         let order = in_file.iter().map(|at| in_file.iter().filter(|other| *other < at).count()).collect();
-        let mask = ProjectionMask::roots(metadata.parquet_schema(), in_file);
-        Ok(Self { path, file, metadata, order, mask })
+        let mask = ProjectionMask::roots(metadata.parquet_schema(), in_file.iter().copied());
+        Ok(Self { path, file, metadata, order, in_file, mask })
     }
 
     fn parquet(&self) -> &ParquetMetaData {
@@ -113,6 +116,19 @@ impl Stored {
         })
     }
 
+    /// Cuts it into parts, each column of which can be read on its own.
+    pub fn cut(self) -> Parts {
+        let mut parts = Vec::new();
+        for (group, rows) in self.row_groups().into_iter().enumerate() {
+            let rows = usize::try_from(rows.end - rows.start).unwrap_or(usize::MAX);
+            let several = rows > 2 * BATCH_ROWS;
+            let most = if several { BATCH_ROWS } else { rows.max(1) };
+            parts.extend((0..rows).step_by(most).map(|from| Place { group, from, rows: most.min(rows - from), whole: !several }));
+        }
+        let rows = parts.iter().map(|p| p.rows).collect();
+        Parts { stored: self, places: parts, rows }
+    }
+
     /// The texts of one row group, its only column.
     fn texts(&self, group: usize) -> Result<Vec<StringArray>, StoreError> {
         let not_text = || StoreError::damaged(&self.path, "`native_id` is not text in every row".to_owned());
@@ -122,6 +138,119 @@ impl Stored {
         };
         self.read(group)?.map(|batch| self.ordered(batch).and_then(text)).collect()
     }
+}
+
+/// Where a part lies: a row group, or some rows of a large one.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    group: usize,
+    from: usize,
+    rows: usize,
+    whole: bool,
+}
+
+/// Columns of a stored table in parts.
+#[derive(Debug)]
+pub struct Parts {
+    stored: Stored,
+    places: Vec<Place>,
+    rows: Vec<usize>,
+}
+
+impl Parts {
+    /// The rows of each part.
+    pub fn rows(&self) -> &[usize] {
+        &self.rows
+    }
+
+    /// One column of one part. Where the footer says that all its values are null, or the same word, nothing is decoded.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub fn read(&self, part: usize, column: usize) -> Result<ArrayRef, StoreError> {
+        let damaged = |what: &str| StoreError::damaged(&self.stored.path, what.to_owned());
+        let (place, (at, field)) = self.place(part).zip(self.column(column)).ok_or_else(|| damaged("it has no such part"))?;
+        if let Some(array) = self.chunk(place, at).and_then(|c| uniform(c, field.data_type(), place.rows)) {
+            return Ok(array);
+        }
+        // A file of its own: clones of one share a position, and columns are read side by side.
+        let file = File::open(&self.stored.path).map_err(|e| StoreError::io(&self.stored.path, e))?;
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.stored.metadata.clone());
+        let mask = ProjectionMask::roots(self.stored.metadata.parquet_schema(), [at]);
+        let builder = builder.with_row_groups(vec![place.group]).with_projection(mask).with_batch_size(place.rows);
+        let builder = if place.whole { builder } else { builder.with_offset(place.from).with_limit(place.rows) };
+        let mut batches = builder.build().map_err(|e| StoreError::parquet(&self.stored.path, e))?;
+        let batch = batches.next().ok_or_else(|| damaged("a row group has fewer rows than its footer says"))?;
+        let batch = batch.map_err(|e| damaged(&e.to_string()))?;
+        let array = batch.columns().first().filter(|c| c.len() == place.rows);
+        array.cloned().ok_or_else(|| damaged("a row group has fewer rows than its footer says"))
+    }
+
+    /// Whether the same part of the same column in another file of the same table is stored in the same bytes, which then are the same
+    /// values.
+    pub fn is_same(&self, other: &Self, part: usize, column: usize) -> bool {
+        let of = |parts: &Self| {
+            let (place, (at, _)) = parts.place(part).zip(parts.column(column))?;
+            Some((place.group, place.from, place.rows, at))
+        };
+        let (Some(a), Some(b)) = (of(self), of(other)) else { return false };
+        let chunk = |parts: &Self| parts.place(part).and_then(|place| parts.chunk(place, a.3).cloned());
+        let (Some(c), Some(d)) = (chunk(self), chunk(other)) else { return false };
+        a == b && same_form(&c, &d) && same_bytes(&self.stored.path, &c, &other.stored.path, &d)
+    }
+
+    fn place(&self, part: usize) -> Option<Place> {
+        self.places.get(part).copied()
+    }
+
+    /// A column by the order asked: its place in the file, and its field.
+    fn column(&self, column: usize) -> Option<(usize, &Arc<Field>)> {
+        let at = *self.stored.in_file.get(column)?;
+        Some((at, self.stored.metadata.schema().fields().get(at)?))
+    }
+
+    fn chunk(&self, place: Place, at: usize) -> Option<&ColumnChunkMetaData> {
+        self.stored.parquet().row_groups().get(place.group)?.columns().get(at)
+    }
+}
+
+/// The values of a column chunk of which the footer says that all are null, or all the same word.
+fn uniform(chunk: &ColumnChunkMetaData, ty: &DataType, rows: usize) -> Option<ArrayRef> {
+    let statistics = chunk.statistics()?;
+    let (nulls, values) = (statistics.null_count_opt()?, u64::try_from(chunk.num_values()).ok()?);
+    if nulls == values {
+        return Some(new_null_array(ty, rows));
+    }
+    let (DataType::Dictionary(_, _), Statistics::ByteArray(range)) = (ty, statistics) else { return None };
+    let word = range.min_bytes_opt().filter(|min| range.max_bytes_opt() == Some(*min))?;
+    if nulls > 0 || !(range.min_is_exact() && range.max_is_exact()) {
+        return None;
+    }
+    let words = StringArray::from(vec![std::str::from_utf8(word).ok()?]);
+    Some(Arc::new(Int32DictionaryArray::try_new(Int32Array::from(vec![0; rows]), Arc::new(words)).ok()?))
+}
+
+/// Whether the same bytes mean the same in two column chunks.
+fn same_form(a: &ColumnChunkMetaData, b: &ColumnChunkMetaData) -> bool {
+    let form = |c: &ColumnChunkMetaData| {
+        let start = c.byte_range().0;
+        let offset = |at: Option<i64>| at.and_then(|at| u64::try_from(at).ok()?.checked_sub(start));
+        (c.byte_range().1, c.num_values(), c.compression(), offset(c.dictionary_page_offset()), offset(Some(c.data_page_offset())))
+    };
+    form(a) == form(b) && a.column_descr().self_type() == b.column_descr().self_type()
+}
+
+fn same_bytes(path: &Path, a: &ColumnChunkMetaData, other: &Path, b: &ColumnChunkMetaData) -> bool {
+    let bytes = |path: &Path, chunk: &ColumnChunkMetaData| {
+        let (start, len) = chunk.byte_range();
+        let mut file = File::open(path).ok()?;
+        file.seek(SeekFrom::Start(start)).ok()?;
+        let mut out = Vec::with_capacity(usize::try_from(len).ok()?);
+        file.take(len).read_to_end(&mut out).ok()?;
+        (out.len() as u64 == len).then_some(out)
+    };
+    // What cannot be read fails where it is decoded.
+    bytes(path, a).is_some_and(|a| bytes(other, b).as_ref() == Some(&a))
 }
 
 /// What a search had to read.
@@ -288,5 +417,94 @@ impl Others<'_> {
         }
         self.next += 1;
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::compute::cast;
+    use arrow::datatypes::UInt32Type;
+
+    use super::*;
+    use crate::model::{MEMBERSHIPS, MembershipKind, MembershipRow, to_batch};
+    use crate::store::table_file::{GROUP_ROWS, write};
+
+    const COLUMNS: &[&str] = &["kind", "account_ix", "request_ref", "granted_by", "membership_ix"];
+
+    fn parts(dir: &Path) -> Parts {
+        Stored::open(dir, &MEMBERSHIPS, COLUMNS).unwrap().cut()
+    }
+
+    /// Every part of every column is what was written, and as long as is said.
+    fn check(dir: &Path, rows: &[MembershipRow]) -> Vec<usize> {
+        let (parts, all) = (parts(dir), to_batch(rows).unwrap());
+        for (column, name) in COLUMNS.iter().enumerate() {
+            let mut from = 0;
+            for (part, n) in parts.rows().iter().enumerate() {
+                let want = all.column_by_name(name).unwrap().slice(from, *n);
+                let read = parts.read(part, column).unwrap();
+                assert_eq!(&cast(&read, want.data_type()).unwrap(), &want, "{name}, part {part}");
+                from += n;
+            }
+            assert_eq!(from, rows.len());
+        }
+        parts.rows().to_vec()
+    }
+
+    fn row(membership_ix: u32, account_ix: u32) -> MembershipRow {
+        MembershipRow { membership_ix, account_ix: Some(account_ix), ..MembershipRow::default() }
+    }
+
+    #[test]
+    fn parts_are_what_was_written_whether_decoded_or_known_from_the_footer() {
+        let dir = tempfile::tempdir().unwrap();
+        let border = u32::try_from(GROUP_ROWS).unwrap();
+        // The first row group: nobody granted anything and all are direct; the second has one of everything.
+        let mut rows: Vec<MembershipRow> = (0..border + 9).map(|i| row(i, i / 4)).collect();
+        rows.last_mut().unwrap().kind = MembershipKind::Primary;
+        rows.last_mut().unwrap().granted_by = Some("ann".into());
+        write(dir.path(), &rows).unwrap();
+        assert_eq!(check(dir.path(), &rows), [GROUP_ROWS, 9]);
+        let parts = parts(dir.path());
+        let place = |part: usize| parts.place(part).unwrap();
+        let known = |part: usize, column: usize| {
+            let (at, field) = parts.column(column).unwrap();
+            uniform(parts.chunk(place(part), at).unwrap(), field.data_type(), place(part).rows).is_some()
+        };
+        let of = |part| (0..COLUMNS.len()).map(|c| known(part, c)).collect::<Vec<_>>();
+        assert_eq!((of(0), of(1)), (vec![true, false, true, true, false], vec![false, false, true, false, false]));
+        assert!(parts.read(2, 0).is_err() && parts.read(0, 9).is_err());
+    }
+
+    #[test]
+    fn a_row_group_that_is_large_is_several_parts() {
+        let dir = tempfile::tempdir().unwrap();
+        let count = u32::try_from(2 * BATCH_ROWS).unwrap() + 5;
+        let mut rows: Vec<MembershipRow> = (0..count).map(|i| row(i, 0)).collect();
+        rows.push(row(count, 1));
+        rows[7].granted_by = Some("ann".into());
+        rows[BATCH_ROWS + 1].granted_by = Some("bob".into());
+        write(dir.path(), &rows).unwrap();
+        assert_eq!(check(dir.path(), &rows), [BATCH_ROWS, BATCH_ROWS, 5, 1]);
+    }
+
+    #[test]
+    fn equal_bytes_are_equal_values_and_nothing_else_is() {
+        let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut rows: Vec<MembershipRow> = (0..9).map(|i| row(i, i)).collect();
+        write(a.path(), &rows).unwrap();
+        write(b.path(), &rows).unwrap();
+        let same = || (0..COLUMNS.len()).map(|c| parts(a.path()).is_same(&parts(b.path()), 0, c)).collect::<Vec<_>>();
+        assert_eq!(same(), [true; 5]);
+        // One value of each of three columns; the rest stays.
+        (rows[3].account_ix, rows[4].granted_by, rows[5].kind) = (Some(2), Some("ann".into()), MembershipKind::Primary);
+        write(b.path(), &rows).unwrap();
+        assert_eq!(same(), [false, false, true, false, true]);
+        rows[3].account_ix = Some(3);
+        write(a.path(), &rows).unwrap();
+        assert_eq!(same(), [true, false, true, true, true]);
+        let account = |dir: &Path| parts(dir).read(0, 1).unwrap().as_primitive::<UInt32Type>().value(3);
+        assert_eq!((account(a.path()), account(b.path())), (3, 2));
+        assert!(!parts(a.path()).is_same(&parts(b.path()), 1, 0), "there is no such part");
     }
 }

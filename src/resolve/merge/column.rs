@@ -1,7 +1,9 @@
 //! One column of attributes, in a form that compares fast.
 
+use std::ops::Range;
+
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, TimestampMicrosecondArray};
-use arrow::buffer::ScalarBuffer;
+use arrow::buffer::{NullBuffer, ScalarBuffer};
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, Int32Type};
 
@@ -70,42 +72,43 @@ impl Column {
         }
     }
 
-    /// The rows from `from` on, of `rows` in all, and below them all of `next`, which has `more` rows.
-    pub fn joined(&self, from: usize, rows: usize, next: &Self, more: usize) -> Self {
+    /// Some rows, and below them some of `next`.
+    pub fn joined(&self, mine: &Range<usize>, next: &Self, theirs: &Range<usize>) -> Self {
         match (self, next) {
             (Self::Nothing, Self::Nothing) => Self::Nothing,
-            (Self::Words(a), Self::Words(b)) => Self::Words(below(a, from, b)),
+            (Self::Words(a), Self::Words(b)) => Self::Words(below(a, mine, b, theirs)),
             (Self::Texts(_) | Self::Nothing, Self::Texts(_) | Self::Nothing) => {
-                Self::Texts(joined_texts(self.texts().as_ref(), from, rows, next.texts().as_ref(), more))
+                Self::Texts(joined_texts(self.texts(), mine, next.texts(), theirs))
             }
             _ => {
-                let all = |c: &Self, n: usize| match c {
-                    Self::Times(t) => t.to_vec(),
-                    _ => vec![i64::MIN; n],
+                let some = |c: &Self, rows: &Range<usize>| match c {
+                    Self::Times(t) => t.get(rows.clone()).unwrap_or_default().to_vec(),
+                    _ => vec![i64::MIN; rows.len()],
                 };
-                Self::Times(below(&all(self, rows), from, &all(next, more)).into())
+                Self::Times([some(self, mine), some(next, theirs)].concat().into())
             }
         }
     }
 
-    fn texts(&self) -> Option<StringArray> {
+    fn texts(&self) -> Option<&StringArray> {
         match self {
-            Self::Texts(t) => Some(t.clone()),
+            Self::Texts(t) => Some(t),
             _ => None,
         }
     }
 }
 
-/// `a` from `from` on, and below it `b`.
-pub(super) fn below<T: Clone>(a: &[T], from: usize, b: &[T]) -> Vec<T> {
-    [a.get(from..).unwrap_or_default(), b].concat()
+/// Some of `a`, and below it some of `b`.
+pub(super) fn below<T: Clone>(a: &[T], mine: &Range<usize>, b: &[T], theirs: &Range<usize>) -> Vec<T> {
+    [a.get(mine.clone()).unwrap_or_default(), b.get(theirs.clone()).unwrap_or_default()].concat()
 }
 
 /// The same of texts; `None`: null in every row.
-pub(super) fn joined_texts(a: Option<&StringArray>, from: usize, rows: usize, b: Option<&StringArray>, more: usize) -> StringArray {
-    let kept = rows.saturating_sub(from);
-    let a = a.map_or_else(|| StringArray::new_null(kept), |a| a.slice(from, kept));
-    let b = b.map_or_else(|| StringArray::new_null(more), Clone::clone);
+pub(super) fn joined_texts(a: Option<&StringArray>, mine: &Range<usize>, b: Option<&StringArray>, theirs: &Range<usize>) -> StringArray {
+    let some = |t: Option<&StringArray>, rows: &Range<usize>| {
+        t.map_or_else(|| StringArray::new_null(rows.len()), |t| t.slice(rows.start, rows.len()))
+    };
+    let (a, b) = (some(a, mine), some(b, theirs));
     match concat(&[&a, &b]) {
         Ok(all) => all.as_string::<i32>().clone(),
         // Two texts are of one type, and too long for its offsets only beyond any batch that a reader gives.
@@ -117,7 +120,16 @@ fn times_of(array: &TimestampMicrosecondArray) -> ScalarBuffer<i64> {
     if array.null_count() == 0 {
         return array.values().clone();
     }
-    array.iter().map(|v| v.unwrap_or(i64::MIN)).collect::<Vec<_>>().into()
+    let mut out = array.values().to_vec();
+    set_nulls(&mut out, array.nulls(), i64::MIN);
+    out.into()
+}
+
+/// Puts a value where there is none.
+pub(super) fn set_nulls<T: Copy>(values: &mut [T], nulls: Option<&NullBuffer>, null: T) {
+    if let Some(nulls) = nulls.filter(|n| n.null_count() > 0) {
+        values.iter_mut().zip(nulls).for_each(|(value, valid)| *value = if valid { *value } else { null });
+    }
 }
 
 /// Positions of words in their set.
@@ -139,11 +151,17 @@ pub(super) fn words_of(set: &[&str], array: &ArrayRef) -> Result<Vec<u8>, String
             let texts = array.values().as_string_opt::<i32>().ok_or_else(|| format!("type is {}", array.data_type()))?;
             // A word of the dictionary that no row uses is nobody's fault.
             let codes: Vec<Result<u8, String>> = texts.iter().map(|t| t.ok_or_else(null).and_then(code)).collect();
-            let one = |key: &i32| usize::try_from(*key).ok().and_then(|k| codes.get(k)).cloned().unwrap_or_else(|| Err(null()));
             if let ([Ok(only)], false) = (codes.as_slice(), array.is_empty()) {
                 return Ok(vec![*only; array.len()]);
             }
-            array.keys().values().iter().map(one).collect()
+            let place = |key: &i32| usize::try_from(*key).unwrap_or(usize::MAX);
+            let known: Vec<u8> = codes.iter().map(|c| c.as_ref().map_or(NULL, |code| *code)).collect();
+            let keys = array.keys().values();
+            let out: Vec<u8> = keys.iter().map(|key| known.get(place(key)).copied().unwrap_or(NULL)).collect();
+            match out.iter().position(|code| *code == NULL).and_then(|at| keys.get(at)) {
+                Some(key) => Err(codes.get(place(key)).and_then(|c| c.clone().err()).unwrap_or_else(null)),
+                None => Ok(out),
+            }
         }
         _ => {
             let texts = array.as_string_opt::<i32>().ok_or_else(|| format!("type is {}", array.data_type()))?;

@@ -2,13 +2,16 @@
 
 use std::cmp::Ordering;
 use std::ops::Range;
+use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, StringArray, UInt32Array};
+use arrow::compute::take;
 use arrow::datatypes::UInt32Type;
 
 use super::Side;
-use super::column::{Column, below, joined_texts, words_of};
+use super::column::{Column, below, joined_texts, set_nulls, words_of};
 use super::numbers::{Numbering, Numbers};
+use super::pair::Part;
 use crate::model::cell::ColType;
 use crate::model::{ACCOUNTS, CREDENTIALS, ENTITLEMENTS, GRANTS, GROUPS, MEMBERSHIPS, STATEMENTS, Table};
 
@@ -47,11 +50,9 @@ impl What {
     fn keys(self) -> &'static [&'static str] {
         match self {
             // A dimension's key is the position of its rows.
-            Self::Accounts => &["account_ix"],
-            Self::Groups => &["group_ix"],
-            Self::Entitlements => &["entitlement_ix"],
+            Self::Accounts | Self::Groups | Self::Entitlements => &[],
             Self::Statements => &["entitlement_ix", "statement"],
-            Self::Credentials => &["credential_ix", "account_ix"],
+            Self::Credentials => &["account_ix"],
             Self::Memberships => &["account_ix", "member_group_ix", "principal_ref", "group_ix", "kind", "principal_kind"],
             Self::Grants => &["account_ix", "group_ix", "principal_ref", "entitlement_ix", "effect", "principal_kind", "resource_ix"],
         }
@@ -108,28 +109,35 @@ pub(in super::super) struct Stretch {
     /// Credentials: the number of the account that holds it.
     holder: Vec<u32>,
     columns: Vec<Column>,
+    /// What it was made of, [`What::columns`]; empty where it is joined of two.
+    read: Vec<ArrayRef>,
 }
 
 /// The key of a row, without the principal's kind.
 pub(in super::super) type Key<'a> = (u64, Option<&'a str>, u64, u8);
 
 impl Stretch {
-    /// Puts a batch of [`What::columns`] under common numbers.
+    /// Puts [`What::columns`] under common numbers.
     ///
     /// # Errors
-    /// What in it is not what a sealed table holds.
-    pub fn of(what: What, batch: &RecordBatch, first: u32, numbers: &Numbering, side: Side) -> Result<Self, String> {
-        let (keys, attributes) = (what.keys(), what.attributes());
+    /// What in them is not what a sealed table holds.
+    pub(super) fn of(what: What, part: Part, numbers: &Numbering, side: Side) -> Result<Self, String> {
+        let Part { first, rows, columns } = part;
+        let keys = what.keys();
         let column = |at: usize| {
             let name = || keys.get(at).copied().unwrap_or_default();
-            batch.columns().get(at).ok_or_else(|| format!("it has no column `{}`", name()))
+            columns.get(at).ok_or_else(|| format!("it has no column `{}`", name()))
         };
         let number = |at: usize, of: &Numbers, null: bool| -> Result<Vec<u32>, String> {
             let name = keys.get(at).copied().unwrap_or_default();
             numbered(column(at)?, of.of(side), null).map_err(|e| format!("column `{name}`: {e}"))
         };
-        let mut out = Self { first, rows: batch.num_rows(), ..Self::default() };
-        let itself = |of| number(0, of, false).map(|n| n.into_iter().map(u64::from).collect());
+        let itself = |of: &Numbers| {
+            let from = first as usize;
+            let own = of.of(side).get(from..from + rows).ok_or_else(|| format!("there is no row {}", from + rows))?;
+            Ok::<_, String>(own.iter().copied().map(u64::from).collect())
+        };
+        let mut out = Self { first, rows, ..Self::default() };
         match what {
             What::Accounts => out.who = itself(&numbers.accounts)?,
             What::Groups => out.who = itself(&numbers.groups)?,
@@ -137,7 +145,7 @@ impl Stretch {
             What::Statements => out.who = packed(&number(0, &numbers.entitlements, false)?, &numbers_of(column(1)?)?),
             What::Credentials => {
                 out.who = itself(&numbers.credentials)?;
-                out.holder = number(1, &numbers.accounts, true)?;
+                out.holder = number(0, &numbers.accounts, true)?;
             }
             What::Memberships | What::Grants => {
                 out.who = packed(&number(0, &numbers.accounts, true)?, &number(1, &numbers.groups, true)?);
@@ -154,14 +162,52 @@ impl Stretch {
                 };
             }
         }
-        for (array, name) in batch.columns().iter().skip(keys.len()).zip(attributes) {
+        for (array, name) in columns.iter().skip(keys.len()).zip(what.attributes()) {
             let ty = what.table().columns.iter().find(|c| c.name == *name).map_or(ColType::Text, |c| c.ty);
             out.columns.push(Column::of(ty, array).map_err(|e| format!("column `{name}`: {e}"))?);
         }
-        match (1..out.rows).find(|i| out.key(i - 1) > out.key(*i)) {
+        out.read = columns;
+        match out.unordered() {
             Some(i) => Err(format!("row {} does not stand in the order of its key", u64::from(first) + i as u64)),
             None => Ok(out),
         }
+    }
+
+    /// The first row whose key is less than that of the row before it.
+    fn unordered(&self) -> Option<usize> {
+        let falls = |i: usize| self.key(i - 1) > self.key(i);
+        if self.outside.is_none() && self.what.len() == self.rows && self.way.len() == self.rows {
+            // All at once, without asking each row what it is.
+            let keys = || self.who.iter().zip(&self.what).zip(&self.way);
+            if keys().zip(keys().skip(1)).all(|(a, b)| a <= b) {
+                return None;
+            }
+        }
+        let mut pairs = self.who.iter().zip(self.who.iter().skip(1)).zip(1..);
+        pairs.find(|((a, b), i)| a > b || a == b && falls(*i)).map(|(_, i)| i)
+    }
+
+    /// The columns that it was made of, at some rows.
+    ///
+    /// # Errors
+    /// There is no such row.
+    pub fn take(&self, rows: &[u32]) -> Result<Vec<ArrayRef>, String> {
+        let rows = UInt32Array::from(rows.to_vec());
+        self.read.iter().map(|c| take(c, &rows, None).map_err(|e| e.to_string())).collect()
+    }
+
+    /// The first row whose key is not less than another.
+    pub fn lower_bound(&self, key: &Key<'_>) -> usize {
+        let (mut from, mut to) = (0, self.rows);
+        while from < to {
+            let middle = from + (to - from) / 2;
+            if self.key(middle) < *key {
+                from = middle + 1;
+            } else {
+                to = middle;
+            }
+        }
+        from
     }
 
     /// Position of a row in its table.
@@ -254,31 +300,36 @@ impl Stretch {
 
     /// Calls `each` with every `k` below `n` whose row `i + k` here and row `j + k` there differ in an attribute.
     pub fn unlike(&self, i: usize, other: &Self, j: usize, n: usize, mut each: impl FnMut(usize)) {
-        for (a, b) in self.columns.iter().zip(&other.columns) {
-            a.unlike(i, b, j, n, &mut each);
+        let keys = self.read.len().saturating_sub(self.columns.len());
+        for (at, (a, b)) in (keys..).zip(self.columns.iter().zip(&other.columns)) {
+            let read = self.read.get(at).zip(other.read.get(at));
+            if i != j || read.is_none_or(|(a, b)| !Arc::ptr_eq(a, b)) {
+                a.unlike(i, b, j, n, &mut each);
+            }
         }
         if !self.holder.is_empty() {
             (0..n).filter(|k| self.holder(i + k) != other.holder(j + k)).for_each(each);
         }
     }
 
-    /// The rows from `from` on, and below them those of `next`.
-    pub fn joined(&self, from: usize, next: &Self) -> Self {
-        let columns = self.columns.iter().zip(&next.columns).map(|(a, b)| a.joined(from, self.rows, b, next.rows)).collect();
+    /// Some rows, and below them the rows of `next` that follow.
+    pub fn joined(&self, mine: &Range<usize>, next: &Self, theirs: &Range<usize>) -> Self {
+        let columns = self.columns.iter().zip(&next.columns).map(|(a, b)| a.joined(mine, b, theirs)).collect();
         let outside = match (&self.outside, &next.outside) {
             (None, None) => None,
-            (a, b) => Some(joined_texts(a.as_ref(), from, self.rows, b.as_ref(), next.rows)),
+            (a, b) => Some(joined_texts(a.as_ref(), mine, b.as_ref(), theirs)),
         };
         Self {
-            first: self.position(from),
-            rows: self.rows.saturating_sub(from) + next.rows,
-            who: below(&self.who, from, &next.who),
+            first: self.position(mine.start),
+            rows: mine.len() + theirs.len(),
+            who: below(&self.who, mine, &next.who, theirs),
             outside,
-            what: below(&self.what, from, &next.what),
-            way: below(&self.way, from, &next.way),
-            kind: below(&self.kind, from, &next.kind),
-            holder: below(&self.holder, from, &next.holder),
+            what: below(&self.what, mine, &next.what, theirs),
+            way: below(&self.way, mine, &next.way, theirs),
+            kind: below(&self.kind, mine, &next.kind, theirs),
+            holder: below(&self.holder, mine, &next.holder, theirs),
             columns,
+            read: Vec::new(),
         }
     }
 
@@ -320,11 +371,14 @@ fn numbered(array: &ArrayRef, numbers: &[u32], may_be_null: bool) -> Result<Vec<
     if array.null_count() == array.len() {
         return Ok(vec![NONE; array.len()]);
     }
-    let one = |ix: u32| numbers.get(ix as usize).copied().ok_or_else(|| format!("there is no row {ix}"));
-    if array.null_count() == 0 {
-        return array.values().iter().map(|ix| one(*ix)).collect();
+    if array.values().iter().max().is_some_and(|most| *most as usize >= numbers.len())
+        && let Some(ix) = array.iter().flatten().find(|ix| *ix as usize >= numbers.len())
+    {
+        return Err(format!("there is no row {ix}"));
     }
-    array.iter().map(|ix| ix.map_or(Ok(NONE), one)).collect()
+    let mut out: Vec<u32> = array.values().iter().map(|ix| numbers.get(*ix as usize).copied().unwrap_or(NONE)).collect();
+    set_nulls(&mut out, array.nulls(), NONE);
+    Ok(out)
 }
 
 fn words(table: &Table, column: &str) -> Vec<&'static str> {

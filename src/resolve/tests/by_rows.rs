@@ -1,16 +1,16 @@
 //! What changed and since when edges are there, by looking at every row of whole snapshots: the reference for what merged columns tell.
 
 use crate::model::*;
-use crate::resolve::changes::{Comparison, finish, sort_key, uncovered, withhold_both};
+use crate::resolve::changes::{Comparison, finish, mark_regrants, sort_key, uncovered, withhold_both};
 use crate::resolve::edges::{Common, Edge, Picture, by_key};
 use crate::resolve::history::Life;
 use crate::resolve::merge::Side;
 
-/// As [`crate::resolve::changes()`]; each snapshot with whether it is short.
+/// As [`crate::resolve::changes()`]; each snapshot with its instant and whether it is short.
 pub fn changes_by_rows(
     system_ix: u32,
-    (before, short_before): (&Picture<'_>, bool),
-    (now, short): (&Picture<'_>, bool),
+    (before, then, short_before): (&Picture<'_>, Time, bool),
+    (now, taken_at, short): (&Picture<'_>, Time, bool),
     history: &[EdgeHistoryRow],
 ) -> Vec<ChangeRow> {
     let mut told = EdgeHistory::default();
@@ -20,31 +20,33 @@ pub fn changes_by_rows(
     for (object, table) in ChangeObject::ALL.iter().zip([&ACCOUNTS, &CREDENTIALS, &MEMBERSHIPS, &GRANTS]) {
         let mut found = match (before.speaks_of(table), now.speaks_of(table)) {
             (false, false) => continue,
-            (true, true) => Comparison { system_ix, before, now, common, history: &told, object: *object }.rows(),
-            (true, false) => vec![uncovered(*object, table, now.taken_at)],
-            (false, true) => vec![uncovered(*object, table, before.taken_at)],
+            (true, true) => Comparison { before, now, common, object: *object }.rows(),
+            (true, false) => vec![uncovered(*object, table, taken_at)],
+            (false, true) => vec![uncovered(*object, table, then)],
         };
-        withhold_both(*object, &mut found, (before.taken_at, short_before), (now.taken_at, short));
+        mark_regrants(*object, &mut found, &told, system_ix, then);
+        withhold_both(*object, &mut found, (then, short_before), (taken_at, short));
         found.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
         out.extend(found);
     }
-    finish(&mut out, system_ix, Some(before.taken_at), now.taken_at);
+    finish(&mut out, system_ix, Some(then), taken_at);
     out
 }
 
 /// As [`crate::resolve::Histories`], one life for each edge.
 pub struct HistoriesByRows<'a> {
     now: Picture<'a>,
+    taken_at: Time,
     memberships: Vec<Life>,
     grants: Vec<Life>,
 }
 
 impl<'a> HistoriesByRows<'a> {
-    pub fn new(now: Picture<'a>) -> Self {
-        Self { memberships: vec![Life::default(); now.memberships.len()], grants: vec![Life::default(); now.grants.len()], now }
+    pub fn new(now: Picture<'a>, taken_at: Time) -> Self {
+        Self { memberships: vec![Life::default(); now.memberships.len()], grants: vec![Life::default(); now.grants.len()], now, taken_at }
     }
 
-    pub fn show(&mut self, earlier: &Picture<'_>, short: bool) {
+    pub fn show(&mut self, earlier: &Picture<'_>, at: Time, short: bool) {
         let common = Common::of(earlier, &self.now);
         let now = self.now;
         let both = |table: &Table| earlier.speaks_of(table) && now.speaks_of(table);
@@ -57,16 +59,16 @@ impl<'a> HistoriesByRows<'a> {
                 let m = &now.memberships[at];
                 renewed(m.account_ix, &[m.member_group_ix, Some(m.group_ix)])
             };
-            note(&mut self.memberships, edges, earlier.taken_at, short, of);
+            note(&mut self.memberships, edges, at, short, of);
         }
         if both(&GRANTS) {
             let edges = (common.grants(Side::Before, earlier), common.grants(Side::Now, &now));
-            note(&mut self.grants, edges, earlier.taken_at, short, |at| renewed(now.grants[at].account_ix, &[now.grants[at].group_ix]));
+            note(&mut self.grants, edges, at, short, |at| renewed(now.grants[at].account_ix, &[now.grants[at].group_ix]));
         }
     }
 
     pub fn finish(mut self, system_ix: u32) -> Vec<EdgeHistoryRow> {
-        let at = self.now.taken_at;
+        let at = self.taken_at;
         self.memberships.iter_mut().chain(&mut self.grants).for_each(|life| life.hold(at));
         let grants = self.now.grants.iter().map(|g| ("grant", g.grant_ix)).zip(&self.grants);
         let memberships = self.now.memberships.iter().map(|m| ("membership", m.membership_ix)).zip(&self.memberships);

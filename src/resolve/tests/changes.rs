@@ -111,7 +111,6 @@ impl World {
     fn picture(&self) -> Picture<'_> {
         let t = &self.tables;
         Picture {
-            taken_at: self.taken_at,
             covers: &self.covers,
             accounts: &t.accounts,
             groups: &t.groups,
@@ -140,12 +139,23 @@ fn told_in_batches(worlds: &[(World, bool)], rows: usize) -> Result<(Vec<ChangeR
     let shots: Vec<Shot<'_, Memory>> = worlds.iter().zip(&sources).map(|((w, short), s)| w.shot(s, *short)).collect();
     let (now, earlier) = shots.split_last().unwrap();
     let mut histories = Histories::new(*now)?;
-    for shot in earlier {
-        histories.show(shot)?;
+    let last = earlier.iter().rposition(|s| !s.short);
+    let mut compared = None;
+    for (i, shot) in earlier.iter().enumerate() {
+        if last == Some(i) {
+            compared = Some(histories.compare(shot)?);
+        } else {
+            histories.show(shot)?;
+        }
     }
     let history = histories.finish(0);
-    let rows = match earlier.iter().rev().find(|s| !s.short) {
-        Some(last) => changes(0, last, now, &history)?,
+    let rows = match last {
+        Some(last) => {
+            let alone = changes(&earlier[last], now)?.rows(0, &history);
+            let rows = compared.unwrap().rows(0, &history);
+            assert_eq!(rows, alone, "compared beside the history, or without");
+            rows
+        }
         None => incomparable(0, now, None, "nothing before"),
     };
     Ok((rows, history.rows().collect()))
@@ -154,13 +164,13 @@ fn told_in_batches(worlds: &[(World, bool)], rows: usize) -> Result<(Vec<ChangeR
 /// The same, by looking at every row of every snapshot.
 fn told_by_rows(worlds: &[(World, bool)]) -> (Vec<ChangeRow>, Vec<EdgeHistoryRow>) {
     let ((now, short), earlier) = worlds.split_last().unwrap();
-    let mut histories = HistoriesByRows::new(now.picture());
+    let mut histories = HistoriesByRows::new(now.picture(), now.taken_at);
     for (world, short) in earlier {
-        histories.show(&world.picture(), *short);
+        histories.show(&world.picture(), world.taken_at, *short);
     }
     let history = histories.finish(0);
     let rows = match earlier.iter().rev().find(|(_, short)| !short) {
-        Some((last, _)) => changes_by_rows(0, (&last.picture(), false), (&now.picture(), *short), &history),
+        Some((last, _)) => changes_by_rows(0, (&last.picture(), last.taken_at, false), (&now.picture(), now.taken_at, *short), &history),
         None => incomparable(0, &now.shot(&Memory::default(), *short), None, "nothing before"),
     };
     (rows, history)
@@ -504,8 +514,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn merged_columns_tell_what_looking_at_every_row_tells(worlds in snapshots(), rows in 1..9_usize) {
-        let (merged, reference) = (told_in_batches(&worlds, rows).unwrap(), told_by_rows(&worlds));
+    fn merged_columns_tell_what_looking_at_every_row_tells(worlds in snapshots(), rows in 1..9_usize, threads in 1..10_usize) {
+        // The more threads, the more parts are at hand, and the more ranges are told side by side.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let (merged, reference) = (pool.install(|| told_in_batches(&worlds, rows)).unwrap(), told_by_rows(&worlds));
         prop_assert_eq!(merged.0, reference.0);
         prop_assert_eq!(merged.1, reference.1);
     }

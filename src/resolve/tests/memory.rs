@@ -1,17 +1,21 @@
-//! The tables of a snapshot in memory, read in batches that are as small as a test likes.
+//! The tables of a snapshot in memory, read in parts that are as small as a test likes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
 
+use crate::model::cell::ColType;
 use crate::model::*;
-use crate::resolve::{Batches, Source};
+use crate::resolve::{Columns, Source};
 use crate::store::assemble::Tables;
 
 #[derive(Debug, Default)]
 pub struct Memory {
     tables: BTreeMap<&'static str, RecordBatch>,
-    /// Rows of a batch.
+    /// Rows of a part.
     step: usize,
 }
 
@@ -33,26 +37,50 @@ impl Memory {
 
 impl Source for Memory {
     type Error = String;
+    type Columns = InParts;
 
     fn count(&self, table: &'static Table) -> Result<u32, String> {
         Ok(u32::try_from(self.tables[table.name].num_rows()).unwrap())
     }
 
-    fn batches(&self, table: &'static Table, columns: &[&'static str]) -> Result<Batches<'_, String>, String> {
+    fn open(&self, table: &'static Table, columns: &[&'static str]) -> Result<InParts, String> {
         let all = &self.tables[table.name];
-        let columns: Vec<usize> = columns.iter().map(|c| all.schema().index_of(c).unwrap()).collect();
-        let all = all.project(&columns).unwrap();
-        let (rows, step) = (all.num_rows(), self.step);
-        Ok(Box::new((0..rows).step_by(step).map(move |from| Ok(all.slice(from, step.min(rows - from))))))
-    }
-
-    fn rows<R: Row>(&self, positions: &[u32]) -> Result<Vec<R>, String> {
-        assert!(positions.windows(2).all(|w| w[0] < w[1]), "{positions:?}");
-        let all = &self.tables[R::TABLE.name];
-        Ok(positions.iter().flat_map(|at| from_batch(&all.slice(*at as usize, 1)).unwrap()).collect())
+        let column = |name: &&str| {
+            let array = all.column_by_name(name).unwrap();
+            let word = table.columns.iter().any(|c| c.name == *name && matches!(c.ty, ColType::Word(_)));
+            // Words come either way.
+            let coded = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+            if word && self.step.is_multiple_of(2) { cast(array, &coded).unwrap() } else { Arc::clone(array) }
+        };
+        let rows = all.num_rows();
+        let parts = (0..rows).step_by(self.step).map(|from| self.step.min(rows - from)).collect();
+        Ok(InParts { columns: columns.iter().map(column).collect(), parts, step: self.step })
     }
 
     fn damaged(&self, table: &'static Table, what: String) -> String {
         format!("{}: {what}", table.name)
+    }
+}
+
+#[derive(Debug)]
+pub struct InParts {
+    columns: Vec<ArrayRef>,
+    parts: Vec<usize>,
+    step: usize,
+}
+
+impl Columns for InParts {
+    type Error = String;
+
+    fn parts(&self) -> &[usize] {
+        &self.parts
+    }
+
+    fn read(&self, part: usize, column: usize) -> Result<ArrayRef, String> {
+        Ok(self.columns[column].slice(part * self.step, self.parts[part]))
+    }
+
+    fn is_same(&self, other: &Self, part: usize, column: usize) -> bool {
+        self.read(part, column) == other.read(part, column)
     }
 }
