@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, UInt32Type};
 use polars::prelude::DataFrame;
@@ -11,7 +11,7 @@ use polars::prelude::DataFrame;
 use super::parts::{Columns, Parts};
 use super::{FrameError, Run, System, build, slice, views};
 use crate::model::*;
-use crate::sql::local::Part;
+use crate::sql::local::{Keys, Part};
 use crate::sql::{SqlError, frame};
 
 /// The views of one run.
@@ -160,26 +160,43 @@ impl Part for Tables<'_> {
         batch.column_by_name(column).cloned().ok_or_else(unknown)
     }
 
-    fn seek(&self, view: &str, column: Option<&str>, keys: &[ArrayRef]) -> Result<ArrayRef, SqlError> {
-        let (true, [system, edge, ix]) = (view == EDGE_HISTORY.name, keys) else { return Err(SqlError::MissingTable(view.to_owned())) };
-        let (system, ix) = (ordinals(system)?, ordinals(ix)?);
-        let edge = edge.as_string_opt::<i32>().ok_or_else(|| SqlError::Engine(format!("`{view}` is looked up by text")))?;
-        let of = |at: usize| {
-            let grant = match edge.is_valid(at).then(|| edge.value(at))? {
-                "grant" => true,
-                "membership" => false,
-                _ => return None,
-            };
-            let number = |column: &UInt32Array| column.is_valid(at).then(|| column.value(at));
-            Some((number(&system)?, grant, number(&ix)?))
-        };
-        let edges: Vec<Option<(u32, bool, u32)>> = (0..edge.len()).map(of).collect();
-        let history = &self.run.edge_history;
-        match column {
-            None => Ok(std::sync::Arc::new(history.holds(&edges))),
-            Some(name) => history.column(name, &edges).ok_or_else(|| SqlError::Engine(format!("the view `{view}` has no column `{name}`"))),
-        }
+    fn places(&self, view: &str, keys: &[ArrayRef]) -> Result<UInt32Array, SqlError> {
+        Ok(self.run.edge_history.places(&edges(view, keys)?))
     }
+
+    fn seek(&self, view: &str, column: &str, keys: Keys<'_>, places: &UInt32Array) -> Result<ArrayRef, SqlError> {
+        let history = &self.run.edge_history;
+        if let Some(of_places) = history.shown(column, places).filter(|_| view == EDGE_HISTORY.name) {
+            return Ok(of_places);
+        }
+        let of_edges = history.column(column, &edges(view, &keys()?)?);
+        of_edges.ok_or_else(|| SqlError::Engine(format!("the view `{view}` has no column `{column}`")))
+    }
+}
+
+/// The edges with some keys of `edge_history`.
+fn edges(view: &str, keys: &[ArrayRef]) -> Result<Vec<Option<(u32, bool, u32)>>, SqlError> {
+    let (true, [system, edge, ix]) = (view == EDGE_HISTORY.name, keys) else { return Err(SqlError::MissingTable(view.to_owned())) };
+    let (system, ix) = (ordinals(system)?, ordinals(ix)?);
+    let grant = |texts: &StringArray| -> Vec<Option<bool>> {
+        let word = |text: Option<&str>| match text? {
+            "grant" => Some(true),
+            "membership" => Some(false),
+            _ => None,
+        };
+        texts.iter().map(word).collect()
+    };
+    let texts = || SqlError::Engine(format!("`{view}` is looked up by text"));
+    let grant: Vec<Option<bool>> = match edge.as_any_dictionary_opt() {
+        None => grant(edge.as_string_opt::<i32>().ok_or_else(texts)?),
+        Some(coded) if coded.values().is_empty() => vec![None; coded.len()],
+        Some(coded) => {
+            let words = grant(coded.values().as_string_opt::<i32>().ok_or_else(texts)?);
+            let of = |(at, code): (usize, usize)| words.get(code).copied().flatten().filter(|_| coded.keys().is_valid(at));
+            coded.normalized_keys().into_iter().enumerate().map(of).collect()
+        }
+    };
+    Ok(system.iter().zip(grant).zip(ix.iter()).map(|((system, grant), ix)| Some((system?, grant?, ix?))).collect())
 }
 
 /// Numbers as ordinals; what is none is NULL.

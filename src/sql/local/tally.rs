@@ -9,7 +9,7 @@ use arrow::datatypes::{Field, Schema};
 
 use super::Tally;
 use super::build::is_system;
-use super::column::{Codes, Text, Value, failed};
+use super::column::{Codes, Lit, Text, Value, failed};
 use super::eval::{Computed, Eval, Selection};
 use super::node::{NodeId, SpaceId};
 use crate::sql::types::Type;
@@ -70,6 +70,8 @@ impl Eval<'_> {
         let row = kept.map_or(Some(0), |kept| kept.set_indices_u32().next()).unwrap_or_default();
         match self.some(node, &Selection { rows: vec![row].into(), matched: None })? {
             Value::U32(n) => Ok(n.get(0)),
+            Value::Const(Lit::Null) => Ok(None),
+            Value::Const(Lit::Int(n)) => u32::try_from(n).map(Some).map_err(failed),
             _ => Err(failed("`system_ix` holds no ordinals")),
         }
     }
