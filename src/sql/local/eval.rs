@@ -140,7 +140,7 @@ impl Eval<'_> {
     fn few(&self, left: (&[NodeId], SpaceId), index: IndexId, outer: bool) -> Computed<Option<Joined>> {
         let of = self.graph.index(index).ok_or_else(missing)?;
         let rows = self.len(of.space)?;
-        if rows < MANY || self.graph.index_is_whole(index) || self.index_slot(index)?.get().is_some() {
+        if self.graph.index_is_whole(index) || self.index_slot(index)?.get().is_some() {
             return Ok(None);
         }
         let own = self.columns(left.0, left.1)?;
@@ -429,9 +429,6 @@ impl Eval<'_> {
         }
     }
 }
-
-/// Rows from which on an index is worth being made only of those that are looked for.
-const MANY: usize = 1024;
 
 /// The rows of some columns whose first number is that of some row that has all keys; `None`: their first keys are no ordinals, or spread too far.
 fn with_key_among(own: &[Value], have_keys: &BooleanBuffer, columns: &[Value]) -> Option<BooleanBuffer> {
