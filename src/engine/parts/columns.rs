@@ -1,7 +1,8 @@
 //! Columns of Arrow from what a run holds.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, RecordBatch, StringArray, TimestampMicrosecondArray, UInt8Array, UInt32Array,
@@ -28,11 +29,18 @@ pub(super) struct Source<'a, R> {
     range: Range<usize>,
     /// The rows of a table that is held.
     held: OnceLock<Result<RecordBatch, String>>,
+    /// Columns that were read: several views ask for the same.
+    read: Mutex<BTreeMap<String, ArrayRef>>,
 }
 
 impl<'a, R: Row> Source<'a, R> {
     pub fn new(facts: &'a Facts<R>, range: Range<usize>) -> Self {
-        Self { facts, range, held: OnceLock::new() }
+        Self { facts, range, held: OnceLock::new(), read: Mutex::default() }
+    }
+
+    /// Where the row at a position of the table stands among these rows; `None`: it is not among them.
+    pub fn place(&self, position: usize) -> Option<usize> {
+        position.checked_sub(self.range.start).filter(|at| *at < self.range.len())
     }
 
     pub fn len(&self) -> usize {
@@ -46,6 +54,16 @@ impl<'a, R: Row> Source<'a, R> {
             let batch = self.held.get_or_init(rows).as_ref().map_err(engine)?;
             return batch.column_by_name(name).cloned().ok_or_else(|| unknown(R::TABLE.name, name));
         }
+        let read = || self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(column) = read().get(name) {
+            return Ok(Arc::clone(column));
+        }
+        let column = self.stored(name)?;
+        read().insert(name.to_owned(), Arc::clone(&column));
+        Ok(column)
+    }
+
+    fn stored(&self, name: &str) -> Result<ArrayRef, SqlError> {
         let batches = self.facts.columns(self.range.clone(), &[name], Words::Coded).map_err(engine)?;
         let parts: Vec<&dyn Array> = batches.iter().filter_map(|b| b.columns().first()).map(AsRef::as_ref).collect();
         match parts.as_slice() {
@@ -129,6 +147,19 @@ pub(super) fn labels<T: Copy + PartialEq + std::fmt::Display>(values: impl Itera
         })
         .collect();
     over(UInt32Array::from(keys), &StringArray::from_iter_values(seen.iter().map(ToString::to_string)))
+}
+
+/// Texts of which neighbours are often the same.
+pub(super) fn runs<'t>(texts: impl Iterator<Item = Option<&'t str>>) -> ArrayRef {
+    let mut entries: Vec<&str> = Vec::new();
+    let mut key = |text: &'t str| {
+        if entries.last() != Some(&text) {
+            entries.push(text);
+        }
+        u32::try_from(entries.len() - 1).unwrap_or(u32::MAX)
+    };
+    let keys: UInt32Array = texts.map(|text| text.map(&mut key)).collect();
+    over(keys, &StringArray::from_iter_values(entries))
 }
 
 /// Texts of a dimension by their places in it; no place and no text are both null.

@@ -7,6 +7,7 @@ mod access;
 mod accounts;
 mod candidates;
 mod columns;
+mod fit;
 mod held;
 mod targets;
 
@@ -16,7 +17,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 
-use self::columns::{Source, engine};
+use self::columns::{Source, constant, engine, instant, number};
 use self::held::Credentials;
 use self::targets::{People, Targets};
 use super::load::System;
@@ -87,6 +88,7 @@ impl<'r> Parts<'r> {
             order: OnceLock::new(),
             kept_grants: OnceLock::new(),
             kept_memberships: OnceLock::new(),
+            fits: OnceLock::new(),
             built: Mutex::new(BTreeMap::new()),
         })
     }
@@ -114,6 +116,7 @@ pub struct Columns<'p> {
     order: OnceLock<Result<access::Order, SqlError>>,
     kept_grants: OnceLock<Result<held::Kept, SqlError>>,
     kept_memberships: OnceLock<Result<held::Kept, SqlError>>,
+    fits: OnceLock<Result<fit::Fits<'p>, SqlError>>,
     /// Views that are built row by row.
     built: Mutex<BTreeMap<&'static str, RecordBatch>>,
 }
@@ -152,7 +155,6 @@ impl Columns<'_> {
             }};
         }
         match view {
-            "access_fit" => rows!(V_ACCESS_FIT.name, build::access_fit(c, from, to)),
             "escalations" => rows!(V_ESCALATIONS.name, build::escalations(c, from, to)),
             "approvals" => {
                 let all = slice(&self.parts.run.approvals, |r| r.system_ix, self.cut.system_ix);
@@ -173,8 +175,23 @@ impl Part for Columns<'_> {
             "grants" => Ok(self.grants()?.len()),
             "memberships" => Ok(self.memberships()?.len()),
             "credentials" => Ok(self.credentials()?.of(self.cut).len()),
+            "access_fit" => Ok(self.fits()?.len()),
             other => Ok(self.of_rows(other)?.num_rows()),
         }
+    }
+
+    fn constant(&self, view: &str, column: &str) -> Result<Option<ArrayRef>, SqlError> {
+        let is_of_system = matches!(column, "system_ix" | "system" | "team" | "observed_at");
+        let table = PARTITIONED.iter().find(|t| t.name == view).filter(|_| is_of_system && !matches!(view, "escalations"));
+        if table.is_none_or(|t| t.columns.iter().all(|c| c.name != column)) {
+            return Ok(None);
+        }
+        Ok(match column {
+            "system_ix" => Some(number(self.cut.system_ix, 1)),
+            "system" => Some(constant(Some(&self.context.system.name), 1)),
+            "team" => Some(constant(self.context.seen.team.as_deref(), 1)),
+            _ => Some(instant(self.context.seen.observed_at, 1)),
+        })
     }
 
     fn column(&self, view: &str, column: &str) -> Result<ArrayRef, SqlError> {
@@ -185,6 +202,7 @@ impl Part for Columns<'_> {
             "grants" => self.grant(column),
             "memberships" => self.membership(column),
             "credentials" => self.credential(column),
+            "access_fit" => self.fit(column),
             other => {
                 let batch = self.of_rows(other)?;
                 batch.column_by_name(column).cloned().ok_or_else(|| columns::unknown(other, column))
