@@ -5,11 +5,12 @@ use std::sync::{Mutex, PoisonError};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::{cast, concat_batches};
-use arrow::datatypes::{DataType, UInt32Type};
+use arrow::datatypes::{DataType, UInt8Type, UInt32Type};
 use polars::prelude::DataFrame;
 
 use super::parts::{Columns, Parts};
 use super::{FrameError, Run, System, build, slice, views};
+use crate::model::edge_history::Edge;
 use crate::model::*;
 use crate::sql::local::{Keys, Part};
 use crate::sql::{SqlError, frame};
@@ -161,7 +162,7 @@ impl Part for Tables<'_> {
     }
 
     fn places(&self, view: &str, keys: &[ArrayRef]) -> Result<UInt32Array, SqlError> {
-        Ok(self.run.edge_history.places(&edges(view, keys)?))
+        Ok(self.run.edge_history.places(Edges::new(view, keys)?.iter()))
     }
 
     fn seek(&self, view: &str, column: &str, keys: Keys<'_>, places: &UInt32Array) -> Result<ArrayRef, SqlError> {
@@ -169,34 +170,71 @@ impl Part for Tables<'_> {
         if let Some(of_places) = history.shown(column, places).filter(|_| view == EDGE_HISTORY.name) {
             return Ok(of_places);
         }
-        let of_edges = history.column(column, &edges(view, &keys()?)?);
+        let edges: Vec<Option<Edge>> = Edges::new(view, &keys()?)?.iter().collect();
+        let of_edges = history.column(column, &edges);
         of_edges.ok_or_else(|| SqlError::Engine(format!("the view `{view}` has no column `{column}`")))
     }
 }
 
-/// The edges with some keys of `edge_history`.
-fn edges(view: &str, keys: &[ArrayRef]) -> Result<Vec<Option<(u32, bool, u32)>>, SqlError> {
-    let (true, [system, edge, ix]) = (view == EDGE_HISTORY.name, keys) else { return Err(SqlError::MissingTable(view.to_owned())) };
-    let (system, ix) = (ordinals(system)?, ordinals(ix)?);
-    let grant = |texts: &StringArray| -> Vec<Option<bool>> {
-        let word = |text: Option<&str>| match text? {
-            "grant" => Some(true),
-            "membership" => Some(false),
-            _ => None,
+/// Edges by keys of `edge_history`.
+struct Edges {
+    system_ix: UInt32Array,
+    /// By the entry of each row, whether it is a grant.
+    words: Vec<Option<bool>>,
+    codes: ArrayRef,
+    edge_ix: UInt32Array,
+}
+
+impl Edges {
+    fn new(view: &str, keys: &[ArrayRef]) -> Result<Self, SqlError> {
+        let (true, [system, edge, ix]) = (view == EDGE_HISTORY.name, keys) else { return Err(SqlError::MissingTable(view.to_owned())) };
+        let (system_ix, edge_ix) = (ordinals(system)?, ordinals(ix)?);
+        let texts = || SqlError::Engine(format!("`{view}` is looked up by text"));
+        let (codes, texts) = match edge.as_any_dictionary_opt() {
+            Some(coded) => (coded.keys(), coded.values().as_string_opt::<i32>().ok_or_else(texts)?),
+            None => {
+                let all = u32::try_from(edge.len()).map_err(|e| SqlError::Engine(e.to_string()))?;
+                let same: ArrayRef = std::sync::Arc::new(UInt32Array::new((0..all).collect::<Vec<_>>().into(), edge.nulls().cloned()));
+                return Self { system_ix, words: words(edge.as_string_opt::<i32>().ok_or_else(texts)?), codes: same, edge_ix }.checked();
+            }
         };
-        texts.iter().map(word).collect()
-    };
-    let texts = || SqlError::Engine(format!("`{view}` is looked up by text"));
-    let grant: Vec<Option<bool>> = match edge.as_any_dictionary_opt() {
-        None => grant(edge.as_string_opt::<i32>().ok_or_else(texts)?),
-        Some(coded) if coded.values().is_empty() => vec![None; coded.len()],
-        Some(coded) => {
-            let words = grant(coded.values().as_string_opt::<i32>().ok_or_else(texts)?);
-            let of = |(at, code): (usize, usize)| words.get(code).copied().flatten().filter(|_| coded.keys().is_valid(at));
-            coded.normalized_keys().into_iter().enumerate().map(of).collect()
+        let codes = match codes.data_type() {
+            DataType::UInt8 => codes.slice(0, codes.len()),
+            _ => cast(codes, &DataType::UInt32).map_err(|e| SqlError::Engine(e.to_string()))?,
+        };
+        Self { system_ix, words: words(texts), codes, edge_ix }.checked()
+    }
+
+    fn checked(self) -> Result<Self, SqlError> {
+        let same = self.codes.len() == self.system_ix.len() && self.codes.len() == self.edge_ix.len();
+        if same { Ok(self) } else { Err(SqlError::Engine("columns of a key differ in length".to_owned())) }
+    }
+
+    fn iter(&self) -> Box<dyn Iterator<Item = Option<Edge>> + '_> {
+        let of = |((system, grant), ix): ((Option<u32>, Option<bool>), Option<u32>)| Some((system?, grant?, ix?));
+        let grant = |code: usize| self.words.get(code).copied().flatten();
+        match self.codes.as_primitive_opt::<UInt8Type>() {
+            Some(codes) => {
+                let grants = codes.iter().map(move |code| grant(usize::from(code?)));
+                Box::new(self.system_ix.iter().zip(grants).zip(self.edge_ix.iter()).map(of))
+            }
+            None => {
+                let codes = self.codes.as_primitive_opt::<UInt32Type>().into_iter().flatten();
+                let grants = codes.map(move |code| grant(code? as usize));
+                Box::new(self.system_ix.iter().zip(grants).zip(self.edge_ix.iter()).map(of))
+            }
         }
+    }
+}
+
+/// Which of some texts say that an edge is a grant, and which that it is a membership.
+fn words(texts: &StringArray) -> Vec<Option<bool>> {
+    let word = |text: Option<&str>| match text? {
+        "grant" => Some(true),
+        "membership" => Some(false),
+        _ => None,
     };
-    Ok(system.iter().zip(grant).zip(ix.iter()).map(|((system, grant), ix)| Some((system?, grant?, ix?))).collect())
+    texts.iter().map(word).collect()
 }
 
 /// Numbers as ordinals; what is none is NULL.

@@ -26,6 +26,9 @@ pub struct Presence {
 /// Values of consecutive rows: the first row of each run, ascending from 0, with its value.
 pub type Runs = Vec<(u32, u32)>;
 
+/// System, whether it is a grant, ordinal.
+pub type Edge = (u32, bool, u32);
+
 /// When a review decided that an edge ends, and which.
 type Ended = (Option<Time>, Option<String>);
 
@@ -123,11 +126,11 @@ impl EdgeHistory {
         self.known.get(table.runs.get(run)?.1 as usize)
     }
 
-    /// A number for the history of each of some edges (system, is it a grant, ordinal), NULL where there is no such edge.
-    pub fn places(&self, edges: &[Option<(u32, bool, u32)>]) -> UInt32Array {
+    /// A number for the history of each of some edges, NULL where there is no such edge.
+    pub fn places(&self, edges: impl Iterator<Item = Option<Edge>>) -> UInt32Array {
         // Edges that are asked for one after another are mostly near each other.
         let mut at: Option<((u32, bool), &Table, usize)> = None;
-        let mut place = |(system_ix, grant, ix): (u32, bool, u32)| {
+        let mut place = |(system_ix, grant, ix): Edge| {
             let key = (system_ix, !grant);
             let (_, table, run) = match &mut at {
                 Some(at) if at.0 == key => at,
@@ -142,7 +145,7 @@ impl EdgeHistory {
             }
             table.runs.get(*run).map(|(_, code)| *code).filter(|_| ix < table.rows)
         };
-        edges.iter().map(|edge| edge.and_then(&mut place)).collect()
+        edges.map(|edge| edge.and_then(&mut place)).collect()
     }
 
     /// A column that snapshots show, of the histories with those numbers; `None`: it is none of these.
@@ -165,15 +168,15 @@ impl EdgeHistory {
         })
     }
 
-    /// One column of the rows of some edges (system, is it a grant, ordinal), NULL where there is none; `None`: there is no such column.
-    pub fn column(&self, name: &str, edges: &[Option<(u32, bool, u32)>]) -> Option<ArrayRef> {
-        let places = self.places(edges);
+    /// One column of the rows of some edges, NULL where there is none; `None`: there is no such column.
+    pub fn column(&self, name: &str, edges: &[Option<Edge>]) -> Option<ArrayRef> {
+        let places = self.places(edges.iter().copied());
         if let Some(shown) = self.shown(name, &places) {
             return Some(shown);
         }
         let found = || edges.iter().zip(places.iter()).map(|(edge, place)| edge.filter(|_| place.is_some()));
         let mut some: Option<((u32, bool), bool)> = None;
-        let mut ended = |edge: Option<(u32, bool, u32)>| {
+        let mut ended = |edge: Option<Edge>| {
             let (system_ix, grant, ix) = edge?;
             let key = (system_ix, !grant);
             if some.is_none_or(|(known, _)| known != key) {
@@ -367,7 +370,7 @@ mod tests {
         // Column by column it is the same, and NULL where there is no edge.
         let edges: Vec<Option<(u32, bool, u32)>> = [(3, true, 1), (3, false, 5), (1, false, 9), (2, true, 0)].map(Some).into();
         let edges = [edges, vec![None]].concat();
-        let places = history.places(&edges);
+        let places = history.places(edges.iter().copied());
         let columns: Vec<ArrayRef> = EDGE_HISTORY.columns.iter().map(|c| history.column(c.name, &edges).unwrap()).collect();
         for (at, edge) in edges.iter().enumerate() {
             let row = edge.and_then(|(system_ix, grant, ix)| history.row(system_ix, grant, ix));
