@@ -37,39 +37,6 @@ fn target(c: &Context<'_>, edge: &str, edge_ix: u32) -> Option<Target> {
     Some((e.native_id.clone(), e.name.clone(), e.level, resource(c, &g), g.granted_at))
 }
 
-/// `access_fit` of the accounts `from..to`.
-pub fn access_fit(c: &Context<'_>, from: u32, to: u32) -> Vec<AccessFitView> {
-    let first = c.fit.partition_point(|r| r.account_ix < from);
-    let row = |r: &RoleFitRow| {
-        let i = c.identities.get(r.identity_ix as usize)?;
-        let (target, target_name, level, resource, granted_at) = target(c, &r.edge, r.edge_ix)?;
-        Some(AccessFitView {
-            system_ix: r.system_ix,
-            account_ix: r.account_ix,
-            edge: r.edge.clone(),
-            edge_ix: r.edge_ix,
-            rank: r.rank,
-            identity_ix: r.identity_ix,
-            identity_name: i.display_name.clone(),
-            title: i.title.clone(),
-            org_unit: i.org_unit.clone(),
-            target,
-            target_name,
-            level,
-            resource,
-            granted_at,
-            fit: r.fit,
-            roles_due: r.roles_due,
-            roles: r.roles.clone(),
-            excess: r.excess.clone(),
-            excess_count: r.excess_count,
-            catch_all: r.catch_all,
-            observed_at: c.seen.observed_at,
-        })
-    };
-    c.fit.iter().skip(first).take_while(|r| r.account_ix < to).filter_map(row).collect()
-}
-
 /// `moved_access` of the system; `rows`: its rows of `mover_access`.
 pub fn moved_access(c: &Context<'_>, rows: &[MoverAccessRow]) -> Vec<MovedAccessView> {
     let row = |r: &MoverAccessRow| {

@@ -162,20 +162,26 @@ fn of_part(asked: &[Asked<'_>], cut: Cut, tables: &Tables<'_>, over: &Over<'_>, 
     let Some(columns) = tables.parts().part(cut) else { return Vec::new() };
     let tallies = over.run(&columns, &wanted);
     let hits = tallies.iter().flatten().flatten().map(|t| &t.hits);
-    // What cannot be read now is asked for once more, and then told.
-    let near = tables.system(cut.system_ix).and_then(|s| Near::new(s, hits).ok()).unwrap_or_default();
+    let near = near_to(tables, cut.system_ix, hits);
     let of_one = |i: usize, a: &Asked<'_>, tally: Option<Result<Tally, SqlError>>| {
         if !wanted(i) {
             return Ok(Answers::default());
         }
-        let make = |hit: &Hit| make(i, &near, hit);
         match tally {
-            Some(Ok(tally)) => counted(&tally, &a.systems, &make),
-            Some(Err(SqlError::Value(_))) | None => by_polars(a, tables, Some(&columns), &make),
+            Some(Ok(tally)) => counted(&tally, &a.systems, &|hit| make(i, &near, hit)),
+            Some(Err(SqlError::Value(_))) | None => {
+                let near = |hits: &RecordBatch| near_to(tables, cut.system_ix, std::iter::once(hits));
+                by_polars(a, tables, Some(&columns), &near, &|near, hit| make(i, near, hit))
+            }
             Some(Err(fault)) => Err(fault.into()),
         }
     };
     asked.iter().zip(tallies).enumerate().map(|(i, (a, tally))| of_one(i, a, tally)).collect()
+}
+
+/// The rows behind hits. What cannot be read now is asked for once more, and then told.
+fn near_to<'h>(tables: &Tables<'_>, system_ix: u32, hits: impl Iterator<Item = &'h RecordBatch>) -> Near {
+    tables.system(system_ix).and_then(|s| Near::new(s, hits).ok()).unwrap_or_default()
 }
 
 /// Puts one check to the whole of a run.
@@ -183,14 +189,15 @@ fn of_part(asked: &[Asked<'_>], cut: Cut, tables: &Tables<'_>, over: &Over<'_>, 
 /// # Errors
 /// Its query fails, or its rows are not of the form that checks must have.
 pub fn over_whole(asked: &Asked<'_>, tables: &Tables<'_>, make: &dyn Fn(&Hit) -> Result<FindingRow, HalfMade>) -> Said {
-    by_polars(asked, tables, None, make)
+    by_polars(asked, tables, None, &|_| Near::default(), &|_, hit| make(hit))
 }
 
 fn by_polars(
     asked: &Asked<'_>,
     tables: &Tables<'_>,
     part: Option<&Columns<'_>>,
-    make: &dyn Fn(&Hit) -> Result<FindingRow, HalfMade>,
+    near: &dyn Fn(&RecordBatch) -> Near,
+    make: &dyn Fn(&Near, &Hit) -> Result<FindingRow, HalfMade>,
 ) -> Said {
     let mut frames: BTreeMap<&str, LazyFrame> = BTreeMap::new();
     for view in asked.query.reads().keys() {
@@ -202,7 +209,7 @@ fn by_polars(
         frames.extend(frame.map(|f| (view.as_str(), f.lazy())));
     }
     let rows = asked.query.run(&|name| frames.get(name).cloned())?;
-    read(&crate::sql::frame::to_batch(&rows).map_err(|e| EvaluateError::Rows(e.to_string()))?, &asked.systems, make)
+    read(&crate::sql::frame::to_batch(&rows).map_err(|e| EvaluateError::Rows(e.to_string()))?, &asked.systems, near, make)
 }
 
 /// Answers of a tally.
@@ -220,7 +227,12 @@ pub(super) fn counted(tally: &Tally, systems: &BTreeSet<u32>, make: &dyn Fn(&Hit
     Ok(out)
 }
 
-fn read(batch: &RecordBatch, systems: &BTreeSet<u32>, make: &dyn Fn(&Hit) -> Result<FindingRow, HalfMade>) -> Said {
+fn read(
+    batch: &RecordBatch,
+    systems: &BTreeSet<u32>,
+    near: &dyn Fn(&RecordBatch) -> Near,
+    make: &dyn Fn(&Near, &Hit) -> Result<FindingRow, HalfMade>,
+) -> Said {
     let outcomes = batch.column_by_name("outcome").and_then(|c| c.as_string_opt::<i32>());
     let outcomes = outcomes.ok_or_else(|| EvaluateError::Form("there is no text column `outcome`".to_owned()))?;
     let system_ix = batch.column_by_name("system_ix").and_then(|c| c.as_primitive_opt::<UInt32Type>());
@@ -239,7 +251,8 @@ fn read(batch: &RecordBatch, systems: &BTreeSet<u32>, make: &dyn Fn(&Hit) -> Res
     }
     let places = arrow::array::UInt64Array::from_iter_values(found.into_iter().map(|i| i as u64));
     let rows = arrow::compute::take_record_batch(batch, &places).map_err(|e| EvaluateError::Rows(e.to_string()))?;
-    out.found = hits(&rows, systems, make)?;
+    let near = near(&rows);
+    out.found = hits(&rows, systems, &|hit| make(&near, hit))?;
     Ok(out)
 }
 

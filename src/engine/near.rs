@@ -59,9 +59,10 @@ impl Near {
         near.memberships = rows(&system.memberships, &named.memberships, &MEMBERSHIP)?;
         near.grants = rows(&system.grants, &named.grants, &GRANT)?;
         near.credentials = rows(&system.credentials, &named.credentials, &CREDENTIAL)?;
-        named.accounts.extend(near.memberships.values().filter_map(|m| m.account_ix));
-        named.accounts.extend(near.grants.values().filter_map(|g| g.account_ix));
-        named.accounts.extend(near.credentials.values().filter_map(|c| c.account_ix));
+        // Of tables that are held as well: their accounts may not be.
+        named.accounts.extend(named.memberships.iter().filter_map(|ix| near.membership(system, *ix)?.account_ix));
+        named.accounts.extend(named.grants.iter().filter_map(|ix| near.grant(system, *ix)?.account_ix));
+        named.accounts.extend(named.credentials.iter().filter_map(|ix| near.credential(system, *ix)?.account_ix));
         near.accounts = rows(&system.accounts, &named.accounts, &ACCOUNT)?;
         let of = |table: &Table| table.name;
         for (table, rows) in [

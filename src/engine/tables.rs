@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::{cast, concat_batches};
-use arrow::datatypes::{DataType, UInt32Type};
+use arrow::datatypes::{DataType, UInt8Type, UInt32Type};
 use polars::prelude::DataFrame;
 use rayon::prelude::*;
 
 use super::parts::{Columns, Cut, Parts};
 use super::{FrameError, Run, System, build, slice, views};
+use crate::model::edge_history::Edge;
 use crate::model::*;
-use crate::sql::local::Part;
+use crate::sql::local::{Keys, Part};
 use crate::sql::{SqlError, frame};
 
 /// Accounts of one part of `approvals` as it is written.
@@ -176,26 +177,80 @@ impl Part for Tables<'_> {
         batch.column_by_name(column).cloned().ok_or_else(unknown)
     }
 
-    fn seek(&self, view: &str, column: Option<&str>, keys: &[ArrayRef]) -> Result<ArrayRef, SqlError> {
-        let (true, [system, edge, ix]) = (view == EDGE_HISTORY.name, keys) else { return Err(SqlError::MissingTable(view.to_owned())) };
-        let (system, ix) = (ordinals(system)?, ordinals(ix)?);
-        let edge = edge.as_string_opt::<i32>().ok_or_else(|| SqlError::Engine(format!("`{view}` is looked up by text")))?;
-        let of = |at: usize| {
-            let grant = match edge.is_valid(at).then(|| edge.value(at))? {
-                "grant" => true,
-                "membership" => false,
-                _ => return None,
-            };
-            let number = |column: &UInt32Array| column.is_valid(at).then(|| column.value(at));
-            Some((number(&system)?, grant, number(&ix)?))
-        };
-        let edges: Vec<Option<(u32, bool, u32)>> = (0..edge.len()).map(of).collect();
+    fn places(&self, view: &str, keys: &[ArrayRef]) -> Result<UInt32Array, SqlError> {
+        Ok(self.run.edge_history.places(Edges::new(view, keys)?.iter()))
+    }
+
+    fn seek(&self, view: &str, column: &str, keys: Keys<'_>, places: &UInt32Array) -> Result<ArrayRef, SqlError> {
         let history = &self.run.edge_history;
-        match column {
-            None => Ok(std::sync::Arc::new(history.holds(&edges))),
-            Some(name) => history.column(name, &edges).ok_or_else(|| SqlError::Engine(format!("the view `{view}` has no column `{name}`"))),
+        if let Some(of_places) = history.shown(column, places).filter(|_| view == EDGE_HISTORY.name) {
+            return Ok(of_places);
+        }
+        let edges: Vec<Option<Edge>> = Edges::new(view, &keys()?)?.iter().collect();
+        let of_edges = history.column(column, &edges);
+        of_edges.ok_or_else(|| SqlError::Engine(format!("the view `{view}` has no column `{column}`")))
+    }
+}
+
+/// Edges by keys of `edge_history`.
+struct Edges {
+    system_ix: UInt32Array,
+    /// By the entry of each row, whether it is a grant.
+    words: Vec<Option<bool>>,
+    codes: ArrayRef,
+    edge_ix: UInt32Array,
+}
+
+impl Edges {
+    fn new(view: &str, keys: &[ArrayRef]) -> Result<Self, SqlError> {
+        let (true, [system, edge, ix]) = (view == EDGE_HISTORY.name, keys) else { return Err(SqlError::MissingTable(view.to_owned())) };
+        let (system_ix, edge_ix) = (ordinals(system)?, ordinals(ix)?);
+        let texts = || SqlError::Engine(format!("`{view}` is looked up by text"));
+        let (codes, texts) = match edge.as_any_dictionary_opt() {
+            Some(coded) => (coded.keys(), coded.values().as_string_opt::<i32>().ok_or_else(texts)?),
+            None => {
+                let all = u32::try_from(edge.len()).map_err(|e| SqlError::Engine(e.to_string()))?;
+                let same: ArrayRef = std::sync::Arc::new(UInt32Array::new((0..all).collect::<Vec<_>>().into(), edge.nulls().cloned()));
+                return Self { system_ix, words: words(edge.as_string_opt::<i32>().ok_or_else(texts)?), codes: same, edge_ix }.checked();
+            }
+        };
+        let codes = match codes.data_type() {
+            DataType::UInt8 => codes.slice(0, codes.len()),
+            _ => cast(codes, &DataType::UInt32).map_err(|e| SqlError::Engine(e.to_string()))?,
+        };
+        Self { system_ix, words: words(texts), codes, edge_ix }.checked()
+    }
+
+    fn checked(self) -> Result<Self, SqlError> {
+        let same = self.codes.len() == self.system_ix.len() && self.codes.len() == self.edge_ix.len();
+        if same { Ok(self) } else { Err(SqlError::Engine("columns of a key differ in length".to_owned())) }
+    }
+
+    fn iter(&self) -> Box<dyn Iterator<Item = Option<Edge>> + '_> {
+        let of = |((system, grant), ix): ((Option<u32>, Option<bool>), Option<u32>)| Some((system?, grant?, ix?));
+        let grant = |code: usize| self.words.get(code).copied().flatten();
+        match self.codes.as_primitive_opt::<UInt8Type>() {
+            Some(codes) => {
+                let grants = codes.iter().map(move |code| grant(usize::from(code?)));
+                Box::new(self.system_ix.iter().zip(grants).zip(self.edge_ix.iter()).map(of))
+            }
+            None => {
+                let codes = self.codes.as_primitive_opt::<UInt32Type>().into_iter().flatten();
+                let grants = codes.map(move |code| grant(code? as usize));
+                Box::new(self.system_ix.iter().zip(grants).zip(self.edge_ix.iter()).map(of))
+            }
         }
     }
+}
+
+/// Which of some texts say that an edge is a grant, and which that it is a membership.
+fn words(texts: &StringArray) -> Vec<Option<bool>> {
+    let word = |text: Option<&str>| match text? {
+        "grant" => Some(true),
+        "membership" => Some(false),
+        _ => None,
+    };
+    texts.iter().map(word).collect()
 }
 
 /// Numbers as ordinals; what is none is NULL.

@@ -26,6 +26,9 @@ pub struct Presence {
 /// Values of consecutive rows: the first row of each run, ascending from 0, with its value.
 pub type Runs = Vec<(u32, u32)>;
 
+/// System, whether it is a grant, ordinal.
+pub type Edge = (u32, bool, u32);
+
 /// When a review decided that an edge ends, and which.
 type Ended = (Option<Time>, Option<String>);
 
@@ -143,35 +146,75 @@ impl EdgeHistory {
         OfSystem { all: self, grants: self.tables.get(&(system_ix, false)), memberships: self.tables.get(&(system_ix, true)) }
     }
 
-    /// One column of the rows of some edges (system, is it a grant, ordinal), NULL where there is none; `None`: there is no such column.
-    pub fn column(&self, name: &str, edges: &[Option<(u32, bool, u32)>]) -> Option<ArrayRef> {
-        let found = || edges.iter().map(|edge| edge.and_then(|(system_ix, grant, ix)| Some((self.presence(system_ix, grant, ix)?, edge))));
-        let times = |of: fn(&Presence) -> Option<Time>| -> ArrayRef {
-            Arc::new(found().map(|p| p.and_then(|(p, _)| of(p)).map(Time::micros)).collect::<TimestampMicrosecondArray>())
+    /// A number for the history of each of some edges, NULL where there is no such edge.
+    pub fn places(&self, edges: impl Iterator<Item = Option<Edge>>) -> UInt32Array {
+        // Edges that are asked for one after another are mostly near each other.
+        let mut at: Option<((u32, bool), &Table, usize)> = None;
+        let mut place = |(system_ix, grant, ix): Edge| {
+            let key = (system_ix, !grant);
+            let (_, table, run) = match &mut at {
+                Some(at) if at.0 == key => at,
+                _ => at.insert((key, self.tables.get(&key)?, 0)),
+            };
+            let begins = |run: usize| table.runs.get(run).is_some_and(|(from, _)| *from <= ix);
+            if !begins(*run) || begins(*run + 1) {
+                *run = match begins(*run + 1) && !begins(*run + 2) {
+                    true => *run + 1,
+                    false => table.runs.partition_point(|(from, _)| *from <= ix).checked_sub(1)?,
+                };
+            }
+            table.runs.get(*run).map(|(_, code)| *code).filter(|_| ix < table.rows)
         };
-        let ended = |edge: Option<(u32, bool, u32)>| edge.and_then(|(system_ix, grant, ix)| self.ended.get(&(system_ix, !grant, ix)));
+        edges.map(|edge| edge.and_then(&mut place)).collect()
+    }
+
+    /// A column that snapshots show, of the histories with those numbers; `None`: it is none of these.
+    pub fn shown(&self, name: &str, places: &UInt32Array) -> Option<ArrayRef> {
+        let times = |of: fn(&Presence) -> Option<Time>| -> ArrayRef {
+            let known: Vec<Option<i64>> = self.known.iter().map(|p| of(p).map(Time::micros)).collect();
+            Arc::new(places.iter().map(|p| known.get(p? as usize).copied().flatten()).collect::<TimestampMicrosecondArray>())
+        };
         Some(match name {
-            "system_ix" => Arc::new(found().map(|p| p.and_then(|(_, e)| *e).map(|e| e.0)).collect::<UInt32Array>()),
-            "edge" => Arc::new(found().map(|p| p.and_then(|(_, e)| *e).map(|e| word(!e.1))).collect::<StringArray>()),
-            "edge_ix" => Arc::new(found().map(|p| p.and_then(|(_, e)| *e).map(|e| e.2)).collect::<UInt32Array>()),
             "first_seen_after" => times(|p| p.first_seen_after),
             "first_seen_by" => times(|p| Some(p.first_seen_by)),
             "last_absent" => times(|p| p.last_absent),
             "since_by" => times(|p| Some(p.since_by)),
             "held_until" => times(|p| p.held_until),
-            "regranted" => Arc::new(found().map(|p| p.map(|(p, _)| p.regranted)).collect::<BooleanArray>()),
+            "regranted" => Arc::new(places.iter().map(|p| self.known.get(p? as usize).map(|p| p.regranted)).collect::<BooleanArray>()),
+            // No edge was taken away by a review.
+            "revoked_at" if self.ended.is_empty() => Arc::new(TimestampMicrosecondArray::new_null(places.len())),
+            "revoked_by" if self.ended.is_empty() => Arc::new(StringArray::new_null(places.len())),
+            _ => return None,
+        })
+    }
+
+    /// One column of the rows of some edges, NULL where there is none; `None`: there is no such column.
+    pub fn column(&self, name: &str, edges: &[Option<Edge>]) -> Option<ArrayRef> {
+        let places = self.places(edges.iter().copied());
+        if let Some(shown) = self.shown(name, &places) {
+            return Some(shown);
+        }
+        let found = || edges.iter().zip(places.iter()).map(|(edge, place)| edge.filter(|_| place.is_some()));
+        let mut some: Option<((u32, bool), bool)> = None;
+        let mut ended = |edge: Option<Edge>| {
+            let (system_ix, grant, ix) = edge?;
+            let key = (system_ix, !grant);
+            if some.is_none_or(|(known, _)| known != key) {
+                let all = self.ended.range((key.0, key.1, 0)..=(key.0, key.1, u32::MAX));
+                some = Some((key, all.take(1).count() > 0));
+            }
+            some.filter(|(_, some)| *some).and_then(|_| self.ended.get(&(key.0, key.1, ix)))
+        };
+        Some(match name {
+            "system_ix" => Arc::new(found().map(|e| e.map(|e| e.0)).collect::<UInt32Array>()),
+            "edge" => Arc::new(found().map(|e| e.map(|e| word(!e.1))).collect::<StringArray>()),
+            "edge_ix" => Arc::new(found().map(|e| e.map(|e| e.2)).collect::<UInt32Array>()),
             "revoked_at" => {
                 Arc::new(edges.iter().map(|e| ended(*e).and_then(|e| e.0).map(Time::micros)).collect::<TimestampMicrosecondArray>())
             }
             "revoked_by" => Arc::new(edges.iter().map(|e| ended(*e).and_then(|e| e.1.as_deref())).collect::<StringArray>()),
             _ => return None,
         })
-    }
-
-    /// Which of some edges there are.
-    pub fn holds(&self, edges: &[Option<(u32, bool, u32)>]) -> BooleanArray {
-        let there = |e: &Option<(u32, bool, u32)>| e.is_some_and(|(system_ix, grant, ix)| self.presence(system_ix, grant, ix).is_some());
-        edges.iter().map(|e| Some(there(e))).collect()
     }
 
     /// The row of an edge; `None`: there is no such edge.
@@ -299,6 +342,8 @@ impl Presence {
 
 #[cfg(test)]
 mod tests {
+    use arrow::array::Array;
+
     use super::*;
     use crate::model::to_batch;
 
@@ -345,11 +390,12 @@ mod tests {
         // Column by column it is the same, and NULL where there is no edge.
         let edges: Vec<Option<(u32, bool, u32)>> = [(3, true, 1), (3, false, 5), (1, false, 9), (2, true, 0)].map(Some).into();
         let edges = [edges, vec![None]].concat();
+        let places = history.places(edges.iter().copied());
         let columns: Vec<ArrayRef> = EDGE_HISTORY.columns.iter().map(|c| history.column(c.name, &edges).unwrap()).collect();
         for (at, edge) in edges.iter().enumerate() {
             let row = edge.and_then(|(system_ix, grant, ix)| history.row(system_ix, grant, ix));
             assert_eq!(<EdgeHistoryRow as crate::model::Row>::at(&columns, at).ok(), row, "{edge:?}");
-            assert_eq!(history.holds(&edges).value(at), row.is_some());
+            assert_eq!(places.is_valid(at), row.is_some());
         }
         assert!(history.column("nothing", &edges).is_none());
     }

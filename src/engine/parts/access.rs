@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt8Array, UInt32Array};
+use arrow::buffer::BooleanBuffer;
 
 use super::columns::{below, coded, codes, engine, gather, instant, number, over, spellings, unknown};
 use super::held::are;
@@ -69,9 +70,8 @@ impl Order {
 
 /// The places at which `keep` holds; `None`: at all of them.
 pub(super) fn places(keep: impl ExactSizeIterator<Item = bool>) -> Option<UInt32Array> {
-    let rows = keep.len();
-    let kept: Vec<u32> = (0_u32..).zip(keep).filter(|(_, k)| *k).map(|(at, _)| at).collect();
-    (kept.len() < rows).then(|| UInt32Array::from(kept))
+    let keep: BooleanBuffer = keep.collect();
+    (keep.count_set_bits() < keep.len()).then(|| UInt32Array::from_iter_values(keep.set_indices_u32()))
 }
 
 /// Merges two ascending columns, the first before the second where they are equal; `None`: they already stand so.
@@ -163,9 +163,9 @@ impl Columns<'_> {
             "observed_at" => instant(self.context.seen.observed_at, rows),
             "edge" => {
                 let is_grant = |at: usize| u8::from(at >= order.members);
-                let keys: UInt8Array = match &order.pick {
-                    Some(pick) => pick.values().iter().map(|at| Some(is_grant(*at as usize))).collect(),
-                    None => (0..rows).map(|at| Some(is_grant(at))).collect(),
+                let keys = match &order.pick {
+                    Some(pick) => UInt8Array::from_iter_values(pick.values().iter().map(|at| is_grant(*at as usize))),
+                    None => UInt8Array::from_iter_values((0..rows).map(is_grant)),
                 };
                 coded(keys, &["membership", "grant"])
             }
@@ -178,8 +178,9 @@ impl Columns<'_> {
             "conditional" => {
                 let condition = stored("condition", "condition")?;
                 let of_target = |t: &u32| targets.conditional.get(*t as usize).copied().unwrap_or(false);
-                let rows = order.target.values().iter().enumerate();
-                Arc::new(rows.map(|(at, t)| Some(of_target(t) || condition.is_valid(at))).collect::<BooleanArray>())
+                let of_target: BooleanBuffer = order.target.values().iter().map(of_target).collect();
+                let own = condition.nulls().map_or_else(|| BooleanBuffer::new_set(rows), |nulls| nulls.inner().clone());
+                Arc::new(BooleanArray::new(&of_target | &own, None))
             }
             "resource" => {
                 let none: ArrayRef = Arc::new(UInt32Array::new_null(self.memberships.len()));

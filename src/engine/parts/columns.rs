@@ -1,7 +1,8 @@
 //! Columns of Arrow from what a run holds.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, RecordBatch, StringArray, TimestampMicrosecondArray, UInt8Array, UInt32Array,
@@ -10,6 +11,7 @@ use arrow::array::{
 use arrow::compute::{cast, concat};
 use arrow::datatypes::{DataType, UInt32Type};
 
+use crate::model::cell::ColType;
 use crate::model::{Row, Time, Word, to_batch};
 use crate::sql::SqlError;
 use crate::store::facts::{Facts, Words};
@@ -28,11 +30,18 @@ pub(super) struct Source<'a, R> {
     range: Range<usize>,
     /// The rows of a table that is held.
     held: OnceLock<Result<RecordBatch, String>>,
+    /// Columns that were read: several views ask for the same.
+    read: Mutex<BTreeMap<String, ArrayRef>>,
 }
 
 impl<'a, R: Row> Source<'a, R> {
     pub fn new(facts: &'a Facts<R>, range: Range<usize>) -> Self {
-        Self { facts, range, held: OnceLock::new() }
+        Self { facts, range, held: OnceLock::new(), read: Mutex::default() }
+    }
+
+    /// Where the row at a position of the table stands among these rows; `None`: it is not among them.
+    pub fn place(&self, position: usize) -> Option<usize> {
+        position.checked_sub(self.range.start).filter(|at| *at < self.range.len())
     }
 
     pub fn len(&self) -> usize {
@@ -45,6 +54,22 @@ impl<'a, R: Row> Source<'a, R> {
             let rows = || to_batch(&self.facts.part(self.range.clone())).map_err(|e| e.to_string());
             let batch = self.held.get_or_init(rows).as_ref().map_err(engine)?;
             return batch.column_by_name(name).cloned().ok_or_else(|| unknown(R::TABLE.name, name));
+        }
+        let read = || self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(column) = read().get(name) {
+            return Ok(Arc::clone(column));
+        }
+        let column = self.stored(name)?;
+        read().insert(name.to_owned(), Arc::clone(&column));
+        Ok(column)
+    }
+
+    fn stored(&self, name: &str) -> Result<ArrayRef, SqlError> {
+        if R::TABLE.key == [name] && R::TABLE.columns.iter().any(|c| c.name == name && matches!(c.ty, ColType::U32)) {
+            // An ordinal is the position of its row.
+            let position = |at: usize| u32::try_from(at).map_err(engine);
+            let (from, to) = (position(self.range.start)?, position(self.range.end)?);
+            return Ok(Arc::new(UInt32Array::from_iter_values(from..to)));
         }
         let batches = self.facts.columns(self.range.clone(), &[name], Words::Coded).map_err(engine)?;
         let parts: Vec<&dyn Array> = batches.iter().filter_map(|b| b.columns().first()).map(AsRef::as_ref).collect();
@@ -96,7 +121,7 @@ pub(super) fn coded(keys: UInt8Array, words: &[&str]) -> ArrayRef {
 
 /// Words of a closed set.
 pub(super) fn words<W: Word>(words: impl Iterator<Item = W>) -> ArrayRef {
-    coded(words.map(Word::code).collect(), &spellings::<W>())
+    coded(UInt8Array::from_iter_values(words.map(Word::code)), &spellings::<W>())
 }
 
 /// The same for a column in which some are missing.
@@ -113,7 +138,7 @@ pub(super) fn times(times: impl Iterator<Item = Option<Time>>) -> ArrayRef {
 }
 
 pub(super) fn flags(flags: impl Iterator<Item = bool>) -> ArrayRef {
-    Arc::new(flags.map(Some).collect::<BooleanArray>())
+    Arc::new(BooleanArray::new(flags.collect(), None))
 }
 
 /// Few different values in many rows, as their texts.
@@ -131,23 +156,42 @@ pub(super) fn labels<T: Copy + PartialEq + std::fmt::Display>(values: impl Itera
     over(UInt32Array::from(keys), &StringArray::from_iter_values(seen.iter().map(ToString::to_string)))
 }
 
+/// Texts of which neighbours are often the same.
+pub(super) fn runs<'t>(texts: impl Iterator<Item = Option<&'t str>>) -> ArrayRef {
+    let mut entries: Vec<&str> = Vec::new();
+    let mut key = |text: &'t str| {
+        if entries.last() != Some(&text) {
+            entries.push(text);
+        }
+        u32::try_from(entries.len() - 1).unwrap_or(u32::MAX)
+    };
+    let keys: UInt32Array = texts.map(|text| text.map(&mut key)).collect();
+    over(keys, &StringArray::from_iter_values(entries))
+}
+
 /// Texts of a dimension by their places in it; no place and no text are both null.
 pub(super) fn over(places: UInt32Array, texts: &StringArray) -> ArrayRef {
-    let known = |p: u32| (p as usize) < texts.len() && texts.is_valid(p as usize);
-    let whole = places.null_count() == 0 && texts.null_count() == 0 && places.values().iter().all(|p| (*p as usize) < texts.len());
+    let known = |p: u32| (p as usize) < texts.len();
+    let whole = places.null_count() == 0 && places.values().iter().all(|p| known(*p));
     let keys = if whole { places } else { places.iter().map(|p| p.filter(|p| known(*p))).collect() };
     if texts.is_empty() {
         return new_null_array(&DataType::Utf8, keys.len());
     }
     match DictionaryArray::try_new(keys.clone(), Arc::new(texts.clone())) {
         Ok(array) => Arc::new(array),
-        Err(_) => Arc::new(keys.iter().map(|k| k.map(|k| texts.value(k as usize))).collect::<StringArray>()),
+        Err(_) => Arc::new(
+            keys.iter().map(|k| k.map(|k| k as usize).filter(|k| texts.is_valid(*k)).map(|k| texts.value(k))).collect::<StringArray>(),
+        ),
     }
 }
 
 /// Words of a dimension by their places in it, each a code; no place is null.
 pub(super) fn codes(places: &UInt32Array, dimension: &[u8], words: &[&str]) -> ArrayRef {
-    coded(places.iter().map(|p| p.and_then(|p| dimension.get(p as usize).copied())).collect(), words)
+    let code = |p: u32| dimension.get(p as usize).copied();
+    if places.null_count() == 0 && places.values().iter().all(|p| (*p as usize) < dimension.len()) {
+        return coded(UInt8Array::from_iter_values(places.values().iter().filter_map(|p| code(*p))), words);
+    }
+    coded(places.iter().map(|p| p.and_then(code)).collect(), words)
 }
 
 /// Values of one array by their places in it.

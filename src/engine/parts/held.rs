@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, UInt32Array};
 use arrow::datatypes::{DataType, UInt8Type, UInt16Type, UInt32Type};
 
 use super::access::places;
-use super::columns::{codes, constant, engine, gather, instant, number, optional_words, over, spellings, unknown};
+use super::columns::{Source, codes, constant, engine, gather, instant, number, optional_words, over, spellings, unknown};
 use super::{Columns, Cut, V_CREDENTIALS, V_GRANTS, V_MEMBERSHIPS};
+use crate::model::cell::ColType;
 use crate::model::*;
 use crate::sql::SqlError;
 use crate::store::StoreError;
@@ -95,22 +96,53 @@ impl Columns<'_> {
 
     /// Native ids and names of those who hold rows, by account and group, else verbatim.
     fn holder(&self, account_ix: &UInt32Array, group_ix: &UInt32Array, verbatim: &ArrayRef) -> Result<ArrayRef, SqlError> {
-        let own = self.of_accounts("native_id", account_ix)?;
-        let own = own.as_string_opt::<i32>().ok_or_else(|| engine("`native_id` is not text"))?;
-        let verbatim = verbatim.as_string_opt::<i32>().ok_or_else(|| engine("`principal_ref` is not text"))?;
-        let group = |at: usize| group_ix.is_valid(at).then(|| self.context.system.groups.get(group_ix.value(at) as usize)).flatten();
-        let text = |array: &StringArray, at: usize| array.is_valid(at).then(|| array.value(at).to_owned());
-        let row = |at: usize| text(own, at).or_else(|| group(at).map(|g| g.native_id.clone())).or_else(|| text(verbatim, at));
-        Ok(Arc::new((0..account_ix.len()).map(row).collect::<StringArray>()))
+        let groups = self.groups(&self.targets().ids);
+        let own = [self.accounts.column("native_id")?, groups];
+        let named = self.named(account_ix, group_ix, &own)?;
+        if verbatim.null_count() == verbatim.len() {
+            return Ok(named);
+        }
+        let named = arrow::compute::cast(&named, &DataType::Utf8).map_err(engine)?;
+        let (named, verbatim) =
+            named.as_string_opt::<i32>().zip(verbatim.as_string_opt::<i32>()).ok_or_else(|| engine("holders are no text"))?;
+        Ok(Arc::new(named.iter().zip(verbatim).map(|(named, verbatim)| named.or(verbatim)).collect::<StringArray>()))
     }
 
     /// Their names.
     fn holder_name(&self, account_ix: &UInt32Array, group_ix: &UInt32Array) -> Result<ArrayRef, SqlError> {
-        let (login, shown) = (self.of_accounts("login", account_ix)?, self.of_accounts("display_name", account_ix)?);
-        let text = |array: &ArrayRef, at: usize| array.as_string_opt::<i32>().filter(|a| a.is_valid(at)).map(|a| a.value(at).to_owned());
-        let group = |at: usize| group_ix.is_valid(at).then(|| self.context.system.groups.get(group_ix.value(at) as usize)).flatten();
-        let row = |at: usize| text(&login, at).or_else(|| text(&shown, at)).or_else(|| group(at).and_then(|g| g.name.clone()));
-        Ok(Arc::new((0..account_ix.len()).map(row).collect::<StringArray>()))
+        let groups = self.groups(&self.targets().names);
+        self.named(account_ix, group_ix, &[self.accounts.column("login")?, self.accounts.column("display_name")?, groups])
+    }
+
+    /// Of a column of the targets that of the groups.
+    fn groups(&self, texts: &StringArray) -> ArrayRef {
+        let count = self.context.system.groups.len().min(texts.len());
+        Arc::new(texts.slice(0, count))
+    }
+
+    /// The first text that there is for each holder: in columns of the accounts of the cut, else in the last column, of the groups.
+    fn named(&self, account_ix: &UInt32Array, group_ix: &UInt32Array, columns: &[ArrayRef]) -> Result<ArrayRef, SqlError> {
+        let Some((of_groups, of_accounts)) = columns.split_last() else { return Err(engine("a holder without a name")) };
+        let first = |at: Option<usize>, columns: &[ArrayRef], mut start: usize| {
+            let at = at?;
+            for column in columns {
+                if at < column.len() && column.is_valid(at) {
+                    return u32::try_from(start + at).ok();
+                }
+                start += column.len();
+            }
+            None
+        };
+        let groups_start = of_accounts.iter().map(Array::len).sum();
+        let of_groups = std::slice::from_ref(of_groups);
+        let place = |(account, group): (Option<u32>, Option<u32>)| {
+            let own = account.and_then(|a| a.checked_sub(self.cut.from)).map(|a| a as usize);
+            first(own, of_accounts, 0).or_else(|| first(group.map(|g| g as usize), of_groups, groups_start))
+        };
+        let places: UInt32Array = account_ix.iter().zip(group_ix.iter()).map(place).collect();
+        let parts: Vec<&dyn Array> = columns.iter().map(AsRef::as_ref).collect();
+        let texts = arrow::compute::concat(&parts).map_err(engine)?;
+        Ok(over(places, texts.as_string_opt::<i32>().ok_or_else(|| engine("names are no text"))?))
     }
 
     /// A stored column of the accounts that rows name.
@@ -160,8 +192,9 @@ impl Columns<'_> {
             "level" => codes(&target()?, &self.targets().levels, &spellings::<Level>()),
             "risks" => over(target()?, &self.targets().risks),
             "conditional" => {
-                let (of_target, condition) = (flags(&|e| e.conditional)?, stored("condition")?);
-                let rows = of_target.into_iter().enumerate().map(|(at, held)| Some(held || condition.is_valid(at)));
+                let conditional = |e: Option<u32>| e.and_then(|e| system.entitlements.get(e as usize)).is_some_and(|e| e.conditional);
+                let (entitlement, condition) = (entitlement()?, stored("condition")?);
+                let rows = entitlement.iter().enumerate().map(|(at, e)| Some(condition.is_valid(at) || conditional(e)));
                 Arc::new(rows.collect::<BooleanArray>())
             }
             "vendor_managed" => Arc::new(BooleanArray::from(flags(&|e| e.vendor_managed)?)),
@@ -197,10 +230,7 @@ impl Columns<'_> {
                 Arc::new(group()?.iter().map(|g| Some(row(g))).collect::<BooleanArray>())
             }
             "level" => codes(&group()?, &self.targets().levels, &spellings::<Level>()),
-            "conditional" => {
-                let condition = stored("condition")?;
-                Arc::new((0..rows).map(|at| Some(condition.is_valid(at))).collect::<BooleanArray>())
-            }
+            "conditional" => Arc::new(arrow::compute::is_not_null(&stored("condition")?).map_err(engine)?),
             name if V_MEMBERSHIPS.columns.iter().any(|c| c.name == name) => stored(name)?,
             other => return Err(unknown(V_MEMBERSHIPS.name, other)),
         })
@@ -258,11 +288,23 @@ impl Kinds {
     }
 }
 
+/// A column of credentials, words as a dictionary: they are asked for more often than they are made.
+fn coded_words(name: &str, column: &ArrayRef) -> Result<ArrayRef, SqlError> {
+    let is_word = CREDENTIALS.columns.iter().any(|c| c.name == name && matches!(c.ty, ColType::Word(_)));
+    if !is_word || column.data_type() != &DataType::Utf8 {
+        return Ok(Arc::clone(column));
+    }
+    let dictionary = DataType::Dictionary(Box::new(DataType::UInt16), Box::new(DataType::Utf8));
+    arrow::compute::cast(column, &dictionary).map_err(engine)
+}
+
 /// The credentials of a system in the order of the accounts, those of none last. Their table is in the order of their own ids.
 pub(super) struct Credentials {
     /// Positions in the table.
     order: UInt32Array,
     account_ix: UInt32Array,
+    /// The whole table, if it is held.
+    held: Option<RecordBatch>,
     columns: Mutex<BTreeMap<String, ArrayRef>>,
 }
 
@@ -270,7 +312,15 @@ impl Credentials {
     pub fn new(facts: &Facts<CredentialRow>) -> Result<Self, StoreError> {
         let mut owners: Vec<(u32, bool, u32)> = Vec::with_capacity(facts.len());
         let mut at = 0;
-        for batch in facts.columns(0..facts.len(), &["account_ix", "holder_ref"], Words::Coded)? {
+        let held = match facts.is_held() {
+            true => Some(to_batch(&facts.all()).map_err(|e| facts.damaged(e.to_string()))?),
+            false => None,
+        };
+        let batches = match &held {
+            Some(batch) => vec![batch.clone()],
+            None => facts.columns(0..facts.len(), &["account_ix", "holder_ref"], Words::Coded)?,
+        };
+        for batch in batches {
             let owner = batch.column_by_name("account_ix").and_then(|c| c.as_primitive_opt::<UInt32Type>());
             let (Some(owner), Some(holder)) = (owner, batch.column_by_name("holder_ref")) else { continue };
             for (row, owner) in owner.iter().enumerate() {
@@ -284,7 +334,7 @@ impl Credentials {
         owners.sort_unstable();
         let order = UInt32Array::from_iter_values(owners.iter().map(|(.., at)| *at));
         let account_ix = owners.iter().map(|(owner, none, _)| (!none).then_some(*owner)).collect();
-        Ok(Self { order, account_ix, columns: Mutex::new(BTreeMap::new()) })
+        Ok(Self { order, account_ix, held, columns: Mutex::new(BTreeMap::new()) })
     }
 
     /// Where the credentials of a cut stand.
@@ -300,7 +350,10 @@ impl Credentials {
         if let Some(column) = known.get(name) {
             return Ok(Arc::clone(column));
         }
-        let whole = super::columns::Source::new(facts, 0..facts.len()).column(name)?;
+        let whole = match &self.held {
+            Some(batch) => coded_words(name, batch.column_by_name(name).ok_or_else(|| unknown(CREDENTIALS.name, name))?)?,
+            None => Source::new(facts, 0..facts.len()).column(name)?,
+        };
         let column = gather(&whole, &self.order)?;
         known.insert(name.to_owned(), Arc::clone(&column));
         Ok(column)

@@ -8,6 +8,7 @@ mod accounts;
 mod approvals;
 mod candidates;
 mod columns;
+mod fit;
 mod held;
 mod targets;
 
@@ -17,7 +18,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 
-use self::columns::{Source, engine};
+use self::columns::{Source, constant, engine, instant, number};
 use self::held::Credentials;
 use self::targets::{People, Targets};
 use super::load::System;
@@ -96,6 +97,7 @@ impl<'r> Parts<'r> {
             kept_grants: OnceLock::new(),
             kept_memberships: OnceLock::new(),
             judged: OnceLock::new(),
+            fits: OnceLock::new(),
             built: Mutex::new(BTreeMap::new()),
         })
     }
@@ -125,6 +127,7 @@ pub struct Columns<'p> {
     kept_memberships: OnceLock<Result<held::Kept, SqlError>>,
     /// Rows of `approvals`.
     judged: OnceLock<Result<approvals::Judged, SqlError>>,
+    fits: OnceLock<Result<fit::Fits<'p>, SqlError>>,
     /// Views that are built row by row.
     built: Mutex<BTreeMap<&'static str, RecordBatch>>,
 }
@@ -163,7 +166,6 @@ impl Columns<'_> {
             }};
         }
         match view {
-            "access_fit" => rows!(V_ACCESS_FIT.name, build::access_fit(c, from, to)),
             "escalations" => rows!(V_ESCALATIONS.name, build::escalations(c, from, to)),
             other => Err(SqlError::MissingTable(other.to_owned())),
         }
@@ -180,8 +182,23 @@ impl Part for Columns<'_> {
             "memberships" => Ok(self.memberships()?.len()),
             "credentials" => Ok(self.credentials()?.of(self.cut).len()),
             "approvals" => Ok(self.judged()?.len()),
+            "access_fit" => Ok(self.fits()?.len()),
             other => Ok(self.of_rows(other)?.num_rows()),
         }
+    }
+
+    fn constant(&self, view: &str, column: &str) -> Result<Option<ArrayRef>, SqlError> {
+        let is_of_system = matches!(column, "system_ix" | "system" | "team" | "observed_at");
+        let table = PARTITIONED.iter().find(|t| t.name == view).filter(|_| is_of_system && !matches!(view, "escalations"));
+        if table.is_none_or(|t| t.columns.iter().all(|c| c.name != column)) {
+            return Ok(None);
+        }
+        Ok(match column {
+            "system_ix" => Some(number(self.cut.system_ix, 1)),
+            "system" => Some(constant(Some(&self.context.system.name), 1)),
+            "team" => Some(constant(self.context.seen.team.as_deref(), 1)),
+            _ => Some(instant(self.context.seen.observed_at, 1)),
+        })
     }
 
     fn column(&self, view: &str, column: &str) -> Result<ArrayRef, SqlError> {
@@ -193,6 +210,7 @@ impl Part for Columns<'_> {
             "memberships" => self.membership(column),
             "credentials" => self.credential(column),
             "approvals" => self.approval(column),
+            "access_fit" => self.fit(column),
             other => {
                 let batch = self.of_rows(other)?;
                 batch.column_by_name(column).cloned().ok_or_else(|| columns::unknown(other, column))

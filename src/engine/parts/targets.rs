@@ -42,6 +42,8 @@ impl Targets {
 pub(super) struct People {
     pub ids: StringArray,
     pub names: StringArray,
+    pub titles: StringArray,
+    pub units: StringArray,
     pub kinds: Vec<u8>,
     pub left: Vec<bool>,
 }
@@ -51,6 +53,8 @@ impl People {
         Self {
             ids: StringArray::from_iter_values(rows.iter().map(|i| &i.identity)),
             names: rows.iter().map(|i| i.display_name.as_deref()).collect(),
+            titles: rows.iter().map(|i| i.title.as_deref()).collect(),
+            units: rows.iter().map(|i| i.org_unit.as_deref()).collect(),
             kinds: rows.iter().map(|i| i.kind.code()).collect(),
             left: rows.iter().map(|i| i.left_by.is_some()).collect(),
         }

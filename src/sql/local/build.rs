@@ -225,7 +225,8 @@ impl<'a> Builder<'a> {
         }
         let given: Option<Vec<NodeId>> = key.iter().map(|name| by_name.get(*name).copied()).collect();
         let Some(given) = given.filter(|given| given.len() == keys.len()) else { return Ok(None) };
-        let sought = |column: Option<String>| Node::Sought { view: view.clone(), column, keys: given.clone() };
+        let place = self.graph.put(Node::Place { view: view.clone(), keys: given.clone() }, Some(left.space), Kind::Int);
+        let sought = |column: Option<String>| Node::Sought { view: view.clone(), column, keys: given.clone(), place };
         let mut out = left.clone();
         for (id, of) in &right.columns {
             let Some(name) = stored(self.graph, *of) else { return Ok(None) };

@@ -202,6 +202,11 @@ pub(super) fn below(parts: &[(Value, usize)], kind: Kind) -> Computed<Value> {
         Value::Const(lit) => Value::full(lit, kind, *rows),
         other => other.clone(),
     };
+    if let Some((first @ Value::Const(lit), _)) = parts.first()
+        && parts.iter().all(|(value, _)| matches!(value, Value::Const(other) if other == lit))
+    {
+        return Ok(first.clone());
+    }
     let parts: Vec<(Value, usize)> = parts.iter().map(|part| (spread(part), part.1)).collect();
     let valid = joined(parts.iter().map(|(value, rows)| (value.not_null(), *rows)));
     Ok(match kind {
@@ -212,8 +217,13 @@ pub(super) fn below(parts: &[(Value, usize)], kind: Kind) -> Computed<Value> {
             Value::Truth(Tri { yes, no })
         }
         Kind::Int if parts.iter().all(|(value, _)| matches!(value, Value::U32(_))) => {
-            let of = |value: &Value| if let Value::U32(n) = value { n.values.to_vec() } else { Vec::new() };
-            Value::U32(Numbers::new(parts.iter().flat_map(|(value, _)| of(value)).collect(), valid))
+            let mut values = Vec::new();
+            for (value, _) in &parts {
+                if let Value::U32(n) = value {
+                    values.extend_from_slice(&n.values);
+                }
+            }
+            Value::U32(Numbers::new(values, valid))
         }
         Kind::Int => {
             let mut values = Vec::new();

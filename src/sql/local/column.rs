@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::types::ArrowDictionaryKeyType;
 use arrow::array::{
     Array, ArrayRef, ArrowNativeTypeOp, AsArray, BooleanArray, DictionaryArray, Float64Array, Int64Array, PrimitiveArray, StringArray,
-    StringBuilder, TimestampMicrosecondArray, UInt32Array, UInt64Array,
+    StringBuilder, TimestampMicrosecondArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
 };
 use arrow::buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use arrow::datatypes::{
@@ -142,7 +142,7 @@ impl Text {
     }
 
     /// One number per row, from its entry.
-    pub fn map<T>(&self, f: impl Fn(usize) -> T) -> Vec<T> {
+    pub fn map<T>(&self, mut f: impl FnMut(usize) -> T) -> Vec<T> {
         match &self.codes {
             Codes::Same => (0..self.values.len()).map(f).collect(),
             Codes::U8(codes) => codes.iter().map(|c| f(*c as usize)).collect(),
@@ -182,6 +182,18 @@ impl Text {
             Codes::U32(codes) => Codes::U32(of!(codes)),
         };
         Self { codes, valid: gathered(self.valid.as_ref(), rows, matched), values: self.values.clone() }
+    }
+
+    /// The texts as a dictionary; plain where they are none.
+    fn coded(&self) -> Result<ArrayRef, SqlError> {
+        let nulls = || self.valid.clone().map(NullBuffer::new);
+        let values = || Arc::new(self.values.clone());
+        Ok(match &self.codes {
+            Codes::Same => Arc::new(self.plain(true)),
+            Codes::U8(codes) => Arc::new(DictionaryArray::try_new(UInt8Array::new(codes.clone(), nulls()), values()).map_err(failed)?),
+            Codes::U16(codes) => Arc::new(DictionaryArray::try_new(UInt16Array::new(codes.clone(), nulls()), values()).map_err(failed)?),
+            Codes::U32(codes) => Arc::new(DictionaryArray::try_new(UInt32Array::new(codes.clone(), nulls()), values()).map_err(failed)?),
+        })
     }
 
     /// The same texts without entries that no row has, where those would be many.
@@ -266,6 +278,24 @@ impl Value {
         }
     }
 
+    /// The value of the first row.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn literal(&self) -> Result<Lit, SqlError> {
+        let null = self.not_null().is_some_and(|valid| !bits::bit(&valid, 0));
+        let lit = match self {
+            _ if null => Some(Lit::Null),
+            Self::Truth(tri) => (tri.len() > 0).then(|| Lit::Bool(bits::bit(&tri.yes, 0))),
+            Self::U32(n) => n.get(0).map(|v| Lit::Int(i64::from(v))),
+            Self::I64(n) => n.get(0).map(Lit::Int),
+            Self::F64(n) => n.get(0).map(|v| Lit::Double(v.to_bits())),
+            Self::Text(t) => t.get(0).map(|v| Lit::Text(v.into())),
+            Self::Const(lit) => Some(lit.clone()),
+        };
+        lit.ok_or_else(|| failed("a constant without a value"))
+    }
+
     /// The rows without NULL; `None`: all.
     pub fn not_null(&self) -> Option<BooleanBuffer> {
         match self {
@@ -322,6 +352,18 @@ impl Value {
 
     pub fn text(&self) -> Result<&Text, SqlError> {
         if let Self::Text(text) = self { Ok(text) } else { Err(failed("texts are due")) }
+    }
+
+    /// A column of a key as an array: numbers of 32 bits as such, others as signed ones of 64 bits, texts as the dictionary that they are.
+    ///
+    /// # Errors
+    /// A column of a kind that no key has.
+    pub fn coded(&self) -> Result<ArrayRef, SqlError> {
+        match self {
+            Self::U32(_) => self.array(Type::U32),
+            Self::Text(text) => text.coded(),
+            _ => self.array(Type::Bigint),
+        }
     }
 
     /// An array of an output column.
@@ -388,7 +430,7 @@ mod tests {
     #[test]
     fn entries_of_a_dictionary_may_be_missing_or_repeat() {
         let values = StringArray::from(vec![Some("a"), None, Some("a"), Some("b")]);
-        let keys = arrow::array::UInt16Array::from(vec![Some(2), Some(1), None, Some(3), Some(0)]);
+        let keys = UInt16Array::from(vec![Some(2), Some(1), None, Some(3), Some(0)]);
         let array: ArrayRef = Arc::new(DictionaryArray::try_new(keys, Arc::new(values)).unwrap());
         let value = Value::read(&array).unwrap();
         let some = |t: &str| Some(t.to_owned());

@@ -1,21 +1,22 @@
 //! Columns, computed when something asks for them, each once per part; those of whole views once for all parts.
 
 use std::borrow::Cow;
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::buffer::BooleanBuffer;
 
 use super::Part;
 use super::bits::{self, NONE, Tri};
 use super::choose::below;
-use super::column::{Kind, Value, failed};
+use super::column::{Kind, Lit, Value, failed};
 use super::group::{SortColumn, measure, row_numbers};
 use super::keys::{Groups, Index};
 use super::node::{Graph, IndexId, Node, NodeId, Path, Scalar, Space, SpaceId};
 use super::ops::{Operand, apply};
-use super::rows::{Joined, Rows};
+use super::rows::{Joined, Rows, Side};
 use crate::sql::SqlError;
-use crate::sql::types::Type;
 
 pub(super) type Computed<T> = Result<T, SqlError>;
 type Slots<T> = Vec<OnceLock<Computed<T>>>;
@@ -26,12 +27,14 @@ pub(super) struct Memo {
     spaces: Slots<Arc<Rows>>,
     nodes: Slots<Value>,
     indexes: Slots<Arc<Index>>,
+    /// First rows found in indexes of columns.
+    found: Mutex<BTreeMap<(IndexId, Vec<NodeId>), Side>>,
 }
 
 impl Memo {
     pub fn new(graph: &Graph) -> Self {
         let [spaces, nodes, indexes] = graph.sizes();
-        Self { spaces: slots(spaces), nodes: slots(nodes), indexes: slots(indexes) }
+        Self { spaces: slots(spaces), nodes: slots(nodes), indexes: slots(indexes), found: Mutex::default() }
     }
 }
 
@@ -81,15 +84,81 @@ impl Eval<'_> {
         Ok(self.rows(space)?.len())
     }
 
-    fn index(&self, index: IndexId) -> Computed<Arc<Index>> {
+    fn index_slot(&self, index: IndexId) -> Computed<&OnceLock<Computed<Arc<Index>>>> {
         let place = self.graph.place_of_index(index).ok_or_else(missing)?;
-        let slot = self.memo(self.graph.index_is_whole(index)).indexes.get(place).ok_or_else(missing)?;
+        self.memo(self.graph.index_is_whole(index)).indexes.get(place).ok_or_else(missing)
+    }
+
+    fn index(&self, index: IndexId) -> Computed<Arc<Index>> {
         let compute = || {
             let of = self.graph.index(index).ok_or_else(missing)?;
             let counts = of.condition.map(|c| self.holds(c, of.space)).transpose()?;
             Index::new(&self.columns(&of.keys, of.space)?, self.len(of.space)?, counts.as_ref()).map(Arc::new)
         };
-        slot.get_or_init(compute).clone()
+        self.index_slot(index)?.get_or_init(compute).clone()
+    }
+
+    /// The column that a column is row for row, before joins that keep the rows of that side.
+    fn stem(&self, mut node: NodeId) -> Computed<NodeId> {
+        while let Some(Node::Carried { path: path @ (Path::Left(_) | Path::Right(_)), of, absent: None }) =
+            self.graph.node(node).map(|n| &n.node)
+        {
+            if Self::steps(*path, &*self.rows(path.space())?)?.is_some() {
+                break;
+            }
+            node = *of;
+        }
+        Ok(node)
+    }
+
+    /// For each row of a space the first row of an index that has its keys.
+    fn found(&self, index: IndexId, keys: &[NodeId], space: SpaceId) -> Computed<Side> {
+        let stems = keys.iter().map(|key| self.stem(*key)).collect::<Computed<Vec<_>>>()?;
+        let known = &self.memo(self.graph.index_is_whole(index) && stems.iter().all(|s| self.graph.is_whole(*s))).found;
+        let key = (index, stems);
+        if let Some(side) = known.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(side.clone());
+        }
+        let (of, rows) = (self.index(index)?, self.len(space)?);
+        let values = key.1.iter().map(|stem| self.value(*stem)).collect::<Computed<Vec<_>>>()?;
+        let same = |value: &Value, node: NodeId| match value {
+            Value::Const(lit) => Some(Value::full(lit, self.graph.kind(node), 1)),
+            _ => None,
+        };
+        let one: Option<Vec<Value>> = values.iter().zip(&key.1).map(|(value, node)| same(value, *node)).collect();
+        let first = match one {
+            Some(one) => vec![of.first(&one, 1)?.first().copied().unwrap_or(NONE); rows],
+            None => of.first(&self.columns(&key.1, space)?, rows)?,
+        };
+        let side = Side::of(first);
+        known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, side.clone());
+        Ok(side)
+    }
+
+    /// The pairs of a join of few rows that have keys with many rows, of which only those with some such key go into an index; `None`: the rows on the
+    /// left are not few, or there is an index already.
+    fn few(&self, left: (&[NodeId], SpaceId), index: IndexId, outer: bool) -> Computed<Option<Joined>> {
+        let of = self.graph.index(index).ok_or_else(missing)?;
+        let rows = self.len(of.space)?;
+        if self.graph.index_is_whole(index) || self.index_slot(index)?.get().is_some() {
+            return Ok(None);
+        }
+        let own = self.columns(left.0, left.1)?;
+        let all = BooleanBuffer::new_set(self.len(left.1)?);
+        let have_keys = own.iter().filter_map(Value::not_null).fold(all, |all, valid| &all & &valid);
+        if have_keys.count_set_bits() >= rows / 8 {
+            return Ok(None);
+        }
+        let columns = self.columns(&of.keys, of.space)?;
+        let condition = of.condition.map(|c| self.holds(c, of.space)).transpose()?;
+        let Some(wanted) = with_key_among(&own, &have_keys, &columns) else { return Ok(None) };
+        let wanted: Vec<u32> = bits::and(Some(&wanted), condition.as_ref()).unwrap_or(wanted).set_indices_u32().collect();
+        let columns: Vec<Value> = columns.iter().map(|column| column.gather(&wanted, None)).collect();
+        let index = Index::new(&columns, wanted.len(), None)?;
+        let first = Side::of(index.first(&own, self.len(left.1)?)?);
+        let mut joined = Joined::from_left(first, &index, outer, rows)?;
+        joined.right = joined.right.among(&wanted);
+        Ok(Some(joined))
     }
 
     fn slot(&self, node: NodeId) -> Computed<&OnceLock<Computed<Value>>> {
@@ -140,10 +209,14 @@ impl Eval<'_> {
                 Ok(Value::Truth(Tri::sure(joined.kept.clone().unwrap_or_else(all))))
             }
             Node::Found { index, keys } => {
-                let first = self.index(*index)?.first(&self.columns(keys, space)?, self.len(space)?)?;
-                Ok(Value::Truth(Tri::sure(bits::pack(&first, |row| row != NONE))))
+                let found = self.found(*index, keys, space)?;
+                let all = || BooleanBuffer::new_set(found.found().len());
+                Ok(Value::Truth(Tri::sure(found.matched().cloned().unwrap_or_else(all))))
             }
-            Node::Sought { view, column, keys } => self.sought(view, column.as_deref(), &self.columns(keys, space)?),
+            Node::Place { view, keys } => self.place(view, keys, self.len(space)?, |node| self.value(node)),
+            Node::Sought { view, column, keys, place } => {
+                self.sought(view, column.as_deref(), keys, *place, self.len(space)?, |node| self.value(node))
+            }
             Node::Scalar { op, args } => self.scalar(op, args, kind, self.len(space)?, |arg| self.value(arg)),
             Node::Measure { what, of, filter } => {
                 let Some(Space::Groups { input, .. }) = self.graph.space(space) else { return Err(missing()) };
@@ -166,6 +239,9 @@ impl Eval<'_> {
 
     fn stored(&self, name: &str, space: SpaceId) -> Computed<Value> {
         let Some(Space::View { name: view, part, .. }) = self.graph.space(space) else { return Err(missing()) };
+        if *part && let Some(one) = self.part.constant(view, name)? {
+            return Value::read(&one)?.literal().map(Value::Const);
+        }
         let array = if *part { self.part.column(view, name)? } else { self.whole.column(view, name)? };
         let rows = self.len(space)?;
         if array.len() != rows {
@@ -174,14 +250,38 @@ impl Eval<'_> {
         Value::read(&array)
     }
 
-    fn sought(&self, view: &str, column: Option<&str>, keys: &[Value]) -> Computed<Value> {
-        let key = |value: &Value| match value {
-            Value::U32(_) => value.array(Type::U32),
-            Value::Text(_) => value.array(Type::Text),
-            _ => value.array(Type::Bigint),
+    /// Keys of rows that are looked up, as arrays.
+    fn keys(&self, keys: &[NodeId], rows: usize, of: impl Fn(NodeId) -> Computed<Value>) -> Computed<Vec<ArrayRef>> {
+        let array = |key: &NodeId| match of(*key)? {
+            Value::Const(Lit::Int(n)) if u32::try_from(n).is_ok() => {
+                Ok(Arc::new(UInt32Array::from_value(u32::try_from(n).unwrap_or_default(), rows)) as ArrayRef)
+            }
+            Value::Const(lit) => Value::full(&lit, self.graph.kind(*key), rows).coded(),
+            value => value.coded(),
         };
-        let keys = keys.iter().map(key).collect::<Computed<Vec<_>>>()?;
-        Value::read(&self.whole.seek(view, column, &keys)?)
+        keys.iter().map(array).collect()
+    }
+
+    fn place(&self, view: &str, keys: &[NodeId], rows: usize, of: impl Fn(NodeId) -> Computed<Value>) -> Computed<Value> {
+        let places: ArrayRef = Arc::new(self.whole.places(view, &self.keys(keys, rows, of)?)?);
+        Value::read(&places)
+    }
+
+    fn sought(
+        &self,
+        view: &str,
+        column: Option<&str>,
+        keys: &[NodeId],
+        place: NodeId,
+        rows: usize,
+        of: impl Fn(NodeId) -> Computed<Value>,
+    ) -> Computed<Value> {
+        let Value::U32(places) = of(place)? else { return Err(missing()) };
+        let Some(column) = column else {
+            return Ok(Value::Truth(Tri::sure(places.valid.unwrap_or_else(|| BooleanBuffer::new_set(rows)))));
+        };
+        let places = UInt32Array::new(places.values, places.valid.map(arrow::buffer::NullBuffer::new));
+        Value::read(&self.whole.seek(view, column, &|| self.keys(keys, rows, &of), &places)?)
     }
 
     fn scalar(&self, op: &Scalar, args: &[NodeId], kind: Kind, rows: usize, of: impl Fn(NodeId) -> Computed<Value>) -> Computed<Value> {
@@ -212,6 +312,7 @@ impl Eval<'_> {
             (_, matched) => matched,
         };
         let value = match self.value(of)? {
+            Value::Const(lit) if matched.is_none() => return Ok(Value::Const(lit)),
             Value::Const(lit) => {
                 let full = Value::full(&lit, self.graph.kind(of), steps.len());
                 matched.map_or_else(|| full.clone(), |m| full.clone().masked(m))
@@ -224,7 +325,10 @@ impl Eval<'_> {
     /// Some rows of a column; a literal stays one.
     pub fn some(&self, node: NodeId, selection: &Selection<'_>) -> Computed<Value> {
         let placed = self.graph.node(node).ok_or_else(missing)?;
-        let whole = |value: &Value| value.gather(&selection.rows, selection.matched.as_ref());
+        let whole = |value: &Value| match (value, &selection.matched) {
+            (Value::Const(lit), Some(matched)) => Value::full(lit, placed.kind, selection.rows.len()).masked(matched),
+            _ => value.gather(&selection.rows, selection.matched.as_ref()),
+        };
         if let Some(Ok(value)) = self.slot(node)?.get() {
             return Ok(whole(value));
         }
@@ -247,12 +351,9 @@ impl Eval<'_> {
                 })
             }
             Node::Below(of) => self.some_below(of, placed.space.ok_or_else(missing)?, placed.kind, selection),
-            Node::Sought { view, column, keys } => {
-                let key = |key: &NodeId| match self.some(*key, selection)? {
-                    Value::Const(lit) => Ok(Value::full(&lit, self.graph.kind(*key), selection.rows.len())),
-                    value => Ok(value),
-                };
-                self.sought(view, column.as_deref(), &keys.iter().map(key).collect::<Computed<Vec<_>>>()?)
+            Node::Place { view, keys } => self.place(view, keys, selection.rows.len(), |node| self.some(node, selection)),
+            Node::Sought { view, column, keys, place } => {
+                self.sought(view, column.as_deref(), keys, *place, selection.rows.len(), |node| self.some(node, selection))
             }
             Node::Scalar { op, args } => self.scalar(op, args, placed.kind, selection.rows.len(), |arg| self.some(arg, selection)),
             _ => Ok(whole(&self.value(node)?)),
@@ -278,7 +379,10 @@ impl Eval<'_> {
             let count = own.len();
             parts.push((self.some(*node, &Selection::of(own))?, count));
         }
-        Ok(below(&parts, kind)?.gather(&order, selection.matched.as_ref()))
+        Ok(match (below(&parts, kind)?, &selection.matched) {
+            (Value::Const(lit), Some(matched)) => Value::full(&lit, kind, order.len()).masked(matched),
+            (value, matched) => value.gather(&order, matched.as_ref()),
+        })
     }
 
     fn compute_rows(&self, space: SpaceId) -> Computed<Rows> {
@@ -286,20 +390,19 @@ impl Eval<'_> {
             Space::View { name, part, .. } => Ok(Rows::Plain(if *part { self.part.rows(name)? } else { self.whole.rows(name)? })),
             Space::Join { left, right, index, keys, outer, back } => {
                 let (l, r) = (self.len(*left)?, self.len(*right)?);
-                let first = |index: IndexId, keys: &[NodeId], space: SpaceId| -> Computed<(Vec<u32>, Arc<Index>)> {
-                    let index = self.index(index)?;
-                    Ok((index.first(&self.columns(keys, space)?, self.len(space)?)?, index))
-                };
                 if let Some(back) = back.as_ref().filter(|_| l < r) {
                     // The larger side keeps its rows if it can.
-                    let (found, index) = first(back.index, &back.keys, *right)?;
-                    if Joined::is_single(&found, &index) {
+                    let found = self.found(back.index, &back.keys, *right)?;
+                    if Joined::is_single(found.found(), &*self.index(back.index)?) {
                         let condition = back.condition.map(|c| self.holds(c, *right)).transpose()?;
                         return Ok(Rows::Joined(Joined::from_right(found, condition.as_ref())));
                     }
                 }
-                let (found, index) = first(*index, keys, *left)?;
-                Joined::from_left(found, &index, *outer, r).map(Rows::Joined)
+                if let Some(joined) = self.few((keys, *left), *index, *outer)? {
+                    return Ok(Rows::Joined(joined));
+                }
+                let found = self.found(*index, keys, *left)?;
+                Joined::from_left(found, &*self.index(*index)?, *outer, r).map(Rows::Joined)
             }
             Space::Kept { join, condition } => {
                 let rows = self.rows(*join)?;
@@ -325,6 +428,30 @@ impl Eval<'_> {
             }
         }
     }
+}
+
+/// The rows of some columns whose first number is that of some row that has all keys; `None`: their first keys are no ordinals, or spread too far.
+fn with_key_among(own: &[Value], have_keys: &BooleanBuffer, columns: &[Value]) -> Option<BooleanBuffer> {
+    let ordinals = |(own, other): (&Value, &Value)| match (own, other) {
+        (Value::U32(own), Value::U32(other)) => Some((own.clone(), other.clone())),
+        _ => None,
+    };
+    let (own, other) = own.iter().zip(columns).find_map(ordinals)?;
+    let wanted = || have_keys.set_indices().filter_map(|row| own.values.get(row).copied());
+    let (least, greatest) = (wanted().min().unwrap_or_default(), wanted().max().unwrap_or_default());
+    let span = (greatest - least) as usize;
+    if span > other.values.len() {
+        return None;
+    }
+    let mut among = vec![false; span + 1];
+    for v in wanted() {
+        if let Some(flag) = among.get_mut((v - least) as usize) {
+            *flag = true;
+        }
+    }
+    let is_among = |v: u32| among.get(v.wrapping_sub(least) as usize).copied().unwrap_or(false);
+    let found = bits::pack(&other.values, is_among);
+    bits::and(Some(&found), other.valid.as_ref())
 }
 
 /// A truth value that stands where an outer join found no row.

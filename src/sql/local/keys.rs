@@ -6,7 +6,7 @@ use arrow::array::Array;
 use arrow::buffer::BooleanBuffer;
 
 use super::bits::{self, NONE};
-use super::column::{Text, Value};
+use super::column::{Codes, Text, Value};
 use super::table::{NO_KEY, Table};
 use crate::sql::SqlError;
 
@@ -25,7 +25,6 @@ impl Coder {
     /// From the rows that count.
     fn new(value: &Value, counts: Option<&BooleanBuffer>) -> Result<(Self, u64), SqlError> {
         let counts = bits::and(counts, value.not_null().as_ref());
-        let counts = |row: usize| counts.as_ref().is_none_or(|c| bits::bit(c, row));
         if let Value::Text(text) = value {
             let mut known: HashMap<Box<str>, u32> = HashMap::new();
             let mut names: Vec<Box<str>> = Vec::new();
@@ -38,7 +37,7 @@ impl Coder {
                 known.insert(t.into(), code);
                 code
             };
-            text_codes(text, next, counts);
+            text_codes(text, next, counts.as_ref());
             // Codes in the order of the texts: rows that are sorted have sorted keys.
             names.sort_unstable();
             let known: HashMap<Box<str>, u32> = names.into_iter().zip(0..).collect();
@@ -46,11 +45,15 @@ impl Coder {
             return Ok((Self::Texts(known), span));
         }
         let (mut least, mut greatest) = (i64::MAX, i64::MIN);
-        each(value, |row, v| {
-            if counts(row) {
-                (least, greatest) = (least.min(v), greatest.max(v));
-            }
-        })?;
+        let mut meet = |v: i64| (least, greatest) = (least.min(v), greatest.max(v));
+        match &counts {
+            None => each(value, |_, v| meet(v))?,
+            Some(counts) => each(value, |row, v| {
+                if bits::bit(counts, row) {
+                    meet(v)
+                }
+            })?,
+        }
         if least > greatest {
             return Ok((Self::Near { least: 0, span: 0 }, 0));
         }
@@ -65,7 +68,8 @@ impl Coder {
         let mut table = Table::new(u64::MAX, 0);
         let mut codes = 0;
         each(value, |row, v| {
-            if counts(row) && table.get_or(v.wrapping_sub(least).cast_unsigned(), codes) == codes {
+            let counts = counts.as_ref().is_none_or(|c| bits::bit(c, row));
+            if counts && table.get_or(v.wrapping_sub(least).cast_unsigned(), codes) == codes {
                 codes += 1;
             }
         })?;
@@ -74,38 +78,63 @@ impl Coder {
 
     /// Adds the column to the keys of all rows. `null`: the number of NULL, else a row with NULL has no key.
     fn add(&self, keys: &mut [u64], value: &Value, stride: u64, null: Option<u64>) -> Result<(), SqlError> {
-        let mut put = |row: usize, code: Option<u64>| {
-            if let Some(key) = keys.get_mut(row)
-                && *key != NO_KEY
-            {
-                *key = code.map_or(NO_KEY, |code| *key + code * stride);
-            }
-        };
         match (self, value) {
             (Self::Texts(known), Value::Text(text)) => {
-                let codes = text_codes(text, |t| known.get(t).copied().unwrap_or(NONE), |row| text.is_valid(row));
-                for (row, code) in codes.into_iter().enumerate() {
-                    let code = if code == NONE { None } else { Some(u64::from(code)) };
-                    put(row, if text.is_valid(row) { code } else { null });
-                }
-                return Ok(());
+                let codes = text_codes(text, |t| known.get(t).copied().unwrap_or(NONE), text.valid.as_ref());
+                let code = |code: u32| (code != NONE).then_some(u64::from(code));
+                put(keys, codes.into_iter(), text.valid.as_ref(), stride, null, code);
+                Ok(())
             }
-            (Self::Texts(_), _) | (_, Value::Text(_)) => return Err(SqlError::Engine("keys of two types".to_owned())),
+            (Self::Texts(_), _) | (_, Value::Text(_)) => Err(SqlError::Engine("keys of two types".to_owned())),
             (Self::Near { least, span }, _) => {
                 let within = |v: i64| Some(v.wrapping_sub(*least).cast_unsigned()).filter(|code| code < span);
-                match value.not_null() {
-                    None => each(value, |row, v| put(row, within(v)))?,
-                    Some(valid) => each(value, |row, v| put(row, if bits::bit(&valid, row) { within(v) } else { null }))?,
-                }
+                put_numbers(keys, value, stride, null, within)
             }
             (Self::Far { least, table }, _) => {
-                let valid = value.not_null();
                 let known = |v: i64| Some(table.get(v.wrapping_sub(*least).cast_unsigned())).filter(|c| *c != NONE).map(u64::from);
-                each(value, |row, v| put(row, if valid.as_ref().is_none_or(|n| bits::bit(n, row)) { known(v) } else { null }))?;
+                put_numbers(keys, value, stride, null, known)
             }
         }
-        Ok(())
     }
+}
+
+/// Adds the codes of a column of numbers or truth values to the keys of its rows.
+fn put_numbers(keys: &mut [u64], value: &Value, stride: u64, null: Option<u64>, code: impl Fn(i64) -> Option<u64>) -> Result<(), SqlError> {
+    match value {
+        Value::U32(n) => put(keys, n.values.iter().map(|v| i64::from(*v)), n.valid.as_ref(), stride, null, code),
+        Value::I64(n) => put(keys, n.values.iter().copied(), n.valid.as_ref(), stride, null, code),
+        Value::F64(n) => put(keys, n.values.iter().map(|v| of_double(*v)), n.valid.as_ref(), stride, null, code),
+        Value::Truth(tri) => put(keys, tri.yes.iter().map(i64::from), tri.not_null().as_ref(), stride, null, code),
+        Value::Text(_) | Value::Const(_) => return Err(SqlError::Engine("keys are due".to_owned())),
+    }
+    Ok(())
+}
+
+/// Adds the code of each value to the key of its row; a row without a code has no key.
+fn put<T>(
+    keys: &mut [u64],
+    values: impl Iterator<Item = T>,
+    valid: Option<&BooleanBuffer>,
+    stride: u64,
+    null: Option<u64>,
+    code: impl Fn(T) -> Option<u64>,
+) {
+    let add = |key: &mut u64, code: Option<u64>| {
+        if *key != NO_KEY {
+            *key = code.map_or(NO_KEY, |code| *key + code * stride);
+        }
+    };
+    match valid {
+        None => keys.iter_mut().zip(values).for_each(|(key, v)| add(key, code(v))),
+        Some(valid) => {
+            keys.iter_mut().zip(values).zip(valid.iter()).for_each(|((key, v), valid)| add(key, if valid { code(v) } else { null }))
+        }
+    }
+}
+
+/// Zero and minus zero are one key.
+fn of_double(v: f64) -> i64 {
+    if v == 0.0 { 0 } else { v.to_bits().cast_signed() }
 }
 
 /// Calls for each row of a column of numbers or truth values, also where it is NULL.
@@ -113,8 +142,7 @@ fn each(value: &Value, mut f: impl FnMut(usize, i64)) -> Result<(), SqlError> {
     match value {
         Value::U32(n) => n.values.iter().enumerate().for_each(|(row, v)| f(row, i64::from(*v))),
         Value::I64(n) => n.values.iter().enumerate().for_each(|(row, v)| f(row, *v)),
-        // Zero and minus zero are one key.
-        Value::F64(n) => n.values.iter().enumerate().for_each(|(row, v)| f(row, if *v == 0.0 { 0 } else { v.to_bits().cast_signed() })),
+        Value::F64(n) => n.values.iter().enumerate().for_each(|(row, v)| f(row, of_double(*v))),
         Value::Truth(tri) => tri.yes.iter().enumerate().for_each(|(row, v)| f(row, i64::from(v))),
         Value::Text(_) | Value::Const(_) => return Err(SqlError::Engine("keys are due".to_owned())),
     }
@@ -122,27 +150,33 @@ fn each(value: &Value, mut f: impl FnMut(usize, i64)) -> Result<(), SqlError> {
 }
 
 /// A number for each row that counts, from its text; asked once per entry where entries are not many more than rows.
-fn text_codes(text: &Text, mut of: impl FnMut(&str) -> u32, counts: impl Fn(usize) -> bool) -> Vec<u32> {
+fn text_codes(text: &Text, mut of: impl FnMut(&str) -> u32, counts: Option<&BooleanBuffer>) -> Vec<u32> {
     const NOT_ASKED: u32 = NONE - 1;
-    let mut known = vec![NOT_ASKED; if text.values.len() <= text.len() * 4 + 64 { text.values.len() } else { 0 }];
-    let mut out = Vec::with_capacity(text.len());
-    for row in 0..text.len() {
-        if !counts(row) {
-            out.push(NONE);
-            continue;
-        }
-        let entry = text.code(row);
-        match known.get_mut(entry) {
-            Some(code) => {
-                if *code == NOT_ASKED {
-                    *code = of(text.entry(entry));
-                }
-                out.push(*code);
+    let each_once = !matches!(text.codes, Codes::Same) && text.values.len() <= text.len() * 4 + 64;
+    let mut known = vec![NOT_ASKED; if each_once { text.values.len() } else { 0 }];
+    // Neighbours are often the same.
+    let mut last: Option<(usize, u32)> = None;
+    let mut one = |entry: usize| match known.get_mut(entry) {
+        Some(code) => {
+            if *code == NOT_ASKED {
+                *code = of(text.entry(entry));
             }
-            None => out.push(of(text.entry(entry))),
+            *code
+        }
+        None => {
+            let code =
+                last.filter(|(known, _)| text.entry(*known) == text.entry(entry)).map_or_else(|| of(text.entry(entry)), |(_, code)| code);
+            last = Some((entry, code));
+            code
+        }
+    };
+    match counts {
+        None => text.map(one),
+        Some(counts) => {
+            let mut counts = counts.iter();
+            text.map(|entry| if counts.next() == Some(true) { one(entry) } else { NONE })
         }
     }
-    out
 }
 
 fn too_many() -> SqlError {
@@ -205,14 +239,14 @@ enum First {
 
 impl Index {
     pub fn new(values: &[Value], rows: usize, counts: Option<&BooleanBuffer>) -> Result<Self, SqlError> {
-        u32::try_from(rows).map_err(|_| too_many())?;
+        let count = u32::try_from(rows).map_err(|_| too_many())?;
         let (encoder, keys) = Encoder::new(values, rows, counts, false)?;
         let mut table = Table::new(encoder.total, rows);
         if matches!(table, Table::Hashed { .. }) && keys.is_sorted_by(|a, b| a < b) && keys.last() != Some(&NO_KEY) {
             return Ok(Self { encoder, first: First::Sorted(keys), next: Vec::new() });
         }
         let mut next = Vec::new();
-        for (row, key) in (0..).zip(&keys).collect::<Vec<(u32, &u64)>>().into_iter().rev().filter(|(_, key)| **key != NO_KEY) {
+        for (row, key) in (0..count).rev().zip(keys.iter().rev()).filter(|(_, key)| **key != NO_KEY) {
             let after = table.swap(*key, row);
             if after == NONE {
                 continue;
@@ -231,10 +265,13 @@ impl Index {
     pub fn first(&self, values: &[Value], rows: usize) -> Result<Vec<u32>, SqlError> {
         if let ([(Coder::Near { least, .. }, 1)], [Value::U32(n)], First::Of(Table::Dense(slots))) =
             (self.encoder.columns.as_slice(), values, &self.first)
-            && n.valid.is_none()
             && let Ok(least) = u32::try_from(*least)
         {
-            return Ok(n.values.iter().map(|v| slots.get(v.wrapping_sub(least) as usize).copied().unwrap_or(NONE)).collect());
+            let slot = |v: &u32| slots.get(v.wrapping_sub(least) as usize).copied().unwrap_or(NONE);
+            return Ok(match &n.valid {
+                None => n.values.iter().map(slot).collect(),
+                Some(valid) => n.values.iter().zip(valid.iter()).map(|(v, valid)| if valid { slot(v) } else { NONE }).collect(),
+            });
         }
         let keys = self.encoder.keys(values, rows)?;
         Ok(match &self.first {

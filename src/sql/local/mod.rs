@@ -28,7 +28,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow::datatypes::Schema;
 
 use self::build::{Builder, Built};
@@ -37,6 +37,9 @@ use self::node::Graph;
 use self::tally::{Ready, field};
 use super::types::Type;
 use super::{Query, SqlError};
+
+/// Makes the columns of a key.
+pub type Keys<'a> = &'a dyn Fn() -> Result<Vec<ArrayRef>, SqlError>;
 
 /// Columns of views, read when asked for: those of a partition, or those of the views that every partition sees whole.
 ///
@@ -57,13 +60,31 @@ pub trait Part: Sync {
     /// No such view or column, or its file cannot be read.
     fn column(&self, view: &str, column: &str) -> Result<ArrayRef, SqlError>;
 
-    /// For rows that are looked up: a column of the row with each key, NULL where there is none; without a column, whether there is one.
-    /// `keys`: the columns of the view's key, numbers as `UInt32` or `Int64`, text as `Utf8`.
+    /// A column of one row, if every row of the part has the same value in it; `None`: [`Part::column`] has the column.
+    ///
+    /// # Errors
+    /// As [`Part::column`].
+    fn constant(&self, view: &str, column: &str) -> Result<Option<ArrayRef>, SqlError> {
+        let _ = (view, column);
+        Ok(None)
+    }
+
+    /// For rows that are looked up: a number for the row with each key, by which [`Part::seek`] finds it again, NULL where there is none.
+    /// `keys`: the columns of the view's key, numbers as `UInt32` or `Int64`, text as [`Part::column`] has it.
+    ///
+    /// # Errors
+    /// The view is not one in which rows are looked up.
+    fn places(&self, view: &str, keys: &[ArrayRef]) -> Result<UInt32Array, SqlError> {
+        let _ = keys;
+        Err(SqlError::MissingTable(view.to_owned()))
+    }
+
+    /// A column of the rows with those numbers, NULL where there is none. `keys`: as for [`Part::places`].
     ///
     /// # Errors
     /// The view is not one in which rows are looked up, or it has no such column.
-    fn seek(&self, view: &str, column: Option<&str>, keys: &[ArrayRef]) -> Result<ArrayRef, SqlError> {
-        let _ = (column, keys);
+    fn seek(&self, view: &str, column: &str, keys: Keys<'_>, places: &UInt32Array) -> Result<ArrayRef, SqlError> {
+        let _ = (column, keys, places);
         Err(SqlError::MissingTable(view.to_owned()))
     }
 }

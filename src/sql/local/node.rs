@@ -150,11 +150,17 @@ pub(super) enum Node {
         index: IndexId,
         keys: Vec<NodeId>,
     },
-    /// A column of the row of a whole view that has a key, looked up; without a column, whether there is one.
+    /// A number for the row of a whole view that has a key, looked up; NULL where there is none.
+    Place {
+        view: String,
+        keys: Vec<NodeId>,
+    },
+    /// A column of that row; without a column, whether there is one.
     Sought {
         view: String,
         column: Option<String>,
         keys: Vec<NodeId>,
+        place: NodeId,
     },
     Scalar {
         op: Scalar,
@@ -276,7 +282,8 @@ impl Graph {
                 self.need_index(index);
                 keys.into_iter().for_each(|n| self.need(n));
             }
-            Node::Scalar { args, .. } | Node::Sought { keys: args, .. } => args.into_iter().for_each(|n| self.need(n)),
+            Node::Scalar { args, .. } | Node::Place { keys: args, .. } => args.into_iter().for_each(|n| self.need(n)),
+            Node::Sought { keys, place, .. } => keys.into_iter().chain([place]).for_each(|n| self.need(n)),
             Node::Measure { of, filter, .. } => of.into_iter().chain(filter).for_each(|n| self.need(n)),
             Node::RowNumber { groups, order } => {
                 self.need_space(groups);
@@ -383,7 +390,8 @@ impl Graph {
             Node::Carried { path, of, .. } => self.space_is_whole(path.space()) && n(of),
             Node::Below(of) => of.iter().all(n),
             Node::Found { index, keys } => self.index_is_whole(*index) && keys.iter().all(n),
-            Node::Scalar { args, .. } | Node::Sought { keys: args, .. } => args.iter().all(n),
+            Node::Scalar { args, .. } | Node::Place { keys: args, .. } => args.iter().all(n),
+            Node::Sought { keys, place, .. } => keys.iter().chain([place]).all(n),
             Node::Measure { of, filter, .. } => of.iter().chain(filter).all(n),
             Node::RowNumber { groups, order } => self.space_is_whole(*groups) && order.iter().all(|o| n(&o.node)),
         }
@@ -393,7 +401,8 @@ impl Graph {
     pub fn may_fail(&self, id: NodeId) -> bool {
         let some = |ids: &[NodeId]| ids.iter().any(|id| self.may_fail(*id));
         match self.node(id).map(|n| &n.node) {
-            None | Some(Node::Const(_) | Node::Matched | Node::Found { .. } | Node::RowNumber { .. } | Node::Sought { .. }) => false,
+            None | Some(Node::Const(_) | Node::Matched | Node::Found { .. } | Node::RowNumber { .. }) => false,
+            Some(Node::Place { .. } | Node::Sought { .. }) => false,
             Some(Node::Column { may_fail, .. }) => *may_fail,
             Some(Node::Carried { of, .. }) => self.may_fail(*of),
             Some(Node::Below(of)) => some(of),

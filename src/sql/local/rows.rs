@@ -1,5 +1,7 @@
 //! Rows that operators make: pairs of a join, groups, rows of a union.
 
+use std::sync::Arc;
+
 use arrow::buffer::BooleanBuffer;
 
 use super::bits::{self, NONE};
@@ -41,18 +43,33 @@ impl Rows {
 }
 
 /// Which rows of one side the rows of a join have.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Side {
     /// `None`: row for row.
-    rows: Option<Vec<u32>>,
+    rows: Option<Arc<Vec<u32>>>,
     /// Where there is a row; `None`: everywhere.
     matched: Option<BooleanBuffer>,
 }
 
 impl Side {
-    fn of(rows: Vec<u32>) -> Self {
+    pub fn of(rows: Vec<u32>) -> Self {
         let matched = rows.contains(&NONE).then(|| bits::pack(&rows, |row| row != NONE));
-        Self { rows: Some(rows), matched }
+        Self { rows: Some(Arc::new(rows)), matched }
+    }
+
+    /// The rows; none where it is row for row.
+    pub fn found(&self) -> &[u32] {
+        self.rows.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    /// Where there is a row; `None`: everywhere.
+    pub fn matched(&self) -> Option<&BooleanBuffer> {
+        self.matched.as_ref()
+    }
+
+    /// The rows that stand in a list at the places that these rows are.
+    pub fn among(&self, list: &[u32]) -> Self {
+        Self::of(self.found().iter().map(|place| list.get(*place as usize).copied().unwrap_or(NONE)).collect())
     }
 
     pub fn steps(&self) -> Option<(&[u32], Option<&BooleanBuffer>)> {
@@ -84,8 +101,8 @@ impl Joined {
     }
 
     /// For each row on the right, the first row on the left that was found.
-    pub fn from_right(found: Vec<u32>, condition: Option<&BooleanBuffer>) -> Self {
-        let (rows, left) = (found.len(), Side::of(found));
+    pub fn from_right(left: Side, condition: Option<&BooleanBuffer>) -> Self {
+        let rows = left.found().len();
         let kept = bits::and(left.matched.as_ref(), condition);
         Self { rows, left, right: Side::default(), kept }
     }
@@ -94,15 +111,16 @@ impl Joined {
     ///
     /// # Errors
     /// So many pairs that polars should find another way.
-    pub fn from_left(found: Vec<u32>, index: &Index, outer: bool, right_rows: usize) -> Result<Self, SqlError> {
-        if Self::is_single(&found, index) {
-            let (rows, right) = (found.len(), Side::of(found));
+    pub fn from_left(right: Side, index: &Index, outer: bool, right_rows: usize) -> Result<Self, SqlError> {
+        let found = right.found();
+        if Self::is_single(found, index) {
+            let rows = found.len();
             let kept = if outer { None } else { right.matched.clone() };
             return Ok(Self { rows, left: Side::default(), right, kept });
         }
         let most = (found.len() + right_rows).saturating_mul(16).saturating_add(1 << 20);
         let (mut left, mut right) = (Vec::new(), Vec::new());
-        for (row, first) in (0..).zip(found) {
+        for (row, first) in (0..).zip(found.iter().copied()) {
             if first == NONE && outer {
                 left.push(row);
                 right.push(NONE);
@@ -117,7 +135,7 @@ impl Joined {
                 return Err(SqlError::Value("a join with very many pairs".to_owned()));
             }
         }
-        Ok(Self { rows: left.len(), left: Side { rows: Some(left), matched: None }, right: Side::of(right), kept: None })
+        Ok(Self { rows: left.len(), left: Side { rows: Some(Arc::new(left)), matched: None }, right: Side::of(right), kept: None })
     }
 
     /// The pairs that meet a condition, and every row on the left that has none.
@@ -141,6 +159,6 @@ impl Joined {
             left.push(row);
             right.push(NONE);
         }
-        Self { rows: left.len(), left: Side { rows: Some(left), matched: None }, right: Side::of(right), kept: None }
+        Self { rows: left.len(), left: Side { rows: Some(Arc::new(left)), matched: None }, right: Side::of(right), kept: None }
     }
 }

@@ -9,7 +9,7 @@ use arrow::datatypes::{Field, Schema};
 
 use super::Tally;
 use super::build::is_system;
-use super::column::{Codes, Text, Value, failed};
+use super::column::{Codes, Lit, Text, Value, failed};
 use super::eval::{Computed, Eval, Selection};
 use super::node::{NodeId, SpaceId};
 use crate::sql::types::Type;
@@ -68,10 +68,13 @@ impl Eval<'_> {
     /// The value of a column of ordinals in the first row that is kept.
     fn first(&self, node: NodeId, kept: Option<&BooleanBuffer>) -> Computed<Option<u32>> {
         let row = kept.map_or(Some(0), |kept| kept.set_indices_u32().next()).unwrap_or_default();
-        match self.some(node, &Selection { rows: vec![row].into(), matched: None })? {
-            Value::U32(n) => Ok(n.get(0)),
-            _ => Err(failed("`system_ix` holds no ordinals")),
-        }
+        let value = self.some(node, &Selection { rows: vec![row].into(), matched: None })?;
+        let ordinal = match &value {
+            Value::Const(Lit::Null) => None,
+            Value::Const(Lit::Int(n)) => Some(*n),
+            value => value.wide()?.get(0),
+        };
+        ordinal.map(u32::try_from).transpose().map_err(failed)
     }
 
     /// Every output, only of some rows.

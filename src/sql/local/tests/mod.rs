@@ -20,11 +20,17 @@ use crate::sql::{Catalog, Mode, Query, SqlError, compile_as, frame};
 pub(super) struct Held {
     tables: BTreeMap<String, RecordBatch>,
     asked: Mutex<Vec<String>>,
+    /// Columns that hold one value in all rows are said to do so.
+    constants: bool,
 }
 
 impl Held {
     pub fn new(tables: BTreeMap<String, RecordBatch>) -> Self {
-        Self { tables, asked: Mutex::default() }
+        Self { tables, ..Self::default() }
+    }
+
+    pub fn with_constants(self, constants: bool) -> Self {
+        Self { constants, ..self }
     }
 
     fn table(&self, view: &str) -> Result<&RecordBatch, SqlError> {
@@ -48,6 +54,12 @@ impl Part for Held {
         self.asked.lock().unwrap().push(format!("{view}.{column}"));
         let found = self.table(view)?.column_by_name(column).cloned();
         found.ok_or_else(|| SqlError::Engine(format!("no column {view}.{column}")))
+    }
+
+    fn constant(&self, view: &str, column: &str) -> Result<Option<ArrayRef>, SqlError> {
+        let column = self.table(view)?.column_by_name(column).filter(|c| self.constants && !c.is_empty());
+        let same = |c: &&ArrayRef| (1..c.len()).all(|row| c.slice(row, 1).to_data() == c.slice(0, 1).to_data());
+        Ok(column.filter(same).map(|c| c.slice(0, 1)))
     }
 }
 

@@ -136,7 +136,7 @@ fn compare(number: u64, chunked: Option<&str>, seen: &mut Seen) {
         }
     }
     for (at, part) in parts.iter().enumerate() {
-        let held = Held::new(coded(part, at));
+        let held = Held::new(coded(part, at)).with_constants(at % 2 == 1);
         let tallies = over.run(&held, &|_| true);
         for (i, (sql, query)) in texts.iter().zip(&queries).enumerate() {
             if fused.refused(i).is_some() {
