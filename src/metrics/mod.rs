@@ -14,6 +14,7 @@ mod metric;
 mod owners;
 mod provision;
 mod revocation;
+mod rows;
 mod survival;
 #[cfg(test)]
 mod tests;

@@ -16,10 +16,12 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt16Type, UInt32Typ
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
 use parquet::file::statistics::Statistics;
+use rayon::prelude::*;
 
 use super::StoreError;
+use super::part::Part;
 use crate::model::cell::{CellError, ColType};
-use crate::model::{ORIGINS, OriginRow, Row, from_batch};
+use crate::model::{ORIGINS, OriginRow, Row, Time, from_batch};
 
 /// Rows up to which a table is held in memory.
 pub const HELD_ROWS: usize = 65_536;
@@ -204,6 +206,84 @@ impl<R: Row> Facts<R> {
                 Ok(out)
             }
         }
+    }
+
+    /// As [`Facts::pick`], several row groups at a time.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub fn gather(&self, positions: &[usize], columns: &[&str]) -> Result<Vec<R>, StoreError>
+    where
+        R: Default,
+    {
+        let Held::Stored(stored) = &self.held else { return self.pick(positions, columns) };
+        let read = |(group, wanted): &(usize, Vec<usize>)| stored.pick(*group, wanted, columns);
+        let batches: Vec<RecordBatch> = stored.or_keep(stored.by_group(positions).par_iter().map(read).collect())?;
+        let mut out = Vec::with_capacity(positions.len());
+        batches.iter().try_for_each(|batch| stored.or_keep(stored.some_of(batch, &mut out)))?;
+        Ok(out)
+    }
+
+    /// The rows of each row group; those of a table that is held are one.
+    pub fn groups(&self) -> Vec<Range<usize>> {
+        match &self.held {
+            Held::Rows(rows) if rows.is_empty() => Vec::new(),
+            Held::Rows(rows) => std::iter::once(0..rows.len()).collect(),
+            Held::Stored(stored) => stored.starts.windows(2).filter_map(|w| Some(*w.first()?..*w.last()?)).collect(),
+        }
+    }
+
+    /// Those row groups that may hold one of some ordinals, ascending, in `column`.
+    pub fn groups_with(&self, column: &'static str, ordinals: &[u32]) -> Vec<Range<usize>> {
+        let within = |(least, most): (u32, u32)| ordinals.get(ordinals.partition_point(|o| *o < least)).is_some_and(|o| *o <= most);
+        let may = |group: usize| match &self.held {
+            Held::Rows(_) => !ordinals.is_empty(),
+            Held::Stored(stored) => stored.bounds(group, column).is_none_or(within),
+        };
+        self.groups().into_iter().enumerate().filter(|(group, _)| may(*group)).map(|(_, rows)| rows).collect()
+    }
+
+    /// What `of` makes of some columns of each of some ranges of rows, in their order; several are read at a time. Words come as they are
+    /// stored. What cannot be read is left out and the fault kept: whoever asks for it is told.
+    pub fn parts<T: Send>(&self, ranges: &[Range<usize>], columns: &[&str], of: impl Fn(&Part) -> Result<T, CellError> + Sync) -> Vec<T>
+    where
+        R: Sync,
+    {
+        let one = |range: &Range<usize>| -> Result<Vec<T>, StoreError> {
+            let mut from = range.start;
+            let batches = self.columns(range.clone(), columns, Words::Coded)?;
+            let part = |batch: RecordBatch| {
+                let rows = from..from + batch.num_rows();
+                from = rows.end;
+                of(&Part::new(rows, batch)).map_err(|e| self.damaged(e.to_string()))
+            };
+            let made = batches.into_iter().map(part).collect();
+            if let Held::Stored(stored) = &self.held { stored.or_keep(made) } else { made }
+        };
+        let made: Vec<Result<Vec<T>, StoreError>> = ranges.par_iter().map(one).collect();
+        made.into_iter().flatten().flatten().collect()
+    }
+
+    /// The newest instant of a column that may be null; `of` reads it from a row. The statistics of the file tell, where they are kept.
+    pub fn newest(&self, column: &'static str, of: impl Fn(&R) -> Option<Time>) -> Option<Time>
+    where
+        R: Sync,
+    {
+        let stored = match &self.held {
+            Held::Rows(rows) => return rows.iter().filter_map(of).max(),
+            Held::Stored(stored) => stored,
+        };
+        let mut newest = None;
+        let mut unknown = Vec::new();
+        for (group, rows) in self.groups().into_iter().enumerate() {
+            match stored.most(group, column) {
+                Some(at) => newest = newest.max(Some(at)),
+                None if stored.nulls(group, column) == Some(rows.len() as u64) => {}
+                None => unknown.push(rows),
+            }
+        }
+        let read = self.parts(&unknown, &[column], |part| Ok(part.times(column)?.into_iter().flatten().max()));
+        read.into_iter().flatten().max().max(newest)
     }
 
     /// The table as damaged, with what is wrong.
@@ -425,8 +505,28 @@ impl<R: Row> Stored<R> {
 
     /// How many values of a column of a row group are null; `None`: the file does not say.
     fn nulls(&self, group: usize, column: &str) -> Option<u64> {
+        self.statistics(group, column)?.null_count_opt()
+    }
+
+    fn statistics(&self, group: usize, column: &str) -> Option<&Statistics> {
         let at = self.column(column).ok()?;
-        self.metadata.metadata().row_groups().get(group)?.columns().get(at)?.statistics()?.null_count_opt()
+        self.metadata.metadata().row_groups().get(group)?.columns().get(at)?.statistics()
+    }
+
+    /// The least and the most of a column of ordinals of a row group; `None`: the file does not say.
+    fn bounds(&self, group: usize, column: &str) -> Option<(u32, u32)> {
+        match self.statistics(group, column)? {
+            Statistics::Int32(s) => Some((s.min_opt()?.cast_unsigned(), s.max_opt()?.cast_unsigned())),
+            _ => None,
+        }
+    }
+
+    /// The newest instant of a row group; `None`: the file does not say.
+    fn most(&self, group: usize, column: &str) -> Option<Time> {
+        match self.statistics(group, column)? {
+            Statistics::Int64(s) => Time::from_micros(*s.max_opt()?),
+            _ => None,
+        }
     }
 
     /// Reads a row group, or some columns of it.
