@@ -243,6 +243,22 @@ impl<R: Row> Facts<R> {
         self.groups().into_iter().enumerate().filter(|(group, _)| may(*group)).map(|(_, rows)| rows).collect()
     }
 
+    /// Positions, ascending, of the rows whose `column` (ordinals, ascending, nulls last) is one of some ordinals, ascending.
+    pub fn places(&self, column: &'static str, ordinals: &[u32]) -> Vec<usize>
+    where
+        R: Sync,
+    {
+        let found = self.parts(&self.groups_with(column, ordinals), &[column], |part| {
+            let held = part.ordinals(column)?;
+            let held = held.values().get(..held.len() - held.null_count()).unwrap_or_default();
+            let (Some(first), Some(last)) = (held.first(), held.last()) else { return Ok(Vec::new()) };
+            let sought = ordinals.iter().skip(ordinals.partition_point(|o| o < first)).take_while(|o| *o <= last);
+            let rows = sought.flat_map(|o| held.partition_point(|h| h < o)..held.partition_point(|h| h <= o));
+            Ok(rows.map(|at| part.rows.start + at).collect::<Vec<_>>())
+        });
+        found.concat()
+    }
+
     /// What `of` makes of some columns of each of some ranges of rows, in their order; several are read at a time. Words come as they are
     /// stored. What cannot be read is left out and the fault kept: whoever asks for it is told.
     pub fn parts<T: Send>(&self, ranges: &[Range<usize>], columns: &[&str], of: impl Fn(&Part) -> Result<T, CellError> + Sync) -> Vec<T>
