@@ -320,7 +320,11 @@ pub fn measure(joiners: &Waits, requests: &Waits) -> Vec<Metric> {
          came somewhere between the decision and the look. Access that was there before the decision did not come of it and is counted \
          apart. What is not there yet has waited at least until the look.",
     );
-    vec![waited(joined, joiners, "nobody joined in that time", true), waited(asked, requests, "no request for access was approved", false)]
+    let (joined, asked) = rayon::join(
+        || waited(joined, joiners, "nobody joined in that time", true),
+        || waited(asked, requests, "no request for access was approved", false),
+    );
+    vec![joined, asked]
 }
 
 fn waited(mut m: Metric, waits: &Waits, nobody: &str, ready_counts: bool) -> Metric {

@@ -238,6 +238,7 @@ impl<R: Row> Facts<R> {
         let within = |(least, most): (u32, u32)| ordinals.get(ordinals.partition_point(|o| *o < least)).is_some_and(|o| *o <= most);
         let may = |group: usize| match &self.held {
             Held::Rows(_) => !ordinals.is_empty(),
+            Held::Stored(stored) if stored.nulls(group, column) == Some(stored.rows_of(group) as u64) => false,
             Held::Stored(stored) => stored.bounds(group, column).is_none_or(within),
         };
         self.groups().into_iter().enumerate().filter(|(group, _)| may(*group)).map(|(_, rows)| rows).collect()
@@ -797,7 +798,7 @@ fn with_dictionaries<R: Row>(stored: &SchemaRef) -> SchemaRef {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AccountRow, AccountStatus, MembershipRow, RecordUnit};
+    use crate::model::{AccountRow, AccountStatus, MembershipKind, MembershipRow, RecordUnit};
     use crate::store::table_file::write;
 
     fn accounts(count: u32) -> Vec<AccountRow> {
@@ -854,6 +855,60 @@ mod tests {
             assert_eq!(span(21_000, 21_001), 62_970..62_973);
             assert_eq!(span(22_009, u32::MAX), 65_997..66_000);
         }
+    }
+
+    #[test]
+    fn row_groups_are_told_chosen_and_read_side_by_side_in_their_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |i: u32| Time::from_seconds(i64::from(i * 7 % 70_001));
+        let of = |i: u32| if i < 66_500 { Some(i / 3 * 2) } else { None };
+        let row = |i: u32| MembershipRow {
+            membership_ix: i,
+            account_ix: of(i),
+            granted_at: if i < 66_000 { at(i) } else { None },
+            kind: if i % 5 == 0 { MembershipKind::Primary } else { MembershipKind::Direct },
+            ..MembershipRow::default()
+        };
+        let rows: Vec<MembershipRow> = (0..140_000).map(row).collect();
+        write(dir.path(), &rows).unwrap();
+        let (ordinals, empty): (Vec<u32>, Vec<u32>) = (vec![0, 3, 43_690, 43_692, 44_332, 90_000], Vec::new());
+        let plain: Vec<usize> = (0..rows.len()).filter(|i| rows[*i].account_ix.is_some_and(|a| ordinals.contains(&a))).collect();
+        assert_eq!(plain.len(), 11, "the last account has two rows only");
+        for held in [10, 200_000] {
+            let facts = Facts::<MembershipRow>::open(dir.path(), held).unwrap();
+            let groups = facts.groups();
+            assert_eq!(groups.first().map(|g| g.start), Some(0));
+            assert_eq!(groups.iter().map(|g| g.len()).sum::<usize>(), rows.len());
+            assert_eq!(groups.len(), if held == 10 { 3 } else { 1 });
+            assert_eq!(facts.places("account_ix", &ordinals), plain);
+            assert_eq!((facts.places("account_ix", &empty), facts.groups_with("account_ix", &empty)), (vec![], vec![]));
+            let near = facts.groups_with("account_ix", &[5]);
+            assert_eq!(near, [groups[0].clone()], "whether an ordinal is there only its group tells");
+            let read = facts.parts(&groups, &["kind", "granted_at", "account_ix"], |part| {
+                let kinds = part.words::<MembershipKind>("kind")?.into_iter().zip(part.times("granted_at")?);
+                Ok(kinds.zip(part.ordinals("account_ix")?).zip(part.rows.clone()).collect::<Vec<_>>())
+            });
+            for (((kind, granted_at), account_ix), at) in read.concat() {
+                assert_eq!((kind, granted_at, account_ix), (rows[at].kind, rows[at].granted_at, rows[at].account_ix), "{at}");
+            }
+            let some = facts.gather(&plain, &["membership_ix", "granted_at"]).unwrap();
+            assert!(some.iter().zip(&plain).all(|(r, at)| (r.membership_ix as usize, r.granted_at) == (*at, rows[*at].granted_at)));
+            assert_eq!(some.len(), plain.len());
+            assert_eq!(facts.newest("granted_at", |m| m.granted_at), rows.iter().filter_map(|m| m.granted_at).max());
+            assert_eq!(facts.newest("expires_at", |m| m.expires_at), None);
+            assert!(facts.fault().is_none());
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_none_is_a_fault_that_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &accounts(MANY)).unwrap();
+        let facts = Facts::<AccountRow>::open(dir.path(), 10).unwrap();
+        // Statuses are no kinds.
+        assert!(facts.parts(&facts.groups(), &["status"], |part| part.words::<MembershipKind>("status")).is_empty());
+        let fault = facts.fault().unwrap().to_string();
+        assert!(fault.contains("is not a word of its set") && fault.contains("accounts.parquet"), "{fault}");
     }
 
     #[test]

@@ -255,6 +255,7 @@ fn candidate(e: &ExceptionRow, f: &FindingRow) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn day(n: i64) -> Time {
         Time::from_seconds(1_790_000_000 + n * 86_400).unwrap()
@@ -389,5 +390,96 @@ mod tests {
             run(ExceptionRow { candidate: Some(c.into()), ..exception() }, f, day(1)).0
         };
         assert_eq!(["gone", "on-leave", "own", "*"].map(candidate), ["applies", "applies", "unmatched", "unmatched"]);
+    }
+
+    /// Every exception against every finding and every identity, one after another.
+    fn plainly(register: &Register<'_>, findings: &mut [FindingRow]) -> Vec<(String, String, u32)> {
+        let named = |reference: &str| -> Vec<&RunIdentityRow> {
+            let wanted = text::norm(reference);
+            let all = register.identities.iter();
+            let keyed: Vec<_> =
+                all.clone().filter(|i| i.identity == reference || i.employee_number.as_deref() == Some(reference)).collect();
+            let mail: Vec<_> = all.clone().filter(|i| wanted.is_some() && text::norm_opt(i.email.as_deref()) == wanted).collect();
+            let name: Vec<_> = all.filter(|i| wanted.is_some() && text::norm_opt(i.display_name.as_deref()) == wanted).collect();
+            [keyed, mail, name].into_iter().find(|found| !found.is_empty()).unwrap_or_default()
+        };
+        let mut out = Vec::new();
+        for e in register.exceptions {
+            let fits = |f: &FindingRow| super::super::is_live(f.state) && register.names(e, f);
+            let matched: Vec<usize> = (0..findings.len()).filter(|i| fits(&findings[*i])).collect();
+            let people =
+                matched.iter().filter_map(|i| findings[*i].identity.as_deref()).flat_map(|i| i.split(" | ")).map(str::to_owned).collect();
+            let references = [&e.approver, &e.owner, &e.beneficiary].into_iter().flatten().map(String::as_str);
+            let one = Named(references.map(|r| (r, named(r))).collect());
+            let (status, _) = register.judge(&one, e, &people, matched.is_empty());
+            if status == "applies" {
+                matched
+                    .iter()
+                    .for_each(|i| (findings[*i].state, findings[*i].exception) = (FindingState::Excepted, Some(e.exception.clone())));
+            }
+            out.push((e.exception.clone(), status.to_owned(), matched.len() as u32));
+        }
+        out.sort();
+        out
+    }
+
+    fn one_of(texts: &'static [&'static str]) -> impl Strategy<Value = String> {
+        proptest::sample::select(texts).prop_map(str::to_owned)
+    }
+
+    const PEOPLE: &[&str] = &["p1", "P1", "7", "mail@x", "Mail@X ", "Ann Ash", "ann  ash", "nobody"];
+
+    fn identities() -> impl Strategy<Value = Vec<RunIdentityRow>> {
+        let of =
+            (one_of(&["p1", "p2", "7"]), proptest::option::of(one_of(&["7", "p1"])), proptest::option::of(one_of(PEOPLE)), any::<bool>());
+        proptest::collection::vec(of, 0..6).prop_map(|rows| {
+            let row = |(ix, (id, number, text, mail)): (u32, (String, Option<String>, Option<String>, bool))| RunIdentityRow {
+                employee_number: number,
+                email: text.clone().filter(|_| mail),
+                display_name: text.filter(|_| !mail),
+                ..person(ix, &id, if ix == 4 { Standing::Left } else { Standing::Active })
+            };
+            (0..).zip(rows).map(row).collect()
+        })
+    }
+
+    proptest! {
+        /// Looking only at the findings and identities that are called gives what looking at all gives.
+        #[test]
+        fn exceptions_apply_as_if_each_were_held_against_everything(
+            identities in identities(),
+            findings in proptest::collection::vec((one_of(&["ad", "crm"]), one_of(&["a", "b", "key"]), one_of(&["a", "b"]), one_of(&["p1", "p1 | p2"])), 0..12),
+            exceptions in proptest::collection::vec(
+                (one_of(&["ad", "*"]), one_of(&["a", "b", "key", "p1", "*", "ANN", "bob"]), one_of(PEOPLE), one_of(PEOPLE), proptest::option::of(one_of(PEOPLE))),
+                0..8,
+            ),
+        ) {
+            let logins = Logins::from([
+                (("ad".to_owned(), "ann".to_owned()), BTreeSet::from(["a".to_owned()])),
+                (("crm".to_owned(), "ann".to_owned()), BTreeSet::from(["b".to_owned()])),
+                (("ad".to_owned(), "bob".to_owned()), BTreeSet::from(["a".to_owned(), "b".to_owned()])),
+            ]);
+            let found = |(system, subject, account, identity): &(String, String, String, String)| FindingRow {
+                system: system.clone(),
+                subject: subject.clone(),
+                account: Some(account.clone()),
+                identity: Some(identity.clone()),
+                ..finding()
+            };
+            let mut findings: Vec<FindingRow> = findings.iter().map(found).collect();
+            let of = |(n, (system, subject, owner, approver, beneficiary)): (usize, (String, String, String, String, Option<String>))| {
+                let (owner, approver) = (Some(owner), Some(approver));
+                ExceptionRow { exception: format!("EX-{n}"), system, subject, owner, approver, beneficiary, ..exception() }
+            };
+            let exceptions: Vec<ExceptionRow> = exceptions.into_iter().enumerate().map(of).collect();
+            let first_seen = BTreeMap::new();
+            let register =
+                Register { as_of: day(1), exceptions: &exceptions, identities: &identities, logins: &logins, first_seen: &first_seen };
+            let mut plain = findings.clone();
+            let want = plainly(&register, &mut plain);
+            let got = apply(&register, &mut findings);
+            prop_assert_eq!(got.into_iter().map(|e| (e.exception, e.status, e.findings)).collect::<Vec<_>>(), want);
+            prop_assert_eq!(findings, plain);
+        }
     }
 }
