@@ -9,6 +9,8 @@ use crate::engine::evaluate::{Answers, Asked, EvaluateError, Hit, Make};
 use crate::engine::findings::HalfMade;
 use crate::engine::{Engine, Near, Run, Tables, evaluate, findings, turns};
 use crate::model::*;
+use crate::store::StoreError;
+use crate::triage::exceptions::Logins;
 use crate::triage::{self, Closing};
 
 /// What the checks and the judgement on them gave.
@@ -43,7 +45,7 @@ pub(super) fn judge(run: &Run, prepared: &[Prepared], past: output::Past, partit
     let second_ids: BTreeSet<&str> = second.iter().map(|p| p.check.id.as_str()).collect();
     let (previous_second, previous_first): (Vec<_>, Vec<_>) = previous.drain(..).partition(|f| second_ids.contains(f.check_id.as_str()));
     let mut findings = triage::states(found, previous_first, &closing(&run.seen, &outcomes, prepared));
-    let exceptions = except(run, &mut findings, &past.first_seen);
+    let exceptions = except(run, &mut findings, &past.first_seen)?;
 
     tables.put(&exceptions).map_err(AuditError::internal)?;
     let stage = stage.then("checks");
@@ -61,25 +63,38 @@ pub(super) fn judge(run: &Run, prepared: &[Prepared], past: output::Past, partit
     Ok(Judged { outcomes, findings, exceptions, broken })
 }
 
-fn except(run: &Run, findings: &mut [FindingRow], first_seen: &BTreeMap<String, Time>) -> Vec<ExceptionMatchRow> {
+fn except(run: &Run, findings: &mut [FindingRow], first_seen: &BTreeMap<String, Time>) -> Result<Vec<ExceptionMatchRow>, StoreError> {
     let exceptions: Vec<ExceptionRow> = run.systems.iter().flat_map(|s| s.exceptions.iter().cloned()).collect();
-    let mut logins: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
-    // Exceptions may call accounts by their logins; without one nothing is looked up.
-    for s in run.systems.iter().filter(|_| !exceptions.is_empty()) {
-        for a in s.accounts.brief(&["native_id", "login_norm"]) {
-            if let Some(login) = &a.login_norm {
-                logins.entry((s.name.clone(), login.clone())).or_default().insert(a.native_id.clone());
-            }
-        }
-    }
     let register = triage::exceptions::Register {
         as_of: run.as_of,
         exceptions: &exceptions,
         identities: &run.identities,
-        logins: &logins,
+        logins: &logins(run, &exceptions)?,
         first_seen,
     };
-    triage::exceptions::apply(&register, findings)
+    Ok(triage::exceptions::apply(&register, findings))
+}
+
+/// The accounts that the exceptions may call by their logins. Other accounts are passed over; without exceptions nothing is looked up.
+fn logins(run: &Run, exceptions: &[ExceptionRow]) -> Result<Logins, StoreError> {
+    let mut out = Logins::new();
+    for s in &run.systems {
+        let of_system = exceptions.iter().filter(|e| e.subject != "*" && (e.system == "*" || e.system == s.name));
+        let asked: BTreeSet<String> = of_system.filter_map(|e| text::norm(&e.subject)).collect();
+        if asked.is_empty() {
+            continue;
+        }
+        let found = s.accounts.parts(&s.accounts.groups(), &["login_norm"], |part| {
+            let logins = part.texts("login_norm")?.iter().zip(part.rows.clone());
+            let named = logins.filter_map(|(login, at)| Some((asked.get(login?)?, at)));
+            Ok(named.collect::<Vec<_>>())
+        });
+        let (named, positions): (Vec<&String>, Vec<usize>) = found.into_iter().flatten().unzip();
+        for (login, account) in named.into_iter().zip(s.accounts.gather(&positions, &["native_id"])?) {
+            out.entry((s.name.clone(), login.clone())).or_default().insert(account.native_id);
+        }
+    }
+    Ok(out)
 }
 
 /// A check that is about to be put to some systems, with what is already said of the others.

@@ -30,7 +30,7 @@ use crate::engine::{Engine, Run, SparkError, System, catalog};
 use crate::metrics::{self, TrendPoint};
 use crate::model::*;
 use crate::report::AsOfFrom;
-use crate::resolve::{AuthorityInput, Resolved, SystemInput};
+use crate::resolve::SystemInput;
 use crate::sql::{Catalog, Diagnostic, Literal, Query, compile};
 use crate::store::{Current, Store, StoreError};
 use authorities::authorities;
@@ -160,7 +160,7 @@ pub fn audit_on(engine: &Engine, store: &Store, settings: &Settings) -> Result<A
         .map(|f| (f.check_id.as_str(), f.fingerprint.as_str()))
         .collect();
     resolved_now.retain(|(c, f)| gone.contains(&(c.as_str(), f.as_str())));
-    let history = history::gather(&run, &current, &states, &authorities, settings)?;
+    let history = history::gather(&run, &current, &states, &people, &authorities, settings)?;
     let mut metrics = metrics::measure(&metrics::Input {
         run: &run,
         people: &people,
@@ -333,11 +333,6 @@ pub(super) fn system_input(s: &System) -> SystemInput {
 pub(super) fn unusable(faults: &[crate::resolve::SettingsError]) -> AuditError {
     let help = faults.first().map(|f| f.help.clone()).unwrap_or_default();
     AuditError::Config { message: faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "), help }
-}
-
-/// The resolve stage over systems that are held in memory.
-fn resolve(systems: &[SystemInput], authorities: &[AuthorityInput], settings: &Settings) -> Result<Resolved, AuditError> {
-    crate::resolve::resolve(systems, authorities, &settings.resolve).map_err(|f| unusable(&f))
 }
 
 /// `<as_of>-<8 hex of the digest of everything that the run is a function of>`.

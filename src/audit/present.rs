@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
+
 use super::{Audit, AuditError, Gate, Prepared, Settings};
 use crate::engine::System;
 use crate::model::time::DAY;
@@ -28,15 +30,12 @@ const LATE: i64 = DAY;
 /// A finding that lacks what every finding must have.
 pub fn report(audit: &Audit, settings: &Settings) -> Result<Report, AuditError> {
     let controls: BTreeMap<&str, &[String]> = audit.prepared.iter().map(|p| (p.check.id.as_str(), p.check.controls.as_slice())).collect();
-    let mut findings = Vec::new();
-    for row in audit
-        .findings
-        .iter()
-        .filter(|f| f.state != FindingState::Resolved || audit.resolved_now.contains(&(f.check_id.clone(), f.fingerprint.clone())))
-    {
-        let controls = controls.get(row.check_id.as_str()).copied().unwrap_or_default();
-        findings.push(FindingEntry::from_row(row, controls).map_err(AuditError::internal)?);
-    }
+    let shown =
+        |f: &&FindingRow| f.state != FindingState::Resolved || audit.resolved_now.contains(&(f.check_id.clone(), f.fingerprint.clone()));
+    let entry = |row: &FindingRow| FindingEntry::from_row(row, controls.get(row.check_id.as_str()).copied().unwrap_or_default());
+    // The first that is not whole is told, whichever is met first.
+    let entries: Vec<_> = audit.findings.par_iter().filter(shown).map(entry).collect();
+    let findings = entries.into_iter().collect::<Result<Vec<_>, _>>().map_err(AuditError::internal)?;
     let (rejects, rejects_total) = rejects(&audit.run.systems);
     let report = Report {
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -140,10 +139,9 @@ fn catalogue(roles: &[RoleSeenRow]) -> Vec<String> {
 
 /// The newest creation or use inside a snapshot, which its export cannot precede.
 fn newest_fact(s: &System) -> Option<Time> {
-    let read = ["created_at", "last_used_at"];
-    let accounts = s.accounts.brief(&read).flat_map(|a| [a.created_at, a.last_used_at]);
-    let credentials = s.credentials.brief(&read).flat_map(|c| [c.created_at, c.last_used_at]);
-    accounts.chain(credentials).flatten().max()
+    let accounts = s.accounts.newest("created_at", |a| a.created_at).max(s.accounts.newest("last_used_at", |a| a.last_used_at));
+    let credentials = s.credentials.newest("created_at", |c| c.created_at).max(s.credentials.newest("last_used_at", |c| c.last_used_at));
+    accounts.max(credentials)
 }
 
 /// The exit code and its reasons, by precedence: could not finish, a check of the user's own failed, incomplete input, findings.
@@ -271,7 +269,9 @@ fn rejects(systems: &[System]) -> (Vec<RejectEntry>, u64) {
 
 fn identity_counts(audit: &Audit, s: &System) -> IdentityCounts {
     let mut c = IdentityCounts { system: s.name.clone(), ..IdentityCounts::default() };
-    for state in audit.run.account_state.iter().filter(|r| r.system_ix == s.ix) {
+    let states = &audit.run.account_state;
+    let own = states.partition_point(|r| r.system_ix < s.ix)..states.partition_point(|r| r.system_ix <= s.ix);
+    for state in states.get(own).unwrap_or_default() {
         c.accounts += 1;
         *match state.match_state {
             MatchState::Linked => &mut c.linked,

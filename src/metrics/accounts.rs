@@ -1,13 +1,22 @@
 //! Accounts that belong to nobody, to nobody for certain, or to somebody who has left.
 
+use std::collections::BTreeMap;
+
 use super::metric::{Metric, Quantity, Tally};
-use crate::engine::Run;
-use crate::model::{AccountKind, AccountStatus, Answer, MatchState};
+use super::rows::States;
+use crate::engine::{Run, System};
+use crate::model::{AccountKind, AccountStateRow, AccountStatus, Answer, MatchState, Time};
 
 /// What the rates ask of one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountFact {
     pub system: String,
+    pub told: Told,
+}
+
+/// The same without the system: many accounts are told alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Told {
     /// Of a kind that a person answers for: human, shared, external, unknown.
     pub personal: bool,
     /// Its system has not put it away: active, locked, pending or of unknown status, and unexpired.
@@ -21,39 +30,59 @@ pub struct AccountFact {
     pub left: u32,
 }
 
-/// The accounts of a run that can belong to somebody.
-pub fn facts(run: &Run) -> Vec<AccountFact> {
-    let mut out = Vec::new();
-    for system in &run.systems {
-        for account in system.accounts.brief(&["account_ix", "status", "expires_at"]) {
-            let Some(state) = run.state(system.ix, account.account_ix) else { continue };
-            if account.status == AccountStatus::Deleted || matches!(state.kind, AccountKind::System | AccountKind::Device) {
-                continue;
-            }
-            let shown = [AccountStatus::Active, AccountStatus::Locked, AccountStatus::Pending, AccountStatus::Unknown];
-            out.push(AccountFact {
-                system: system.name.clone(),
-                personal: matches!(state.kind, AccountKind::Human | AccountKind::Shared | AccountKind::External | AccountKind::Unknown),
-                standing: shown.contains(&account.status) && account.expires_at.is_none_or(|at| at > system.observed_at()),
-                pending: account.status == AccountStatus::Pending,
-                live: state.can_authenticate,
-                state: state.match_state,
-                candidates: state.candidates,
-                left: state.candidates_left,
-            });
+impl Told {
+    fn of(status: AccountStatus, expires_at: Option<Time>, observed_at: Time, state: &AccountStateRow) -> Self {
+        let shown = [AccountStatus::Active, AccountStatus::Locked, AccountStatus::Pending, AccountStatus::Unknown];
+        Self {
+            personal: matches!(state.kind, AccountKind::Human | AccountKind::Shared | AccountKind::External | AccountKind::Unknown),
+            standing: shown.contains(&status) && expires_at.is_none_or(|at| at > observed_at),
+            pending: status == AccountStatus::Pending,
+            live: state.can_authenticate,
+            state: state.match_state,
+            candidates: state.candidates,
+            left: state.candidates_left,
         }
     }
-    out
+}
+
+/// The accounts of a run that can belong to somebody: so many of each sort.
+pub fn facts(run: &Run) -> Vec<(AccountFact, u64)> {
+    let of = |system: &System| {
+        let name = system.name.clone();
+        of_system(run, system).into_iter().map(move |(told, n)| (AccountFact { system: name.clone(), told }, n))
+    };
+    run.systems.iter().flat_map(of).collect()
+}
+
+fn of_system(run: &Run, system: &System) -> BTreeMap<Told, u64> {
+    let observed_at = system.observed_at();
+    let parts = system.accounts.parts(&system.accounts.groups(), &["status", "expires_at"], |part| {
+        let mut states = States::new(run, system.ix, &part.rows);
+        let mut counts: BTreeMap<Told, u64> = BTreeMap::new();
+        let rows = part.words::<AccountStatus>("status")?.into_iter().zip(part.times("expires_at")?);
+        for ((status, expires_at), at) in rows.zip(part.rows.clone()) {
+            let Some(state) = states.of(at) else { continue };
+            if status == AccountStatus::Deleted || matches!(state.kind, AccountKind::System | AccountKind::Device) {
+                continue;
+            }
+            *counts.entry(Told::of(status, expires_at, observed_at, state)).or_default() += 1;
+        }
+        Ok(counts)
+    });
+    let mut sum: BTreeMap<Told, u64> = BTreeMap::new();
+    parts.into_iter().flatten().for_each(|(told, n)| *sum.entry(told).or_default() += n);
+    sum
 }
 
 /// Orphan rate, disputed rate, ghosts. `people`: some source lists people.
-pub fn measure(accounts: &[AccountFact], people: bool) -> Vec<Metric> {
-    let judged = |a: &&AccountFact| {
-        a.personal && a.standing && !matches!(a.state, MatchState::TooNew | MatchState::NotEvaluated | MatchState::NotApplicable)
+pub fn measure(accounts: &[(AccountFact, u64)], people: bool) -> Vec<Metric> {
+    let judged = |(a, _): &&(AccountFact, u64)| {
+        let apart = matches!(a.told.state, MatchState::TooNew | MatchState::NotEvaluated | MatchState::NotApplicable);
+        a.told.personal && a.told.standing && !apart
     };
-    let population: Vec<&AccountFact> = accounts.iter().filter(judged).collect();
+    let population: Vec<&(AccountFact, u64)> = accounts.iter().filter(judged).collect();
     let metrics = [(orphans(), Count::Orphan), (disputed(), Count::Disputed)].map(|(m, what)| rate(m, what, &population, accounts));
-    let owned: Vec<&AccountFact> = accounts.iter().filter(|a| a.candidates > 0).collect();
+    let owned: Vec<&(AccountFact, u64)> = accounts.iter().filter(|(a, _)| a.told.candidates > 0).collect();
     let metrics = metrics.into_iter().chain([rate(ghosts(), Count::Ghost, &owned, accounts)]);
     metrics.map(|m| if people { m } else { blank(m) }).collect()
 }
@@ -121,7 +150,7 @@ impl Count {
     }
 
     /// `None`: it is none; else whether for certain.
-    fn holds(self, a: &AccountFact) -> Option<bool> {
+    fn holds(self, a: &Told) -> Option<bool> {
         match self {
             Self::Orphan if a.state == MatchState::Orphan => Some(a.live != Answer::No || a.pending),
             Self::Orphan => (a.state == MatchState::Disputed).then_some(false),
@@ -132,24 +161,28 @@ impl Count {
     }
 }
 
-fn rate(mut m: Metric, what: Count, population: &[&AccountFact], all: &[AccountFact]) -> Metric {
+fn rate(mut m: Metric, what: Count, population: &[&(AccountFact, u64)], all: &[(AccountFact, u64)]) -> Metric {
     if population.is_empty() {
         return m.without("no account could be judged");
     }
     let (mut certain, mut possible) = (0, 0);
     let mut systems = Tally::default();
-    for a in population {
-        systems.add(&a.system, 1, 2, true);
-        if let Some(sure) = what.holds(a) {
-            *(if sure { &mut certain } else { &mut possible }) += 1;
-            systems.add(&a.system, 0, 2, sure);
+    for (a, n) in population {
+        systems.add_many(&a.system, 1, 2, true, *n);
+        if let Some(sure) = what.holds(&a.told) {
+            *(if sure { &mut certain } else { &mut possible }) += n;
+            systems.add_many(&a.system, 0, 2, sure, *n);
         }
     }
+    let judged = population.iter().map(|(_, n)| n).sum();
     m.put(what.word(), Quantity::Count { certain, possible });
-    m.put_some("share", Quantity::share(certain, possible, population.len() as u64));
-    m.put("accounts judged", Quantity::count(population.len() as u64));
+    m.put_some("share", Quantity::share(certain, possible, judged));
+    m.put("accounts judged", Quantity::count(judged));
     if !matches!(what, Count::Ghost) {
-        let apart = |state| all.iter().filter(|a| a.personal && a.standing && a.state == state).count() as u64;
+        let apart = |state| {
+            let own = all.iter().filter(|(a, _)| a.told.personal && a.told.standing && a.told.state == state);
+            own.map(|(_, n)| n).sum::<u64>()
+        };
         m.put("too new, apart", Quantity::count(apart(MatchState::TooNew)));
         m.put("not evaluated, apart", Quantity::count(apart(MatchState::NotEvaluated)));
     }

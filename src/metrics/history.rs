@@ -28,6 +28,8 @@ pub struct Link {
 pub struct SystemHistory {
     /// Ascending; the current one is the last.
     pub looks: Vec<Look>,
+    /// When accounts of people who joined were created, by native id: those of the current snapshot for which it tells.
+    pub created: BTreeMap<String, Time>,
     /// When the system's own log says that an account was disabled or deleted, or lost all it had: by native id, ascending.
     pub cut_off: BTreeMap<String, BTreeSet<Time>>,
 }

@@ -1,16 +1,17 @@
 //! How old the keys are that still work.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::days;
 use super::metric::{Line, Metric, Quantity, Tally, band, band_order};
-use crate::engine::Run;
-use crate::model::{CREDENTIALS, CredentialKind, CredentialStatus};
+use crate::engine::{Run, System};
+use crate::model::{CREDENTIALS, CredentialKind, CredentialStatus, Word};
 
 /// One key that may be accepted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyFact {
-    pub system: String,
+    pub system: Arc<str>,
     pub kind: CredentialKind,
     /// Since its value was last changed; `None`: the export does not say.
     pub age_days: Option<f64>,
@@ -22,19 +23,26 @@ pub fn facts(run: &Run) -> Option<Vec<KeyFact>> {
     if covering.is_empty() {
         return None;
     }
-    let mut out = Vec::new();
-    for system in covering {
-        let at = system.observed_at();
-        let usable = |s| matches!(s, CredentialStatus::Active | CredentialStatus::Unknown);
-        let read = ["kind", "status", "created_at", "rotated_at", "expires_at"];
-        let live = system.credentials.brief(&read).filter(|c| usable(c.status) && c.expires_at.is_none_or(|end| end > at));
-        out.extend(live.filter(|c| c.kind != CredentialKind::Password).map(|c| KeyFact {
-            system: system.name.clone(),
-            kind: c.kind,
-            age_days: c.rotated_at.or(c.created_at).map(|from| days(from, at).max(0.0)),
-        }));
-    }
-    Some(out)
+    Some(covering.into_iter().flat_map(of_system).collect())
+}
+
+fn of_system(system: &System) -> Vec<KeyFact> {
+    let at = system.observed_at();
+    let name: Arc<str> = system.name.as_str().into();
+    let usable = |s| matches!(s, CredentialStatus::Active | CredentialStatus::Unknown);
+    let read = ["kind", "status", "created_at", "rotated_at", "expires_at"];
+    let parts =
+        system.credentials.parts(&system.credentials.groups(), &read, |part| {
+            let (created, rotated, expires) = (part.times("created_at")?, part.times("rotated_at")?, part.times("expires_at")?);
+            let words = part.words::<CredentialKind>("kind")?.into_iter().zip(part.words::<CredentialStatus>("status")?);
+            let rows = words.zip(created.into_iter().zip(rotated).zip(expires));
+            let live = rows.filter(|((_, status), (_, expires))| usable(*status) && expires.is_none_or(|end| end > at));
+            let keys = live.filter(|((kind, _), _)| *kind != CredentialKind::Password).map(|((kind, _), ((created, rotated), _))| {
+                KeyFact { system: Arc::clone(&name), kind, age_days: rotated.or(created).map(|from| days(from, at).max(0.0)) }
+            });
+            Ok(keys.collect::<Vec<_>>())
+        });
+    parts.concat()
 }
 
 /// Quantiles that are printed.
@@ -56,11 +64,11 @@ pub fn measure(keys: Option<&[KeyFact]>) -> Metric {
     if keys.is_empty() {
         return m.without("the sources that cover credentials hold no key that still works");
     }
-    let unknown = keys.iter().filter(|k| k.age_days.is_none()).count();
+    let ages = Ages::of(keys.iter());
     m.put("keys", Quantity::count(keys.len() as u64));
-    m.put("of unknown age", Quantity::count(unknown as u64));
+    m.put("of unknown age", Quantity::count(ages.unknown() as u64));
     for (name, share) in QUANTILES {
-        m.put(name, quantile(keys, share));
+        m.put(name, ages.quantile(share));
     }
     let mut bands = Tally::default();
     for key in keys {
@@ -69,30 +77,48 @@ pub fn measure(keys: Option<&[KeyFact]>) -> Metric {
     let mut bands = bands.lines();
     bands.sort_by_key(|line| band_order(&line.key));
     m.by("age", &["keys"], bands);
-    m.by("system", &["keys", "of unknown age", "median age", "oldest"], grouped(keys, |k| k.system.clone()));
-    m.by("kind", &["keys", "of unknown age", "median age", "oldest"], grouped(keys, |k| k.kind.to_string()));
+    m.by("system", &["keys", "of unknown age", "median age", "oldest"], grouped(keys, |k| &k.system));
+    m.by("kind", &["keys", "of unknown age", "median age", "oldest"], grouped(keys, |k| k.kind.as_str()));
     m
 }
 
-fn grouped(keys: &[KeyFact], of: impl Fn(&KeyFact) -> String) -> Vec<Line> {
-    let mut groups: BTreeMap<String, Vec<KeyFact>> = BTreeMap::new();
+fn grouped<'a>(keys: &'a [KeyFact], of: impl Fn(&'a KeyFact) -> &'a str) -> Vec<Line> {
+    let mut groups: BTreeMap<&str, Vec<&KeyFact>> = BTreeMap::new();
     for key in keys {
-        groups.entry(of(key)).or_default().push(key.clone());
+        groups.entry(of(key)).or_default().push(key);
     }
-    let line = |(key, keys): (String, Vec<KeyFact>)| {
-        let unknown = keys.iter().filter(|k| k.age_days.is_none()).count() as u64;
-        let (median, oldest) = (quantile(&keys, 0.5), quantile(&keys, 1.0));
-        Line { key, cells: [Quantity::count(keys.len() as u64), Quantity::count(unknown), median, oldest].map(Some).to_vec() }
+    let line = |(key, keys): (&str, Vec<&KeyFact>)| {
+        let ages = Ages::of(keys.into_iter());
+        let cells = [Quantity::count(ages.keys as u64), Quantity::count(ages.unknown() as u64), ages.quantile(0.5), ages.quantile(1.0)];
+        Line { key: key.to_owned(), cells: cells.map(Some).to_vec() }
     };
     groups.into_iter().map(line).collect()
 }
 
-/// The nearest rank, once with the unknown ages below all others and once above.
-fn quantile(keys: &[KeyFact], share: f64) -> Quantity {
-    let mut ages: Vec<f64> = keys.iter().filter_map(|k| k.age_days).collect();
-    ages.sort_by(f64::total_cmp);
-    let (n, unknown) = (keys.len(), keys.len() - ages.len());
-    let rank = ((share * n as f64 - 1e-9).ceil().max(1.0) as usize).min(n) - 1;
-    let low = rank.checked_sub(unknown).and_then(|i| ages.get(i)).copied().unwrap_or(0.0);
-    Quantity::Days { low, high: ages.get(rank).copied() }
+/// How old some keys are.
+struct Ages {
+    keys: usize,
+    /// Of those whose age is known, ascending.
+    known: Vec<f64>,
+}
+
+impl Ages {
+    fn of<'a>(keys: impl ExactSizeIterator<Item = &'a KeyFact>) -> Self {
+        let count = keys.len();
+        let mut known: Vec<f64> = keys.filter_map(|k| k.age_days).collect();
+        known.sort_unstable_by(f64::total_cmp);
+        Self { keys: count, known }
+    }
+
+    fn unknown(&self) -> usize {
+        self.keys - self.known.len()
+    }
+
+    /// The nearest rank, once with the unknown ages below all others and once above.
+    fn quantile(&self, share: f64) -> Quantity {
+        let n = self.keys;
+        let rank = ((share * n as f64 - 1e-9).ceil().max(1.0) as usize).min(n) - 1;
+        let low = rank.checked_sub(self.unknown()).and_then(|i| self.known.get(i)).copied().unwrap_or(0.0);
+        Quantity::Days { low, high: self.known.get(rank).copied() }
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::history::SystemHistory;
 use super::survival::Interval;
-use super::{Input, leavers};
+use super::{Input, leavers, rows};
 use crate::model::{Answer, RunIdentityRow, Time};
 
 /// The instants between which something began: after `after`, at or before `by`.
@@ -215,7 +215,7 @@ fn starts(input: &Input<'_>, person: &RunIdentityRow) -> Option<(Start, Start)> 
     let known_by = person.known_by?;
     // An entry time that the authority states is exact; one that only its files show is not.
     let spans = input.run.system(Some(person.system_ix)).map(|s| s.employments.as_slice()).unwrap_or_default();
-    let stated = spans.iter().any(|e| e.identity_ix == person.source_ix && e.end_known_at == Some(known_by));
+    let stated = rows::spans(spans, person.source_ix).iter().any(|e| e.end_known_at == Some(known_by));
     Some((end, Start { after: person.known_after, by: known_by, exact: stated }))
 }
 

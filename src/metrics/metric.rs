@@ -213,9 +213,16 @@ pub struct Tally(std::collections::BTreeMap<String, Vec<(u64, u64)>>);
 impl Tally {
     /// One more under `key`, in cell `column` of `columns`.
     pub fn add(&mut self, key: &str, column: usize, columns: usize, certain: bool) {
-        let cells = self.0.entry(key.to_owned()).or_insert_with(|| vec![(0, 0); columns]);
-        if let Some(cell) = cells.get_mut(column) {
-            *(if certain { &mut cell.0 } else { &mut cell.1 }) += 1;
+        self.add_many(key, column, columns, certain, 1);
+    }
+
+    /// So many more.
+    pub fn add_many(&mut self, key: &str, column: usize, columns: usize, certain: bool, many: u64) {
+        if !self.0.contains_key(key) {
+            self.0.insert(key.to_owned(), vec![(0, 0); columns]);
+        }
+        if let Some(cell) = self.0.get_mut(key).and_then(|cells| cells.get_mut(column)) {
+            *(if certain { &mut cell.0 } else { &mut cell.1 }) += many;
         }
     }
 

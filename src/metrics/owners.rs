@@ -1,12 +1,16 @@
 //! Whether somebody answers for what is not a person.
 
+use std::collections::BTreeMap;
+
 use super::Input;
 use super::metric::{Line, Metric, Quantity, Tally};
-use crate::model::{AccountKind, AccountStatus, Standing, Time};
+use super::rows::{Candidates, States};
+use crate::engine::System;
+use crate::model::{AccountIdentityRow, AccountKind, AccountStateRow, AccountStatus, Standing, Time};
 use crate::resolve::{Reference, Seen};
 
 /// Who answers for a non-human account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Owner {
     /// A person who is employed.
     Living,
@@ -32,33 +36,56 @@ pub struct NonHuman {
 pub struct Workforce {
     /// Some source lists people.
     pub people: bool,
-    pub accounts: Vec<NonHuman>,
+    /// So many of each sort.
+    pub accounts: Vec<(NonHuman, u64)>,
 }
 
 /// Every account of kind service, workload, agent or role, and who answers for it.
 pub fn facts(input: &Input<'_>) -> Workforce {
+    let of = |system: &System| {
+        let name = system.name.clone();
+        let counts = of_system(input, system).into_iter();
+        counts.map(move |((kind, owner), n)| (NonHuman { system: name.clone(), kind, owner }, n))
+    };
+    Workforce { people: input.run.seen.iter().any(|s| s.authority), accounts: input.run.systems.iter().flat_map(of).collect() }
+}
+
+fn is_non_human(state: &AccountStateRow) -> bool {
+    matches!(state.kind, AccountKind::Service | AccountKind::Workload | AccountKind::Agent | AccountKind::Role)
+}
+
+fn of_system(input: &Input<'_>, system: &System) -> BTreeMap<(AccountKind, Owner), u64> {
     let run = input.run;
-    let mut out = Workforce { people: run.seen.iter().any(|s| s.authority), accounts: Vec::new() };
-    for system in &run.systems {
-        for account in system.accounts.brief(&["account_ix", "status", "owner_ref"]).filter(|a| a.status != AccountStatus::Deleted) {
-            let Some(state) = run.state(system.ix, account.account_ix) else { continue };
-            if !matches!(state.kind, AccountKind::Service | AccountKind::Workload | AccountKind::Agent | AccountKind::Role) {
-                continue;
-            }
-            let entry = match run.candidates(system.ix, account.account_ix) {
-                [only] => input.people.row(only.identity_ix).and_then(|i| i.owner_ref.as_deref()),
-                _ => None,
-            };
-            let stated: Vec<&str> = [entry, account.owner_ref.as_deref()].into_iter().flatten().collect();
-            let named = match state.owner_identity_ix {
-                Some(ix) => Reference::One(ix),
-                None => stated.iter().map(|t| input.people.find(t)).find(|r| *r != Reference::Nobody).unwrap_or(Reference::Nobody),
-            };
-            let owner = owner(input, &named, !stated.is_empty(), system.observed_at());
-            out.accounts.push(NonHuman { system: system.name.clone(), kind: state.kind, owner });
+    let mut groups = system.accounts.groups();
+    groups.retain(|rows| States::new(run, system.ix, rows).any(is_non_human));
+    let parts = system.accounts.parts(&groups, &["status", "owner_ref"], |part| {
+        let (mut states, mut candidates) = (States::new(run, system.ix, &part.rows), Candidates::new(run, system.ix, &part.rows));
+        let mut counts: BTreeMap<(AccountKind, Owner), u64> = BTreeMap::new();
+        let rows = part.words::<AccountStatus>("status")?.into_iter().zip(part.texts("owner_ref")?);
+        for ((status, owner_ref), at) in rows.zip(part.rows.clone()) {
+            let Some(state) = states.of(at).filter(|s| status != AccountStatus::Deleted && is_non_human(s)) else { continue };
+            let owner = answering(input, system, state, candidates.of(at), owner_ref);
+            *counts.entry((state.kind, owner)).or_default() += 1;
         }
-    }
-    out
+        Ok(counts)
+    });
+    let mut sum: BTreeMap<(AccountKind, Owner), u64> = BTreeMap::new();
+    parts.into_iter().flatten().for_each(|(sort, n)| *sum.entry(sort).or_default() += n);
+    sum
+}
+
+/// Who answers for one account, whose own word is `owner_ref`.
+fn answering(input: &Input<'_>, system: &System, state: &AccountStateRow, behind: &[AccountIdentityRow], owner_ref: Option<&str>) -> Owner {
+    let entry = match behind {
+        [only] => input.people.row(only.identity_ix).and_then(|i| i.owner_ref.as_deref()),
+        _ => None,
+    };
+    let stated = [entry, owner_ref].into_iter().flatten();
+    let named = match state.owner_identity_ix {
+        Some(ix) => Reference::One(ix),
+        None => stated.map(|t| input.people.find(t)).find(|r| *r != Reference::Nobody).unwrap_or(Reference::Nobody),
+    };
+    owner(input, &named, entry.or(owner_ref).is_some(), system.observed_at())
 }
 
 fn owner(input: &Input<'_>, named: &Reference, stated: bool, at: Time) -> Owner {
@@ -93,9 +120,10 @@ pub fn measure(workforce: &Workforce) -> Metric {
     if all.is_empty() {
         return m.without("no source shows a non-human account");
     }
-    let count = |owner| all.iter().filter(|a| a.owner == owner).count() as u64;
-    m.put("non-human accounts", Quantity::count(all.len() as u64));
-    m.put_some("with a living owner", Quantity::share(count(Owner::Living), count(Owner::Possible), all.len() as u64));
+    let count = |owner| all.iter().filter(|(a, _)| a.owner == owner).map(|(_, n)| n).sum::<u64>();
+    let of = all.iter().map(|(_, n)| n).sum();
+    m.put("non-human accounts", Quantity::count(of));
+    m.put_some("with a living owner", Quantity::share(count(Owner::Living), count(Owner::Possible), of));
     m.put("owner has left", Quantity::count(count(Owner::Gone)));
     m.put("owner names nobody", Quantity::count(count(Owner::Nobody)));
     m.put("no owner stated", Quantity::count(count(Owner::NotStated)));
@@ -104,12 +132,12 @@ pub fn measure(workforce: &Workforce) -> Metric {
     m
 }
 
-fn grouped(all: &[NonHuman], key: impl Fn(&NonHuman) -> String) -> Vec<Line> {
+fn grouped(all: &[(NonHuman, u64)], key: impl Fn(&NonHuman) -> String) -> Vec<Line> {
     let mut tally = Tally::default();
-    for a in all {
-        tally.add(&key(a), 1, 2, true);
+    for (a, n) in all {
+        tally.add_many(&key(a), 1, 2, true, *n);
         if matches!(a.owner, Owner::Living | Owner::Possible) {
-            tally.add(&key(a), 0, 2, a.owner == Owner::Living);
+            tally.add_many(&key(a), 0, 2, a.owner == Owner::Living, *n);
         }
     }
     tally.shares()

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
+
 use super::metric::{Metric, Quantity};
 use super::survival::{Interval, turnbull};
-use super::{Input, joiners};
+use super::{Input, joiners, rows};
 use crate::engine::System;
-use crate::model::text::norm;
+use crate::model::text::{folded, norm};
 use crate::model::time::DAY;
-use crate::model::{ACCOUNTS, Decision, MatchState, REQUESTS, RequestAction, RequestRow, TicketState, Time};
+use crate::model::{ACCOUNTS, AccountIdentityRow, Decision, MatchState, REQUESTS, RequestAction, RequestRow, TicketState, Time};
 
 /// What is known of one wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +82,7 @@ pub fn joiner_facts(input: &Input<'_>) -> Waits {
         let person = input.people.row(*ix)?;
         let start = person.active_since?;
         let spans = run.system(Some(person.system_ix)).map(|s| s.employments.as_slice()).unwrap_or_default();
-        if !spans.iter().any(|e| e.identity_ix == person.source_ix && e.starts_at == Some(start)) {
+        if !rows::spans(spans, person.source_ix).iter().any(|e| e.starts_at == Some(start)) {
             return Some(Wait::Undated);
         }
         Some(match first.get(ix) {
@@ -94,12 +96,11 @@ pub fn joiner_facts(input: &Input<'_>) -> Waits {
 
 /// When an account came: at its creation where the export tells, else between two looks.
 fn appeared(input: &Input<'_>, system_ix: u32, account: &str) -> Option<(Option<Time>, Time)> {
-    let system = input.run.system(Some(system_ix))?;
-    let now = system.account(account).and_then(|ix| system.accounts.get(ix as usize));
-    if let Some(created) = now.and_then(|a| a.created_at) {
-        return Some((Some(created.plus(-1)), created));
+    let history = input.history.systems.get(&system_ix)?;
+    if let Some(created) = history.created.get(account) {
+        return Some((Some(created.plus(-1)), *created));
     }
-    let looks = &input.history.systems.get(&system_ix)?.looks;
+    let looks = &history.looks;
     let first = looks.iter().position(|l| l.accounts.contains_key(account))?;
     let before = looks.iter().take(first).rev().find(|l| l.complete).map(|l| l.at);
     looks.get(first).map(|l| (before, l.at))
@@ -114,93 +115,187 @@ pub fn request_facts(input: &Input<'_>) -> Waits {
     let for_access = |r: &&RequestRow| matches!(r.action, RequestAction::Grant | RequestAction::Unknown);
     let approved = |r: &&RequestRow| r.decision == Decision::Approved && r.state != TicketState::Cancelled;
     let asked: Vec<&RequestRow> = requests.filter(for_access).filter(approved).collect();
-    let known = Known::of(input, &asked);
-    let waits = asked.iter().map(|r| granted(input, &known, r)).collect();
+    let waits = waits(input, asked);
     Waits { without: (!covered).then(|| "no source covers requests".to_owned()), waits }
 }
 
-/// An account, and when it was created.
-type Owned = (u32, Option<Time>);
+/// A request in words that the run may know.
+struct Ask<'a> {
+    request: &'a RequestRow,
+    /// From when on it is waited for; `None`: not said.
+    start: Option<Time>,
+    system: Option<&'a System>,
+    person: Option<u32>,
+    /// Normalised; `None`: an account is asked for.
+    right: Option<String>,
+}
 
-/// What requests are held against, by system.
+impl<'a> Ask<'a> {
+    /// What came of it can be looked up: by system, person and start.
+    fn observable(&self) -> Option<(&'a System, u32, Time)> {
+        let (system, person, start) = (self.system?, self.person?, self.start?);
+        (start <= system.observed_at()).then_some((system, person, start))
+    }
+}
+
+/// How long each request waited. What is asked of one system is looked up together.
+fn waits(input: &Input<'_>, asked: Vec<&RequestRow>) -> Vec<Wait> {
+    if asked.is_empty() {
+        return Vec::new();
+    }
+    let mut named: BTreeMap<String, &System> = BTreeMap::new();
+    for system in access(input) {
+        if let Some(name) = norm(&system.name) {
+            named.entry(name).or_insert(system);
+        }
+    }
+    let ask = |request: &'_ RequestRow| {
+        let system = request.system.as_deref().and_then(norm).and_then(|name| named.get(&name).copied());
+        let person = request.beneficiary_ref.as_deref().and_then(|text| input.people.find(text).one());
+        (request.decided_at.map(|t| request.valid_from.map_or(t, |from| from.max(t))), system, person)
+    };
+    let asks: Vec<Ask<'_>> = asked
+        .into_par_iter()
+        .map(|request| {
+            let (start, system, person) = ask(request);
+            Ask { request, start, system, person, right: request.entitlement_ref.as_deref().and_then(norm) }
+        })
+        .collect();
+    let accounts = accounts(input, &asks);
+    let mut of_system: BTreeMap<u32, Vec<&Ask<'_>>> = BTreeMap::new();
+    for ask in &asks {
+        if let Some((system, ..)) = ask.observable() {
+            of_system.entry(system.ix).or_default().push(ask);
+        }
+    }
+    let shown: BTreeMap<u32, Shown> =
+        of_system.into_iter().filter_map(|(ix, asks)| Some((ix, Shown::of(input.run.system(Some(ix))?, &asks, &accounts)))).collect();
+    asks.iter().map(|ask| waited_for(ask, &accounts, &shown)).collect()
+}
+
+/// Accounts of the one person to whom they are linked, by system and person: of those for whom something was asked.
+type Accounts = BTreeMap<(u32, u32), Vec<u32>>;
+
+fn accounts(input: &Input<'_>, asks: &[Ask<'_>]) -> Accounts {
+    let mut wanted = vec![false; input.people.rows().len()];
+    for person in asks.iter().filter_map(|a| a.person) {
+        if let Some(wanted) = wanted.get_mut(person as usize) {
+            *wanted = true;
+        }
+    }
+    let is_wanted = |c: &&AccountIdentityRow| c.state == MatchState::Linked && wanted.get(c.identity_ix as usize).is_some_and(|w| *w);
+    let mut out = Accounts::new();
+    for c in input.run.account_identity.iter().filter(is_wanted) {
+        out.entry((c.system_ix, c.identity_ix)).or_default().push(c.account_ix);
+    }
+    out
+}
+
+/// What one system shows of what was asked of it.
 #[derive(Default)]
-struct Known {
-    /// Accounts of the one person to whom they are linked, with their creation.
-    accounts: BTreeMap<(u32, u32), Vec<Owned>>,
-    /// Rights that an export shows, by id and by name, whoever holds them.
-    rights: BTreeMap<u32, BTreeSet<String>>,
+struct Shown {
+    /// Rights asked for that the export shows, whoever holds them.
+    rights: BTreeMap<String, u32>,
+    /// By account and right: the earliest date of it; `None`: it is there and not dated.
+    came: BTreeMap<(u32, u32), Option<Time>>,
+    /// By account, where accounts were asked for.
+    created: BTreeMap<u32, Option<Time>>,
 }
 
-impl Known {
-    /// Of those for whom something was asked.
-    fn of(input: &Input<'_>, asked: &[&RequestRow]) -> Self {
-        let mut known = Self::default();
-        if asked.is_empty() {
-            return known;
-        }
-        let people: BTreeSet<u32> = asked.iter().filter_map(|r| input.people.find(r.beneficiary_ref.as_deref()?).one()).collect();
-        let linked = input.run.account_identity.iter().filter(|c| c.state == MatchState::Linked && people.contains(&c.identity_ix));
-        for c in linked {
-            let account = input.run.system(Some(c.system_ix)).and_then(|s| s.accounts.get(c.account_ix as usize));
-            known.accounts.entry((c.system_ix, c.identity_ix)).or_default().extend(account.map(|a| (a.account_ix, a.created_at)));
-        }
-        for system in access(input) {
-            let rights = known.rights.entry(system.ix).or_default();
-            for g in &system.groups {
-                rights.extend(norm(&g.native_id).into_iter().chain(g.name_norm.clone()));
+/// The rights that a group or an entitlement is, by its id or its name.
+type Means = BTreeMap<u32, Vec<u32>>;
+
+impl Shown {
+    fn of(system: &System, asks: &[&Ask<'_>], accounts: &Accounts) -> Self {
+        let mut shown = Self::default();
+        let rights: BTreeMap<&str, u32> =
+            asks.iter().filter_map(|a| a.right.as_deref()).collect::<BTreeSet<_>>().into_iter().zip(0..).collect();
+        let groups = shown.means(&rights, system.groups.iter().map(|g| (g.group_ix, g.native_id.as_str(), g.name_norm.as_deref())));
+        let named = system.entitlements.iter().map(|e| (e.entitlement_ix, e.native_id.as_str(), e.name_norm.as_deref()));
+        let entitlements = shown.means(&rights, named);
+        let mut of_rights: BTreeSet<u32> = BTreeSet::new();
+        let mut whole: BTreeSet<u32> = BTreeSet::new();
+        for ask in asks {
+            let own = ask.person.and_then(|person| accounts.get(&(system.ix, person))).map(Vec::as_slice).unwrap_or_default();
+            match &ask.right {
+                Some(right) if shown.rights.contains_key(right) => of_rights.extend(own),
+                Some(_) => {}
+                None => whole.extend(own),
             }
-            for e in &system.entitlements {
-                rights.extend(norm(&e.native_id).into_iter().chain(e.name_norm.clone()));
+        }
+        shown.read_edges(system, &of_rights.into_iter().collect::<Vec<_>>(), &groups, &entitlements);
+        let positions: Vec<usize> = whole.into_iter().map(|ix| ix as usize).collect();
+        // A fault is kept, and told before anything is written.
+        let rows = system.accounts.gather(&positions, &["account_ix", "created_at"]).unwrap_or_default();
+        shown.created = rows.into_iter().map(|a| (a.account_ix, a.created_at)).collect();
+        shown
+    }
+
+    /// Which of the asked rights some groups or entitlements are: each is read once.
+    fn means<'n>(&mut self, asked: &BTreeMap<&str, u32>, named: impl Iterator<Item = (u32, &'n str, Option<&'n str>)>) -> Means {
+        let mut means = Means::new();
+        for (ix, id, name) in named {
+            for right in [folded(id).as_deref(), name].into_iter().flatten() {
+                if let Some(number) = asked.get(right) {
+                    self.rights.insert(right.to_owned(), *number);
+                    means.entry(ix).or_default().push(*number);
+                }
             }
         }
-        known
+        means
+    }
+
+    fn read_edges(&mut self, system: &System, accounts: &[u32], groups: &Means, entitlements: &Means) {
+        if !groups.is_empty() {
+            let places = system.memberships.places("account_ix", accounts);
+            let rows = system.memberships.gather(&places, &["account_ix", "group_ix", "granted_at"]).unwrap_or_default();
+            rows.iter().for_each(|m| self.came(m.account_ix, groups.get(&m.group_ix), m.granted_at));
+        }
+        if !entitlements.is_empty() {
+            let places = system.grants.places("account_ix", accounts);
+            let rows = system.grants.gather(&places, &["account_ix", "entitlement_ix", "granted_at"]).unwrap_or_default();
+            rows.iter().for_each(|g| self.came(g.account_ix, entitlements.get(&g.entitlement_ix), g.granted_at));
+        }
+    }
+
+    fn came(&mut self, account_ix: Option<u32>, rights: Option<&Vec<u32>>, at: Option<Time>) {
+        let Some(account_ix) = account_ix else { return };
+        for right in rights.into_iter().flatten() {
+            let earliest = self.came.entry((account_ix, *right)).or_default();
+            *earliest = [*earliest, at].into_iter().flatten().min();
+        }
     }
 }
 
-fn granted(input: &Input<'_>, known: &Known, request: &RequestRow) -> Wait {
-    let Some(start) = request.decided_at.map(|t| request.valid_from.map_or(t, |from| from.max(t))) else { return Wait::Undated };
-    let named = request.system.as_deref().and_then(norm);
-    let system = access(input).into_iter().find(|s| norm(&s.name) == named && named.is_some());
-    let person = request.beneficiary_ref.as_deref().and_then(|text| input.people.find(text).one());
-    let (Some(system), Some(person)) = (system, person) else { return Wait::NotMatched };
+fn waited_for(ask: &Ask<'_>, accounts: &Accounts, shown: &BTreeMap<u32, Shown>) -> Wait {
+    if ask.start.is_none() {
+        return Wait::Undated;
+    }
+    if ask.system.is_none() || ask.person.is_none() {
+        return Wait::NotMatched;
+    }
+    let Some((system, person, start)) = ask.observable() else { return Wait::NotYetObservable };
     let observed = system.observed_at();
-    if observed < start {
-        return Wait::NotYetObservable;
-    }
-    let own = known.accounts.get(&(system.ix, person)).map(Vec::as_slice).unwrap_or_default();
-    let came: Vec<Option<Time>> = match request.entitlement_ref.as_deref().and_then(norm) {
-        Some(right) if known.rights.get(&system.ix).is_some_and(|all| all.contains(&right)) => edges(system, own, &right),
+    let Some(shown) = shown.get(&system.ix) else { return Wait::NotMatched };
+    let own = accounts.get(&(system.ix, person)).map(Vec::as_slice).unwrap_or_default();
+    let came: Vec<Option<Time>> = match ask.right.as_ref().map(|right| shown.rights.get(right)) {
+        Some(Some(right)) => own.iter().filter_map(|ix| shown.came.get(&(*ix, *right)).copied()).collect(),
         // Nobody can tell whether it is there: the export does not show rights, or calls this one otherwise.
-        Some(_) => return Wait::NotMatched,
-        None => own.iter().map(|(_, created)| *created).collect(),
+        Some(None) => return Wait::NotMatched,
+        None => own.iter().filter_map(|ix| shown.created.get(ix).copied()).collect(),
     };
     if came.is_empty() {
         // What was approved for a time that is over may have come and gone.
-        return if request.valid_to.is_some_and(|to| to <= observed) { Wait::NotYetObservable } else { wait(start, Some(observed), None) };
+        return if ask.request.valid_to.is_some_and(|to| to <= observed) {
+            Wait::NotYetObservable
+        } else {
+            wait(start, Some(observed), None)
+        };
     }
     match came.iter().flatten().min() {
         Some(at) => wait(start, Some(at.plus(-1)), Some(*at)),
         None => wait(start, None, Some(observed)),
     }
-}
-
-fn is(right: &str, id: &str, name: Option<&String>) -> bool {
-    norm(id).as_deref() == Some(right) || name.is_some_and(|n| n == right)
-}
-
-/// When the accounts got a right, by its id or name; `None` for one without a date.
-fn edges(system: &System, own: &[(u32, Option<Time>)], right: &str) -> Vec<Option<Time>> {
-    let group = |ix: u32| system.groups.get(ix as usize).is_some_and(|g| is(right, &g.native_id, g.name_norm.as_ref()));
-    let entitlement = |ix: u32| system.entitlements.get(ix as usize).is_some_and(|e| is(right, &e.native_id, e.name_norm.as_ref()));
-    let mut out = Vec::new();
-    for (ix, _) in own {
-        let of_account = system.memberships_of(*ix, ix.saturating_add(1));
-        let memberships = system.memberships.range(of_account).filter(|m| group(m.group_ix));
-        out.extend(memberships.map(|m| m.granted_at));
-        let grants = system.grants.range(system.grants_of(*ix, ix.saturating_add(1))).filter(|g| entitlement(g.entitlement_ix));
-        out.extend(grants.map(|g| g.granted_at));
-    }
-    out
 }
 
 /// Both ways to wait.
@@ -225,7 +320,11 @@ pub fn measure(joiners: &Waits, requests: &Waits) -> Vec<Metric> {
          came somewhere between the decision and the look. Access that was there before the decision did not come of it and is counted \
          apart. What is not there yet has waited at least until the look.",
     );
-    vec![waited(joined, joiners, "nobody joined in that time", true), waited(asked, requests, "no request for access was approved", false)]
+    let (joined, asked) = rayon::join(
+        || waited(joined, joiners, "nobody joined in that time", true),
+        || waited(asked, requests, "no request for access was approved", false),
+    );
+    vec![joined, asked]
 }
 
 fn waited(mut m: Metric, waits: &Waits, nobody: &str, ready_counts: bool) -> Metric {

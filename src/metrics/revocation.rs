@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use super::days;
 use super::leavers::{Case, Fate, Start};
 use super::metric::{Line, Metric, Quantity};
@@ -68,13 +70,9 @@ const CLOCKS: [Clock; 2] = [
 
 /// Both clocks, and the curve of each that can be drawn.
 pub fn measure(cases: &[Case], sla: i64) -> (Vec<Metric>, Vec<Curve>) {
-    let (mut metrics, mut curves) = (Vec::new(), Vec::new());
-    for clock in &CLOCKS {
-        let (metric, curve) = one(cases, sla, clock);
-        metrics.push(metric);
-        curves.extend(curve);
-    }
-    (metrics, curves)
+    let measured: Vec<(Metric, Option<Curve>)> = CLOCKS.par_iter().map(|clock| one(cases, sla, clock)).collect();
+    let (metrics, curves): (Vec<Metric>, Vec<Option<Curve>>) = measured.into_iter().unzip();
+    (metrics, curves.into_iter().flatten().collect())
 }
 
 /// Cases of one clock, sorted by what can be said of their duration.

@@ -40,12 +40,14 @@ pub fn kaplan_meier(seen: &[Interval]) -> Option<Vec<Step>> {
     }
     let mut ends: Vec<i64> = seen.iter().filter_map(|i| i.by).collect();
     ends.sort_unstable();
+    // Whoever was last seen at the very instant of an end was still there when it came.
+    let mut until: Vec<i64> = seen.iter().map(|i| i.by.unwrap_or(i.after)).collect();
+    until.sort_unstable();
     let mut steps = Vec::new();
     let (mut survival, mut sum) = (1.0, 0.0);
     for same in ends.chunk_by(|a, b| a == b) {
         let Some(at) = same.first().copied() else { continue };
-        // Whoever was last seen at the very instant was still there when it came.
-        let at_risk = seen.iter().filter(|i| i.by.unwrap_or(i.after) >= at).count() as f64;
+        let at_risk = (until.len() - until.partition_point(|t| *t < at)) as f64;
         let ended = same.len() as f64;
         survival *= 1.0 - ended / at_risk;
         sum += ended / (at_risk * (at_risk - ended));

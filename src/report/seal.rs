@@ -2,6 +2,8 @@
 
 use std::cmp::Reverse;
 
+use rayon::prelude::*;
+
 use super::model::{Asked, CheckOutcome, FindingEntry, Report, SeverityCounts, StateCounts, Totals};
 use crate::model::{Certainty, FindingState, Severity};
 
@@ -84,7 +86,7 @@ impl Report {
         self.overrides.sort_by(|a, b| (&a.check, &a.what).cmp(&(&b.check, &b.what)));
         self.rejects.sort_by(|a, b| (&a.system, &a.file, a.number, &a.reason).cmp(&(&b.system, &b.file, b.number, &b.reason)));
         self.checks.sort_by(|a, b| (Reverse(a.severity), &a.id).cmp(&(Reverse(b.severity), &b.id)));
-        self.findings.sort_by(|a, b| finding_order(a).cmp(&finding_order(b)));
+        self.findings = in_order(self.findings);
         self.totals = Totals::of(&self.findings);
         for check in &mut self.checks {
             check.outcomes.sort_by(|a, b| a.system.cmp(&b.system));
@@ -93,6 +95,15 @@ impl Report {
         }
         self
     }
+}
+
+/// The findings in their order. Their places are sorted, not the findings themselves: these are long.
+fn in_order(findings: Vec<FindingEntry>) -> Vec<FindingEntry> {
+    let mut order: Vec<(usize, &FindingEntry)> = findings.iter().enumerate().collect();
+    order.par_sort_by(|(_, a), (_, b)| finding_order(a).cmp(&finding_order(b)));
+    let order: Vec<usize> = order.into_iter().map(|(at, _)| at).collect();
+    let mut findings: Vec<Option<FindingEntry>> = findings.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|at| findings.get_mut(at)?.take()).collect()
 }
 
 /// Worst first, then by check; live before settled, certain before possible; then by what it is about.

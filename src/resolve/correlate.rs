@@ -43,8 +43,13 @@ impl Matchers {
             rules.iter().map(|r| (among, r.identity, Form::of(&r.account, r.identity))).collect()
         };
         let asked = [of(Among::People, &compiled.rules), of(Among::Registry, &registry), named.to_vec()].concat();
-        let index = Arc::new(Index::new(&asked, identities));
-        Self { certain: compiled.certain, possible: compiled.possible, people: compiled.rules.clone(), registry, index }
+        Self::over(Arc::new(Index::new(&asked, identities)), compiled)
+    }
+
+    /// Over identities that are indexed already, by the same settings.
+    pub fn over(index: Arc<Index>, compiled: &Compiled) -> Self {
+        let (certain, possible, people) = (compiled.certain, compiled.possible, compiled.rules.clone());
+        Self { certain, possible, people, registry: registry_rules(), index }
     }
 
     /// The identities by everything that names them.

@@ -212,6 +212,28 @@ impl Resolver {
     }
 }
 
+/// The candidates of further accounts among people who were gathered before, from the same authorities and by the same settings.
+///
+/// # Errors
+/// Every setting that cannot be used, all at once.
+pub fn candidates(
+    systems: &[SystemInput],
+    people: &People,
+    authorities: &[AuthorityInput],
+    settings: &Settings,
+) -> Result<Vec<AccountIdentityRow>, Vec<SettingsError>> {
+    let compiled = settings::compile(settings)?;
+    let matchers = correlate::Matchers::over(people.directory().index(), &compiled);
+    let coverage = accounts::Coverage::new(authorities, people, settings.authority_lag_us);
+    let mut out = Vec::new();
+    for system in systems {
+        let about = About { system_ix: system.system_ix, system: &system.system, observed_at: system.observed_at };
+        let accounts = AccountResolver::new(&about, people, &matchers, &coverage, &compiled);
+        out.append(&mut accounts_of(system, &accounts, CHUNK).candidates);
+    }
+    Ok(out)
+}
+
 /// Accounts that one thread resolves at a time.
 const CHUNK: usize = 8_192;
 /// Memberships, of whole accounts, that one thread counts at a time.
@@ -229,7 +251,7 @@ pub fn resolve(systems: &[SystemInput], authorities: &[AuthorityInput], settings
     ordered.sort_by_key(|s| s.system_ix);
     for system in ordered {
         let about = About { system_ix: system.system_ix, system: &system.system, observed_at: system.observed_at };
-        let mut found = accounts_of(system, &about, &resolver, CHUNK);
+        let mut found = accounts_of(system, &resolver.accounts(&about), CHUNK);
         resolved.account_state.append(&mut found.states);
         resolved.account_identity.append(&mut found.candidates);
         resolved.match_trace.append(&mut found.trace);
@@ -243,8 +265,7 @@ pub fn resolve(systems: &[SystemInput], authorities: &[AuthorityInput], settings
 }
 
 /// Resolves the accounts of a system that is held in memory.
-fn accounts_of(system: &SystemInput, about: &About<'_>, resolver: &Resolver, chunk: usize) -> SystemAccounts {
-    let accounts = resolver.accounts(about);
+fn accounts_of(system: &SystemInput, accounts: &AccountResolver<'_>, chunk: usize) -> SystemAccounts {
     let credentials = system.covers.contains("credentials").then(|| {
         let mut held = Credentials::new(system.accounts.len(), system.observed_at);
         system.credentials.iter().for_each(|c| held.add(c.account_ix, c.kind, c.status, c.expires_at));

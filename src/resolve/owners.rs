@@ -71,6 +71,11 @@ impl Directory {
         Self { index }
     }
 
+    /// The table behind it.
+    pub fn index(&self) -> Arc<Index> {
+        Arc::clone(&self.index)
+    }
+
     /// The first column that knows the text decides. `Alice Smith <alice@example.com>` and `mailto:` are read by their address.
     pub fn find(&self, text: &str) -> Reference {
         let Some(text) = folded(text) else { return Reference::Nobody };

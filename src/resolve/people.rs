@@ -57,6 +57,11 @@ impl People {
         &self.unjoined
     }
 
+    /// By what texts name them.
+    pub(super) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
     /// Texts that name somebody are looked up here from now on.
     pub(super) fn name_by(&mut self, directory: Directory) {
         self.directory = directory;

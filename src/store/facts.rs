@@ -16,10 +16,12 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt16Type, UInt32Typ
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
 use parquet::file::statistics::Statistics;
+use rayon::prelude::*;
 
 use super::StoreError;
+use super::part::Part;
 use crate::model::cell::{CellError, ColType};
-use crate::model::{ORIGINS, OriginRow, Row, from_batch};
+use crate::model::{ORIGINS, OriginRow, Row, Time, from_batch};
 
 /// Rows up to which a table is held in memory.
 pub const HELD_ROWS: usize = 65_536;
@@ -204,6 +206,101 @@ impl<R: Row> Facts<R> {
                 Ok(out)
             }
         }
+    }
+
+    /// As [`Facts::pick`], several row groups at a time.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub fn gather(&self, positions: &[usize], columns: &[&str]) -> Result<Vec<R>, StoreError>
+    where
+        R: Default,
+    {
+        let Held::Stored(stored) = &self.held else { return self.pick(positions, columns) };
+        let read = |(group, wanted): &(usize, Vec<usize>)| stored.pick(*group, wanted, columns);
+        let batches: Vec<RecordBatch> = stored.or_keep(stored.by_group(positions).par_iter().map(read).collect())?;
+        let mut out = Vec::with_capacity(positions.len());
+        batches.iter().try_for_each(|batch| stored.or_keep(stored.some_of(batch, &mut out)))?;
+        Ok(out)
+    }
+
+    /// The rows of each row group; those of a table that is held are one.
+    pub fn groups(&self) -> Vec<Range<usize>> {
+        match &self.held {
+            Held::Rows(rows) if rows.is_empty() => Vec::new(),
+            Held::Rows(rows) => std::iter::once(0..rows.len()).collect(),
+            Held::Stored(stored) => stored.starts.windows(2).filter_map(|w| Some(*w.first()?..*w.last()?)).collect(),
+        }
+    }
+
+    /// Those row groups that may hold one of some ordinals, ascending, in `column`.
+    pub fn groups_with(&self, column: &'static str, ordinals: &[u32]) -> Vec<Range<usize>> {
+        let within = |(least, most): (u32, u32)| ordinals.get(ordinals.partition_point(|o| *o < least)).is_some_and(|o| *o <= most);
+        let may = |group: usize| match &self.held {
+            Held::Rows(_) => !ordinals.is_empty(),
+            Held::Stored(stored) if stored.nulls(group, column) == Some(stored.rows_of(group) as u64) => false,
+            Held::Stored(stored) => stored.bounds(group, column).is_none_or(within),
+        };
+        self.groups().into_iter().enumerate().filter(|(group, _)| may(*group)).map(|(_, rows)| rows).collect()
+    }
+
+    /// Positions, ascending, of the rows whose `column` (ordinals, ascending, nulls last) is one of some ordinals, ascending.
+    pub fn places(&self, column: &'static str, ordinals: &[u32]) -> Vec<usize>
+    where
+        R: Sync,
+    {
+        let found = self.parts(&self.groups_with(column, ordinals), &[column], |part| {
+            let held = part.ordinals(column)?;
+            let held = held.values().get(..held.len() - held.null_count()).unwrap_or_default();
+            let (Some(first), Some(last)) = (held.first(), held.last()) else { return Ok(Vec::new()) };
+            let sought = ordinals.iter().skip(ordinals.partition_point(|o| o < first)).take_while(|o| *o <= last);
+            let rows = sought.flat_map(|o| held.partition_point(|h| h < o)..held.partition_point(|h| h <= o));
+            Ok(rows.map(|at| part.rows.start + at).collect::<Vec<_>>())
+        });
+        found.concat()
+    }
+
+    /// What `of` makes of some columns of each of some ranges of rows, in their order; several are read at a time. Words come as they are
+    /// stored. What cannot be read is left out and the fault kept: whoever asks for it is told.
+    pub fn parts<T: Send>(&self, ranges: &[Range<usize>], columns: &[&str], of: impl Fn(&Part) -> Result<T, CellError> + Sync) -> Vec<T>
+    where
+        R: Sync,
+    {
+        let one = |range: &Range<usize>| -> Result<Vec<T>, StoreError> {
+            let mut from = range.start;
+            let batches = self.columns(range.clone(), columns, Words::Coded)?;
+            let part = |batch: RecordBatch| {
+                let rows = from..from + batch.num_rows();
+                from = rows.end;
+                of(&Part::new(rows, batch)).map_err(|e| self.damaged(e.to_string()))
+            };
+            let made = batches.into_iter().map(part).collect();
+            if let Held::Stored(stored) = &self.held { stored.or_keep(made) } else { made }
+        };
+        let made: Vec<Result<Vec<T>, StoreError>> = ranges.par_iter().map(one).collect();
+        made.into_iter().flatten().flatten().collect()
+    }
+
+    /// The newest instant of a column that may be null; `of` reads it from a row. The statistics of the file tell, where they are kept.
+    pub fn newest(&self, column: &'static str, of: impl Fn(&R) -> Option<Time>) -> Option<Time>
+    where
+        R: Sync,
+    {
+        let stored = match &self.held {
+            Held::Rows(rows) => return rows.iter().filter_map(of).max(),
+            Held::Stored(stored) => stored,
+        };
+        let mut newest = None;
+        let mut unknown = Vec::new();
+        for (group, rows) in self.groups().into_iter().enumerate() {
+            match stored.most(group, column) {
+                Some(at) => newest = newest.max(Some(at)),
+                None if stored.nulls(group, column) == Some(rows.len() as u64) => {}
+                None => unknown.push(rows),
+            }
+        }
+        let read = self.parts(&unknown, &[column], |part| Ok(part.times(column)?.into_iter().flatten().max()));
+        read.into_iter().flatten().max().max(newest)
     }
 
     /// The table as damaged, with what is wrong.
@@ -425,8 +522,28 @@ impl<R: Row> Stored<R> {
 
     /// How many values of a column of a row group are null; `None`: the file does not say.
     fn nulls(&self, group: usize, column: &str) -> Option<u64> {
+        self.statistics(group, column)?.null_count_opt()
+    }
+
+    fn statistics(&self, group: usize, column: &str) -> Option<&Statistics> {
         let at = self.column(column).ok()?;
-        self.metadata.metadata().row_groups().get(group)?.columns().get(at)?.statistics()?.null_count_opt()
+        self.metadata.metadata().row_groups().get(group)?.columns().get(at)?.statistics()
+    }
+
+    /// The least and the most of a column of ordinals of a row group; `None`: the file does not say.
+    fn bounds(&self, group: usize, column: &str) -> Option<(u32, u32)> {
+        match self.statistics(group, column)? {
+            Statistics::Int32(s) => Some((s.min_opt()?.cast_unsigned(), s.max_opt()?.cast_unsigned())),
+            _ => None,
+        }
+    }
+
+    /// The newest instant of a row group; `None`: the file does not say.
+    fn most(&self, group: usize, column: &str) -> Option<Time> {
+        match self.statistics(group, column)? {
+            Statistics::Int64(s) => Time::from_micros(*s.max_opt()?),
+            _ => None,
+        }
     }
 
     /// Reads a row group, or some columns of it.
@@ -681,7 +798,7 @@ fn with_dictionaries<R: Row>(stored: &SchemaRef) -> SchemaRef {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AccountRow, AccountStatus, MembershipRow, RecordUnit};
+    use crate::model::{AccountRow, AccountStatus, MembershipKind, MembershipRow, RecordUnit};
     use crate::store::table_file::write;
 
     fn accounts(count: u32) -> Vec<AccountRow> {
@@ -738,6 +855,60 @@ mod tests {
             assert_eq!(span(21_000, 21_001), 62_970..62_973);
             assert_eq!(span(22_009, u32::MAX), 65_997..66_000);
         }
+    }
+
+    #[test]
+    fn row_groups_are_told_chosen_and_read_side_by_side_in_their_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |i: u32| Time::from_seconds(i64::from(i * 7 % 70_001));
+        let of = |i: u32| if i < 66_500 { Some(i / 3 * 2) } else { None };
+        let row = |i: u32| MembershipRow {
+            membership_ix: i,
+            account_ix: of(i),
+            granted_at: if i < 66_000 { at(i) } else { None },
+            kind: if i % 5 == 0 { MembershipKind::Primary } else { MembershipKind::Direct },
+            ..MembershipRow::default()
+        };
+        let rows: Vec<MembershipRow> = (0..140_000).map(row).collect();
+        write(dir.path(), &rows).unwrap();
+        let (ordinals, empty): (Vec<u32>, Vec<u32>) = (vec![0, 3, 43_690, 43_692, 44_332, 90_000], Vec::new());
+        let plain: Vec<usize> = (0..rows.len()).filter(|i| rows[*i].account_ix.is_some_and(|a| ordinals.contains(&a))).collect();
+        assert_eq!(plain.len(), 11, "the last account has two rows only");
+        for held in [10, 200_000] {
+            let facts = Facts::<MembershipRow>::open(dir.path(), held).unwrap();
+            let groups = facts.groups();
+            assert_eq!(groups.first().map(|g| g.start), Some(0));
+            assert_eq!(groups.iter().map(|g| g.len()).sum::<usize>(), rows.len());
+            assert_eq!(groups.len(), if held == 10 { 3 } else { 1 });
+            assert_eq!(facts.places("account_ix", &ordinals), plain);
+            assert_eq!((facts.places("account_ix", &empty), facts.groups_with("account_ix", &empty)), (vec![], vec![]));
+            let near = facts.groups_with("account_ix", &[5]);
+            assert_eq!(near, [groups[0].clone()], "whether an ordinal is there only its group tells");
+            let read = facts.parts(&groups, &["kind", "granted_at", "account_ix"], |part| {
+                let kinds = part.words::<MembershipKind>("kind")?.into_iter().zip(part.times("granted_at")?);
+                Ok(kinds.zip(part.ordinals("account_ix")?).zip(part.rows.clone()).collect::<Vec<_>>())
+            });
+            for (((kind, granted_at), account_ix), at) in read.concat() {
+                assert_eq!((kind, granted_at, account_ix), (rows[at].kind, rows[at].granted_at, rows[at].account_ix), "{at}");
+            }
+            let some = facts.gather(&plain, &["membership_ix", "granted_at"]).unwrap();
+            assert!(some.iter().zip(&plain).all(|(r, at)| (r.membership_ix as usize, r.granted_at) == (*at, rows[*at].granted_at)));
+            assert_eq!(some.len(), plain.len());
+            assert_eq!(facts.newest("granted_at", |m| m.granted_at), rows.iter().filter_map(|m| m.granted_at).max());
+            assert_eq!(facts.newest("expires_at", |m| m.expires_at), None);
+            assert!(facts.fault().is_none());
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_none_is_a_fault_that_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &accounts(MANY)).unwrap();
+        let facts = Facts::<AccountRow>::open(dir.path(), 10).unwrap();
+        // Statuses are no kinds.
+        assert!(facts.parts(&facts.groups(), &["status"], |part| part.words::<MembershipKind>("status")).is_empty());
+        let fault = facts.fault().unwrap().to_string();
+        assert!(fault.contains("is not a word of its set") && fault.contains("accounts.parquet"), "{fault}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod facts;
 mod ids;
 pub mod invariants;
 pub mod manifest;
+pub mod part;
 pub mod prune;
 mod scratch;
 pub mod seal;

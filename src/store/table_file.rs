@@ -8,8 +8,8 @@ use arrow::array::{Array, RecordBatch, UInt32Array};
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
+use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection};
-use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
@@ -241,32 +241,6 @@ pub fn read<R: Row>(dir: &Path) -> Result<Vec<R>, StoreError> {
     Ok(rows)
 }
 
-/// One column of ordinals of `dir/<table>.parquet`, in the order of its rows; null stays null.
-///
-/// # Errors
-/// As [`read`], or the table has no such column of ordinals.
-pub fn read_ordinals(dir: &Path, table: &str, column: &str) -> Result<Vec<Option<u32>>, StoreError> {
-    let mut out = Vec::new();
-    let path = dir.join(format!("{table}.parquet"));
-    for batch in read_column(&path, column)? {
-        let values = batch.column(0).as_any().downcast_ref::<UInt32Array>();
-        out.extend(values.ok_or_else(|| StoreError::damaged(&path, format!("`{column}` holds no ordinals")))?.iter());
-    }
-    Ok(out)
-}
-
-fn read_column(path: &Path, column: &str) -> Result<Vec<RecordBatch>, StoreError> {
-    let file = File::open(path).map_err(|e| StoreError::io(path, e))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| StoreError::parquet(path, e))?;
-    let mask = ProjectionMask::columns(builder.parquet_schema(), [column]);
-    let reader = builder.with_projection(mask).with_batch_size(GROUP_ROWS).build().map_err(|e| StoreError::parquet(path, e))?;
-    let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|e| StoreError::damaged(path, e.to_string()))?;
-    match batches.iter().find(|b| b.num_columns() != 1) {
-        Some(_) => Err(StoreError::damaged(path, format!("it has no column `{column}`"))),
-        None => Ok(batches),
-    }
-}
-
 /// Some rows of `dir/<table>.parquet`, by their positions: ascending, each once.
 ///
 /// # Errors
@@ -355,13 +329,5 @@ mod tests {
                 assert_eq!(write_whole_accounts(dir.path(), CredentialRow::TABLE, ends).unwrap(), one);
             }
         }
-    }
-
-    #[test]
-    fn a_column_of_ordinals_keeps_its_nulls() {
-        let dir = tempfile::tempdir().unwrap();
-        let of = |credential_ix, account_ix| CredentialRow { credential_ix, account_ix, ..CredentialRow::default() };
-        write(dir.path(), &[of(0, Some(4)), of(1, None), of(2, Some(0))]).unwrap();
-        assert_eq!(read_ordinals(dir.path(), "credentials", "account_ix").unwrap(), [Some(4), None, Some(0)]);
     }
 }

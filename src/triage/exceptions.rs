@@ -1,8 +1,14 @@
 //! Exceptions: which of them apply, which are void and why, and which match nothing.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
+
 use crate::model::*;
+
+/// (system, login) → native ids of the accounts with that login: of the logins that the exceptions name.
+pub type Logins = BTreeMap<(String, String), BTreeSet<String>>;
 
 /// What decides about exceptions, beside the findings themselves.
 #[derive(Debug)]
@@ -10,8 +16,7 @@ pub struct Register<'a> {
     pub as_of: Time,
     pub exceptions: &'a [ExceptionRow],
     pub identities: &'a [RunIdentityRow],
-    /// (system, login) → native ids of the accounts with that login.
-    pub logins: &'a BTreeMap<(String, String), BTreeSet<String>>,
+    pub logins: &'a Logins,
     /// Exceptions that earlier runs met, with the `as_of` of the first.
     pub first_seen: &'a BTreeMap<String, Time>,
 }
@@ -19,16 +24,19 @@ pub struct Register<'a> {
 /// Applies the register to the findings and says what became of each exception.
 pub fn apply(register: &Register<'_>, findings: &mut [FindingRow]) -> Vec<ExceptionMatchRow> {
     let mut out = Vec::new();
+    let named = Named::new(register);
+    let called = Called::new(register, findings);
     for e in register.exceptions {
-        let matched: Vec<usize> =
-            findings.iter().enumerate().filter(|(_, f)| super::is_live(f.state) && register.names(e, f)).map(|(i, _)| i).collect();
+        let is_named = |f: &FindingRow| super::is_live(f.state) && register.names(e, f);
+        let mut matched = called.by(e, findings.len());
+        matched.retain(|i| findings.get(*i).is_some_and(is_named));
         let people: BTreeSet<String> = matched
             .iter()
             .filter_map(|i| findings.get(*i))
             .filter_map(|f| f.identity.clone())
             .flat_map(|i| i.split(" | ").map(str::to_owned).collect::<Vec<_>>())
             .collect();
-        let (status, why) = register.judge(e, &people, matched.is_empty());
+        let (status, why) = register.judge(&named, e, &people, matched.is_empty());
         if status == "applies" {
             for i in &matched {
                 if let Some(f) = findings.get_mut(*i) {
@@ -57,8 +65,8 @@ pub fn apply(register: &Register<'_>, findings: &mut [FindingRow]) -> Vec<Except
 }
 
 impl Register<'_> {
-    fn judge(&self, e: &ExceptionRow, people: &BTreeSet<String>, unmatched: bool) -> (&'static str, Option<String>) {
-        if let Some(why) = self.void(e, people) {
+    fn judge(&self, named: &Named<'_>, e: &ExceptionRow, people: &BTreeSet<String>, unmatched: bool) -> (&'static str, Option<String>) {
+        if let Some(why) = void(named, e, people) {
             return ("void", Some(why));
         }
         let expires = e.expires_at.unwrap_or_default();
@@ -74,50 +82,6 @@ impl Register<'_> {
         ("applies", None)
     }
 
-    /// Why an exception is void whatever its dates say.
-    fn void(&self, e: &ExceptionRow, people: &BTreeSet<String>) -> Option<String> {
-        if e.expires_at.is_none() {
-            return Some("it has no end".to_owned());
-        }
-        let missing = [("owner", &e.owner), ("approver", &e.approver), ("reason", &e.reason)];
-        if let Some((name, _)) = missing.iter().find(|(_, v)| v.as_deref().is_none_or(|t| t.trim().is_empty())) {
-            return Some(format!("it names no {name}"));
-        }
-        let approver = self.resolve(e.approver.as_deref()?);
-        let [approver] = approver.as_slice() else {
-            return Some(format!("its approver resolves to {} identities, not to one", approver.len()));
-        };
-        if approver.standing != Standing::Active {
-            return Some(format!("its approver is not active (`{}`)", approver.standing));
-        }
-        let same = |reference: &Option<String>| {
-            reference.as_deref().is_some_and(|r| self.resolve(r).iter().any(|i| i.identity_ix == approver.identity_ix))
-                || reference.is_some() && text::norm_opt(reference.as_deref()) == text::norm_opt(e.approver.as_deref())
-        };
-        if same(&e.owner) {
-            return Some("its approver is its owner".to_owned());
-        }
-        if same(&e.beneficiary) || (e.beneficiary.is_none() && people.contains(&approver.identity)) {
-            return Some("its approver gains by it".to_owned());
-        }
-        None
-    }
-
-    /// Identities that a reference names: native id, employee number, address or full name.
-    fn resolve(&self, reference: &str) -> Vec<&RunIdentityRow> {
-        let wanted = text::norm(reference);
-        let exact = |i: &&RunIdentityRow| i.identity == reference || i.employee_number.as_deref() == Some(reference);
-        let keyed: Vec<_> = self.identities.iter().filter(exact).collect();
-        if !keyed.is_empty() {
-            return keyed;
-        }
-        let mail: Vec<_> = self.identities.iter().filter(|i| wanted.is_some() && text::norm_opt(i.email.as_deref()) == wanted).collect();
-        if !mail.is_empty() {
-            return mail;
-        }
-        self.identities.iter().filter(|i| wanted.is_some() && text::norm_opt(i.display_name.as_deref()) == wanted).collect()
-    }
-
     /// Whether an exception names a finding.
     fn names(&self, e: &ExceptionRow, f: &FindingRow) -> bool {
         let is = |want: &str, have: &str| want == "*" || want == have;
@@ -125,9 +89,7 @@ impl Register<'_> {
     }
 
     fn subject(&self, e: &ExceptionRow, f: &FindingRow) -> bool {
-        let native: Vec<&String> =
-            [Some(&f.subject), f.account.as_ref(), f.principal.as_ref(), f.identity.as_ref()].into_iter().flatten().collect();
-        if e.subject == "*" || native.iter().any(|id| **id == e.subject) {
+        if e.subject == "*" || native(f).any(|id| id == e.subject) {
             return true;
         }
         // A login counts only where it names exactly one account of the system.
@@ -136,6 +98,137 @@ impl Register<'_> {
             Some(ids) if ids.len() == 1 => f.account.as_ref().is_some_and(|a| ids.contains(a)),
             _ => false,
         }
+    }
+}
+
+/// Why an exception is void whatever its dates say.
+fn void(named: &Named<'_>, e: &ExceptionRow, people: &BTreeSet<String>) -> Option<String> {
+    if e.expires_at.is_none() {
+        return Some("it has no end".to_owned());
+    }
+    let missing = [("owner", &e.owner), ("approver", &e.approver), ("reason", &e.reason)];
+    if let Some((name, _)) = missing.iter().find(|(_, v)| v.as_deref().is_none_or(|t| t.trim().is_empty())) {
+        return Some(format!("it names no {name}"));
+    }
+    let approver = named.of(e.approver.as_deref()?);
+    let [approver] = approver else {
+        return Some(format!("its approver resolves to {} identities, not to one", approver.len()));
+    };
+    if approver.standing != Standing::Active {
+        return Some(format!("its approver is not active (`{}`)", approver.standing));
+    }
+    let same = |reference: &Option<String>| {
+        reference.as_deref().is_some_and(|r| named.of(r).iter().any(|i| i.identity_ix == approver.identity_ix))
+            || reference.is_some() && text::norm_opt(reference.as_deref()) == text::norm_opt(e.approver.as_deref())
+    };
+    if same(&e.owner) {
+        return Some("its approver is its owner".to_owned());
+    }
+    if same(&e.beneficiary) || (e.beneficiary.is_none() && people.contains(&approver.identity)) {
+        return Some("its approver gains by it".to_owned());
+    }
+    None
+}
+
+/// Identities that the references of a register name: native id, employee number, address or full name; the first of these that is
+/// anybody's decides.
+#[derive(Debug, Default)]
+struct Named<'a>(BTreeMap<&'a str, Vec<&'a RunIdentityRow>>);
+
+impl<'a> Named<'a> {
+    /// Goes through the identities at most three times, however many references there are.
+    fn new(register: &Register<'a>) -> Self {
+        let references = register.exceptions.iter().flat_map(|e| [&e.approver, &e.owner, &e.beneficiary]);
+        let mut open: BTreeSet<&str> = references.filter_map(|r| r.as_deref()).collect();
+        let mut named = Self::default();
+        let exact: BTreeMap<String, Vec<&'a str>> = open.iter().map(|r| ((*r).to_owned(), vec![*r])).collect();
+        named.add(register.identities, &exact, |i| {
+            let number = i.employee_number.as_deref().filter(|number| *number != i.identity);
+            [Some(i.identity.as_str()), number].map(|t| t.map(Cow::Borrowed))
+        });
+        let columns: [fn(&RunIdentityRow) -> &Option<String>; 2] = [|i| &i.email, |i| &i.display_name];
+        for column in columns {
+            open.retain(|r| !named.0.contains_key(r));
+            let mut folded: BTreeMap<String, Vec<&'a str>> = BTreeMap::new();
+            for reference in &open {
+                if let Some(text) = text::norm(reference) {
+                    folded.entry(text).or_default().push(reference);
+                }
+            }
+            named.add(register.identities, &folded, |i| [column(i).as_deref().and_then(text::folded), None]);
+        }
+        named
+    }
+
+    /// Those of the wanted references whose text is among those of an identity, in the order of the identities.
+    fn add(
+        &mut self,
+        identities: &'a [RunIdentityRow],
+        wanted: &BTreeMap<String, Vec<&'a str>>,
+        texts: impl Fn(&'a RunIdentityRow) -> [Option<Cow<'a, str>>; 2] + Sync,
+    ) {
+        if wanted.is_empty() {
+            return;
+        }
+        let meant = |i: &'a RunIdentityRow| {
+            texts(i).iter().flatten().filter_map(|t| wanted.get(t.as_ref())).flatten().map(|r| (*r, i)).collect::<Vec<_>>()
+        };
+        let found: Vec<(&'a str, &'a RunIdentityRow)> = identities.par_iter().flat_map_iter(meant).collect();
+        for (reference, identity) in found {
+            self.0.entry(reference).or_default().push(identity);
+        }
+    }
+
+    fn of(&self, reference: &str) -> &[&'a RunIdentityRow] {
+        self.0.get(reference).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+/// The ids by which an exception may call a finding.
+fn native(f: &FindingRow) -> impl Iterator<Item = &str> {
+    [Some(&f.subject), f.account.as_ref(), f.principal.as_ref(), f.identity.as_ref()].into_iter().flatten().map(String::as_str)
+}
+
+/// The findings that exceptions may mean, by what they call them: each exception looks at its own only.
+#[derive(Debug, Default)]
+struct Called {
+    by_id: BTreeMap<String, Vec<usize>>,
+    /// By the login of their account, where it names that one alone.
+    by_login: BTreeMap<String, Vec<usize>>,
+}
+
+impl Called {
+    fn new(register: &Register<'_>, findings: &[FindingRow]) -> Self {
+        let subjects = register.exceptions.iter().map(|e| &e.subject).filter(|s| *s != "*");
+        let mut called = Self { by_id: subjects.map(|s| (s.clone(), Vec::new())).collect(), by_login: BTreeMap::new() };
+        if called.by_id.is_empty() {
+            return called;
+        }
+        let mut logins: BTreeMap<(&str, &str), Vec<&String>> = BTreeMap::new();
+        for ((system, login), accounts) in register.logins.iter().filter(|(_, accounts)| accounts.len() == 1) {
+            accounts.iter().for_each(|account| logins.entry((system, account)).or_default().push(login));
+        }
+        for (i, f) in findings.iter().enumerate() {
+            for id in native(f) {
+                if let Some(of_id) = called.by_id.get_mut(id) {
+                    of_id.push(i);
+                }
+            }
+            for login in f.account.iter().filter_map(|account| logins.get(&(f.system.as_str(), account.as_str()))).flatten() {
+                called.by_login.entry((*login).clone()).or_default().push(i);
+            }
+        }
+        called
+    }
+
+    /// Findings among which are those that an exception names, ascending; `all`: how many there are.
+    fn by(&self, e: &ExceptionRow, all: usize) -> Vec<usize> {
+        if e.subject == "*" {
+            return (0..all).collect();
+        }
+        let of_login = text::norm(&e.subject).and_then(|login| self.by_login.get(&login));
+        let found: BTreeSet<usize> = [self.by_id.get(&e.subject), of_login].into_iter().flatten().flatten().copied().collect();
+        found.into_iter().collect()
     }
 }
 
@@ -162,6 +255,7 @@ fn candidate(e: &ExceptionRow, f: &FindingRow) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn day(n: i64) -> Time {
         Time::from_seconds(1_790_000_000 + n * 86_400).unwrap()
@@ -296,5 +390,96 @@ mod tests {
             run(ExceptionRow { candidate: Some(c.into()), ..exception() }, f, day(1)).0
         };
         assert_eq!(["gone", "on-leave", "own", "*"].map(candidate), ["applies", "applies", "unmatched", "unmatched"]);
+    }
+
+    /// Every exception against every finding and every identity, one after another.
+    fn plainly(register: &Register<'_>, findings: &mut [FindingRow]) -> Vec<(String, String, u32)> {
+        let named = |reference: &str| -> Vec<&RunIdentityRow> {
+            let wanted = text::norm(reference);
+            let all = register.identities.iter();
+            let keyed: Vec<_> =
+                all.clone().filter(|i| i.identity == reference || i.employee_number.as_deref() == Some(reference)).collect();
+            let mail: Vec<_> = all.clone().filter(|i| wanted.is_some() && text::norm_opt(i.email.as_deref()) == wanted).collect();
+            let name: Vec<_> = all.filter(|i| wanted.is_some() && text::norm_opt(i.display_name.as_deref()) == wanted).collect();
+            [keyed, mail, name].into_iter().find(|found| !found.is_empty()).unwrap_or_default()
+        };
+        let mut out = Vec::new();
+        for e in register.exceptions {
+            let fits = |f: &FindingRow| super::super::is_live(f.state) && register.names(e, f);
+            let matched: Vec<usize> = (0..findings.len()).filter(|i| fits(&findings[*i])).collect();
+            let people =
+                matched.iter().filter_map(|i| findings[*i].identity.as_deref()).flat_map(|i| i.split(" | ")).map(str::to_owned).collect();
+            let references = [&e.approver, &e.owner, &e.beneficiary].into_iter().flatten().map(String::as_str);
+            let one = Named(references.map(|r| (r, named(r))).collect());
+            let (status, _) = register.judge(&one, e, &people, matched.is_empty());
+            if status == "applies" {
+                matched
+                    .iter()
+                    .for_each(|i| (findings[*i].state, findings[*i].exception) = (FindingState::Excepted, Some(e.exception.clone())));
+            }
+            out.push((e.exception.clone(), status.to_owned(), matched.len() as u32));
+        }
+        out.sort();
+        out
+    }
+
+    fn one_of(texts: &'static [&'static str]) -> impl Strategy<Value = String> {
+        proptest::sample::select(texts).prop_map(str::to_owned)
+    }
+
+    const PEOPLE: &[&str] = &["p1", "P1", "7", "mail@x", "Mail@X ", "Ann Ash", "ann  ash", "nobody"];
+
+    fn identities() -> impl Strategy<Value = Vec<RunIdentityRow>> {
+        let of =
+            (one_of(&["p1", "p2", "7"]), proptest::option::of(one_of(&["7", "p1"])), proptest::option::of(one_of(PEOPLE)), any::<bool>());
+        proptest::collection::vec(of, 0..6).prop_map(|rows| {
+            let row = |(ix, (id, number, text, mail)): (u32, (String, Option<String>, Option<String>, bool))| RunIdentityRow {
+                employee_number: number,
+                email: text.clone().filter(|_| mail),
+                display_name: text.filter(|_| !mail),
+                ..person(ix, &id, if ix == 4 { Standing::Left } else { Standing::Active })
+            };
+            (0..).zip(rows).map(row).collect()
+        })
+    }
+
+    proptest! {
+        /// Looking only at the findings and identities that are called gives what looking at all gives.
+        #[test]
+        fn exceptions_apply_as_if_each_were_held_against_everything(
+            identities in identities(),
+            findings in proptest::collection::vec((one_of(&["ad", "crm"]), one_of(&["a", "b", "key"]), one_of(&["a", "b"]), one_of(&["p1", "p1 | p2"])), 0..12),
+            exceptions in proptest::collection::vec(
+                (one_of(&["ad", "*"]), one_of(&["a", "b", "key", "p1", "*", "ANN", "bob"]), one_of(PEOPLE), one_of(PEOPLE), proptest::option::of(one_of(PEOPLE))),
+                0..8,
+            ),
+        ) {
+            let logins = Logins::from([
+                (("ad".to_owned(), "ann".to_owned()), BTreeSet::from(["a".to_owned()])),
+                (("crm".to_owned(), "ann".to_owned()), BTreeSet::from(["b".to_owned()])),
+                (("ad".to_owned(), "bob".to_owned()), BTreeSet::from(["a".to_owned(), "b".to_owned()])),
+            ]);
+            let found = |(system, subject, account, identity): &(String, String, String, String)| FindingRow {
+                system: system.clone(),
+                subject: subject.clone(),
+                account: Some(account.clone()),
+                identity: Some(identity.clone()),
+                ..finding()
+            };
+            let mut findings: Vec<FindingRow> = findings.iter().map(found).collect();
+            let of = |(n, (system, subject, owner, approver, beneficiary)): (usize, (String, String, String, String, Option<String>))| {
+                let (owner, approver) = (Some(owner), Some(approver));
+                ExceptionRow { exception: format!("EX-{n}"), system, subject, owner, approver, beneficiary, ..exception() }
+            };
+            let exceptions: Vec<ExceptionRow> = exceptions.into_iter().enumerate().map(of).collect();
+            let first_seen = BTreeMap::new();
+            let register =
+                Register { as_of: day(1), exceptions: &exceptions, identities: &identities, logins: &logins, first_seen: &first_seen };
+            let mut plain = findings.clone();
+            let want = plainly(&register, &mut plain);
+            let got = apply(&register, &mut findings);
+            prop_assert_eq!(got.into_iter().map(|e| (e.exception, e.status, e.findings)).collect::<Vec<_>>(), want);
+            prop_assert_eq!(findings, plain);
+        }
     }
 }

@@ -54,26 +54,29 @@ pub fn is_live(state: FindingState) -> bool {
 
 /// Marks findings whose subject, or its account, is open under a covering check.
 pub fn cover(findings: &mut [FindingRow], checks: &[Check]) {
-    let mut open: BTreeMap<&str, BTreeSet<(String, String)>> = BTreeMap::new();
-    for check in checks {
-        open.insert(&check.id, BTreeSet::new());
-    }
+    let covers: BTreeMap<&str, &[String]> = checks.iter().map(|c| (c.id.as_str(), c.covered_by.as_slice())).collect();
+    let mut open: BTreeMap<&str, BTreeSet<(&str, &str)>> = checks
+        .iter()
+        .flat_map(|c| &c.covered_by)
+        .filter(|id| covers.contains_key(id.as_str()))
+        .map(|id| (id.as_str(), BTreeSet::new()))
+        .collect();
     for f in findings.iter().filter(|f| is_live(f.state)) {
         if let Some(subjects) = open.get_mut(f.check_id.as_str()) {
-            subjects.insert((f.system.clone(), f.subject.clone()));
+            subjects.insert((&f.system, &f.subject));
         }
     }
-    let covers: BTreeMap<&str, &[String]> = checks.iter().map(|c| (c.id.as_str(), c.covered_by.as_slice())).collect();
-    for f in findings.iter_mut() {
+    let also = |f: &FindingRow| {
         let by = covers.get(f.check_id.as_str()).copied().unwrap_or_default();
-        let names = |id: &str| {
-            open.get(id).is_some_and(|subjects| {
-                subjects.contains(&(f.system.clone(), f.subject.clone()))
-                    || f.account.as_ref().is_some_and(|a| subjects.contains(&(f.system.clone(), a.clone())))
-            })
+        let names = |id: &String| {
+            let holds =
+                |subject: &String| open.get(id.as_str()).is_some_and(|subjects| subjects.contains(&(f.system.as_str(), subject.as_str())));
+            holds(&f.subject) || f.account.as_ref().is_some_and(holds)
         };
-        f.also = is_live(f.state) && by.iter().any(|id| names(id));
-    }
+        is_live(f.state) && by.iter().any(names)
+    };
+    let also: Vec<bool> = findings.iter().map(also).collect();
+    findings.iter_mut().zip(also).for_each(|(f, also)| f.also = also);
 }
 
 #[cfg(test)]

@@ -211,3 +211,90 @@ fn the_same_store_gives_the_same_metrics() {
     };
     assert!(bytes() == bytes());
 }
+
+/// Three people who joined and one who was there, an application that shows rights, and what was asked for them.
+fn arrivals() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let part = |files: &str, table: &str, columns: &[&str]| {
+        let columns: String = columns.iter().map(|c| format!("{c} = {{ column = \"{c}\", optional = true }}\n")).collect();
+        format!("[[source.options.part]]\nfiles = \"{files}\"\ntable = \"{table}\"\n[source.options.part.columns]\n{columns}")
+    };
+    let source = |system: &str, files: &str, rest: &str| {
+        format!(
+            "[[source]]\nsystem = \"{system}\"\nconnector = \"tabular\"\nfiles = \"{{week}}/{files}\"\ntaken_at = \"{{week}}\"\ntimezone = \"UTC\"\n{rest}\n"
+        )
+    };
+    let parts = [
+        "[[source.options.part]]\nfiles = \"*accounts.csv\"\nmapping = \"accounts\"\n".to_owned(),
+        part("*groups.csv", "groups", &["native_id", "name"]),
+        part("*members.csv", "memberships", &["account", "group", "granted_at"]),
+        part("*rights.csv", "entitlements", &["native_id", "name"]),
+        part("*grants.csv", "grants", &["account", "entitlement", "resource", "granted_at"]),
+    ];
+    let config = [
+        "[holdover]\nstore = \"store\"\n".to_owned(),
+        source("hr", "hr.csv", "population = \"all\"\n[source.options]\nmapping = \"hr\""),
+        source("app", "app-*.csv", &parts.concat()),
+        source("desk", "requests.csv", "[source.options]\nmapping = \"requests\""),
+    ];
+    write(&dir.path().join("holdover.toml"), &config.concat());
+    for week in ["2026-11-08", "2026-11-22"] {
+        let put = |name: &str, text: &str| write(&dir.path().join(week).join(name), text);
+        let second = if week == "2026-11-22" { "u2,user2,user,2,active,,\n" } else { "" };
+        put(
+            "app-accounts.csv",
+            &format!(
+                "ID,Login,Account Type,Employee Number,Status,Created,Last Login\n\
+                 u1,user1,user,1,active,2026-06-03T00:00:00Z,\n{second}u4,user4,user,4,active,2020-01-01T00:00:00Z,\n"
+            ),
+        );
+        put(
+            "hr.csv",
+            "Employee Number,Name,Status,Start Date,Last Day\n1,A One,active,2026-06-01,\n2,B Two,active,2026-11-10,\n\
+             3,C Three,active,2026-11-10,\n4,D Four,active,2020-01-01,\n",
+        );
+        put("app-groups.csv", "native_id,name\ng-1,Admins\ng-2,Users\n");
+        put("app-members.csv", "account,group,granted_at\nu1,g-1,2026-11-12T00:00:00Z\nu1,g-2,\nu4,g-2,2021-01-01T00:00:00Z\n");
+        put("app-rights.csv", "native_id,name\nr-1,Reader\nr-2,Writer\n");
+        let of_second = "u2,r-2,a,2026-11-18T00:00:00Z\nu2,r-2,b,2026-11-17T00:00:00Z\n";
+        let of_second = if second.is_empty() { "" } else { of_second };
+        put("app-grants.csv", &format!("account,entitlement,resource,granted_at\n{of_second}u4,r-1,a,2026-11-19T00:00:00Z\n"));
+        put("requests.csv", ASKED);
+    }
+    dir
+}
+
+/// Met after two days; met, nobody knows when; not met; met before the decision; over before anybody looked; asked for somebody without an
+/// account; met twice, first after a day; in words that the application does not know.
+const ASKED: &str = "request,action,beneficiary,system,entitlement,decision,decided at,valid to\n\
+    R1,grant,1,App,ADMINS,approved,2026-11-10T00:00:00Z,\n\
+    R2,grant,1,app,g-2,approved,2026-11-15T00:00:00Z,\n\
+    R3,grant,1,app,reader,approved,2026-11-20T00:00:00Z,\n\
+    R4,grant,4,app,reader,approved,2026-11-20T00:00:00Z,\n\
+    R5,grant,1,app,reader,approved,2026-11-10T00:00:00Z,2026-11-15\n\
+    R6,grant,3,app,r-1,approved,2026-11-21T00:00:00Z,\n\
+    R7,grant,2,app,writer,approved,2026-11-16T00:00:00Z,\n\
+    R8,grant,2,app,auditor,approved,2026-11-16T00:00:00Z,\n";
+
+#[test]
+fn waits_for_accounts_and_rights_are_told_however_the_tables_are_read() {
+    for held in ["0", "100000"] {
+        let dir = arrivals();
+        let report = report(dir.path(), &["--as-of", "2026-11-22T06:00:00Z", "--held-rows", held]);
+        let of = |id: &str, names: &[&str]| names.iter().map(|n| value(&report, id, n)).collect::<Vec<_>>();
+        // 2 days; 0 to 12 days, between two looks; at least 12 days.
+        let joined = of("time-to-provision", &["cases", "still waiting", "in the estimate", "estimated median"]);
+        assert_eq!(joined, ["3", "1", "3", "2.00 days"]);
+        let counts = [
+            "cases",
+            "there before the decision, apart",
+            "still waiting",
+            "not yet observable, apart",
+            "not matched, apart",
+            "in the estimate",
+        ];
+        assert_eq!(of("time-to-provision-request", &counts), ["8", "1", "2", "1", "1", "5"]);
+        // R7 after 1 day, R1 after 2, R2 within 7; R6 and R3 for longer than 1 and 2.
+        assert_eq!(value(&report, "time-to-provision-request", "estimated median"), "2.00 days");
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
-use crate::metrics::accounts::AccountFact;
+use crate::metrics::accounts::{AccountFact, Told};
 use crate::metrics::exceptions::{ExceptionFact, Register};
 use crate::metrics::keys::KeyFact;
 use crate::metrics::leavers::{Access, Case, Fate, Sighting, Start, fate};
@@ -61,10 +61,9 @@ fn exception(row: &Row) -> ExceptionFact {
     }
 }
 
-fn account(row: &Row) -> AccountFact {
+fn account(row: &Row) -> (AccountFact, u64) {
     let number = |name: &str| row.get(name).map_or(0, |n| n.parse().unwrap());
-    AccountFact {
-        system: row["system"].clone(),
+    let told = Told {
         personal: true,
         standing: true,
         pending: row.get("status").is_some_and(|s| s == "pending"),
@@ -72,7 +71,8 @@ fn account(row: &Row) -> AccountFact {
         state: row.get("state").map_or(MatchState::Linked, |s| word(s)),
         candidates: number("candidates"),
         left: number("of whom left"),
-    }
+    };
+    (AccountFact { system: row["system"].clone(), told }, 1)
 }
 
 fn plain_case(row: &Row) -> Case {
@@ -144,10 +144,10 @@ fn waited(row: &Row) -> Wait {
 }
 
 fn key(row: &Row) -> KeyFact {
-    KeyFact { system: row["system"].clone(), kind: word::<CredentialKind>(&row["kind"]), age_days: row["age in days"].parse().ok() }
+    KeyFact { system: row["system"].as_str().into(), kind: word::<CredentialKind>(&row["kind"]), age_days: row["age in days"].parse().ok() }
 }
 
-fn non_human(row: &Row) -> NonHuman {
+fn non_human(row: &Row) -> (NonHuman, u64) {
     let owner = match row["owner"].as_str() {
         "employed" => Owner::Living,
         "on leave" => Owner::Living,
@@ -157,7 +157,7 @@ fn non_human(row: &Row) -> NonHuman {
         "" => Owner::NotStated,
         other => panic!("{other}"),
     };
-    NonHuman { system: row["system"].clone(), kind: word::<AccountKind>(&row["kind"]), owner }
+    (NonHuman { system: row["system"].clone(), kind: word::<AccountKind>(&row["kind"]), owner }, 1)
 }
 
 fn step(row: &Row) -> WorkflowFact {
