@@ -122,7 +122,7 @@ type Links = BTreeMap<(u32, String), Vec<Link>>;
 /// Candidates among the wanted people, of the accounts that there are.
 fn links(run: &Run, wanted: &Wanted) -> Result<Links, StoreError> {
     let among = |c: &&AccountIdentityRow| wanted.holds(c.identity_ix) && personal(run, c);
-    let of_system = |system: &System| -> Result<Vec<((u32, String), Vec<Link>)>, StoreError> {
+    let of_system = |system: &System| -> Result<Links, StoreError> {
         let all = &run.account_identity;
         let own = all.partition_point(|c| c.system_ix < system.ix)..all.partition_point(|c| c.system_ix <= system.ix);
         let found: Vec<&AccountIdentityRow> = all.get(own).unwrap_or_default().iter().filter(among).collect();
@@ -132,10 +132,10 @@ fn links(run: &Run, wanted: &Wanted) -> Result<Links, StoreError> {
         let linked = |(row, of): (AccountRow, &[&AccountIdentityRow])| ((system.ix, row.native_id), of.iter().map(|c| link(c)).collect());
         Ok(rows.into_iter().zip(accounts).map(linked).collect())
     };
-    let systems: Vec<Result<Vec<_>, StoreError>> = run.systems.par_iter().map(of_system).collect();
+    let systems: Vec<Result<Links, StoreError>> = run.systems.par_iter().map(of_system).collect();
     let mut out = Links::new();
     for system in systems {
-        out.extend(system?);
+        out.append(&mut system?);
     }
     Ok(out)
 }

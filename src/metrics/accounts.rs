@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use super::metric::{Metric, Quantity, Tally};
 use super::rows::States;
 use crate::engine::{Run, System};
@@ -48,10 +50,10 @@ impl Told {
 /// The accounts of a run that can belong to somebody: so many of each sort.
 pub fn facts(run: &Run) -> Vec<(AccountFact, u64)> {
     let of = |system: &System| {
-        let name = system.name.clone();
-        of_system(run, system).into_iter().map(move |(told, n)| (AccountFact { system: name.clone(), told }, n))
+        let fact = |(told, n)| (AccountFact { system: system.name.clone(), told }, n);
+        of_system(run, system).into_iter().map(fact).collect::<Vec<_>>()
     };
-    run.systems.iter().flat_map(of).collect()
+    run.systems.par_iter().map(of).collect::<Vec<_>>().concat()
 }
 
 fn of_system(run: &Run, system: &System) -> BTreeMap<Told, u64> {

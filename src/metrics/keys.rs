@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::days;
 use super::metric::{Line, Metric, Quantity, Tally, band, band_order};
 use crate::engine::{Run, System};
@@ -23,7 +25,7 @@ pub fn facts(run: &Run) -> Option<Vec<KeyFact>> {
     if covering.is_empty() {
         return None;
     }
-    Some(covering.into_iter().flat_map(of_system).collect())
+    Some(covering.into_par_iter().map(of_system).collect::<Vec<_>>().concat())
 }
 
 fn of_system(system: &System) -> Vec<KeyFact> {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use super::Input;
 use super::metric::{Line, Metric, Quantity, Tally};
 use super::rows::{Candidates, States};
@@ -43,11 +45,11 @@ pub struct Workforce {
 /// Every account of kind service, workload, agent or role, and who answers for it.
 pub fn facts(input: &Input<'_>) -> Workforce {
     let of = |system: &System| {
-        let name = system.name.clone();
-        let counts = of_system(input, system).into_iter();
-        counts.map(move |((kind, owner), n)| (NonHuman { system: name.clone(), kind, owner }, n))
+        let fact = |((kind, owner), n)| (NonHuman { system: system.name.clone(), kind, owner }, n);
+        of_system(input, system).into_iter().map(fact).collect::<Vec<_>>()
     };
-    Workforce { people: input.run.seen.iter().any(|s| s.authority), accounts: input.run.systems.iter().flat_map(of).collect() }
+    let accounts = input.run.systems.par_iter().map(of).collect::<Vec<_>>().concat();
+    Workforce { people: input.run.seen.iter().any(|s| s.authority), accounts }
 }
 
 fn is_non_human(state: &AccountStateRow) -> bool {

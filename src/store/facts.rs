@@ -866,7 +866,7 @@ mod tests {
             membership_ix: i,
             account_ix: of(i),
             granted_at: if i < 66_000 { at(i) } else { None },
-            kind: if i % 5 == 0 { MembershipKind::Primary } else { MembershipKind::Direct },
+            kind: if i.is_multiple_of(5) { MembershipKind::Primary } else { MembershipKind::Direct },
             ..MembershipRow::default()
         };
         let rows: Vec<MembershipRow> = (0..140_000).map(row).collect();
