@@ -1,6 +1,6 @@
 //! What the page needs beyond the model: findings by check and by case, sums per source, widths of a bar.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -21,6 +21,9 @@ const OPEN: usize = 60;
 /// Findings of a group that paper shows; the style hides the others.
 const PRINTED: usize = 30;
 
+/// Findings of a check, and cases, that the page shows: a browser must open it, and the files beside it have all.
+pub(super) const LISTED: usize = 200;
+
 /// Everything but the findings themselves.
 #[derive(Serialize)]
 pub struct Page<'a> {
@@ -40,6 +43,8 @@ pub struct Page<'a> {
     rejects_total: u64,
     identity: &'a [IdentityCounts],
     cases: Vec<Case<'a>>,
+    /// Cases that the page leaves out.
+    unlisted_cases: usize,
     /// Live findings that are in no case.
     alone: usize,
     checks: Vec<CheckView<'a>>,
@@ -94,6 +99,8 @@ struct CaseFinding<'a> {
     fingerprint: &'a str,
     title: &'a str,
     remedy: &'a str,
+    /// It is on the page.
+    listed: bool,
 }
 
 /// The findings of one check.
@@ -109,8 +116,10 @@ pub struct GroupHead<'a> {
     severity: Severity,
     tally: String,
     open: bool,
-    /// Findings that are not printed on paper.
+    /// Findings of the page that are not printed on paper.
     unprinted: usize,
+    /// Findings that the page leaves out.
+    unlisted: usize,
 }
 
 /// One finding and what is said around it.
@@ -133,7 +142,9 @@ struct OriginView<'a> {
 
 impl<'a> Page<'a> {
     pub fn of(r: &'a Report) -> Self {
-        let (cases, alone) = cases(r);
+        let (mut cases, alone) = cases(r);
+        let unlisted_cases = cases.len().saturating_sub(LISTED);
+        cases.truncate(LISTED);
         let listed: std::collections::BTreeSet<&str> = r.findings.iter().map(|f| f.check.as_str()).collect();
         Self {
             tool_version: &r.tool_version,
@@ -153,6 +164,7 @@ impl<'a> Page<'a> {
             identity: &r.identity,
             cases,
             alone,
+            unlisted_cases,
             checks: r
                 .checks
                 .iter()
@@ -218,7 +230,7 @@ pub fn groups(r: &Report) -> Vec<Group<'_>> {
     order.into_iter().filter_map(|check| by_check.remove(check).and_then(|findings| group(r, findings, open))).collect()
 }
 
-fn group<'a>(r: &'a Report, findings: Vec<&'a FindingEntry>, open: bool) -> Option<Group<'a>> {
+fn group<'a>(r: &'a Report, mut findings: Vec<&'a FindingEntry>, open: bool) -> Option<Group<'a>> {
     let first = *findings.first()?;
     let check = r.checks.iter().find(|c| c.id == first.check);
     let counts = Totals::of(findings.iter().copied());
@@ -235,6 +247,8 @@ fn group<'a>(r: &'a Report, findings: Vec<&'a FindingEntry>, open: bool) -> Opti
             parts.push(format!("{count} {word}"));
         }
     }
+    let unlisted = findings.len().saturating_sub(LISTED);
+    findings.truncate(LISTED);
     let head = GroupHead {
         check: &first.check,
         title: check.map_or("A check that this run no longer has", |c| c.title.as_str()),
@@ -242,23 +256,31 @@ fn group<'a>(r: &'a Report, findings: Vec<&'a FindingEntry>, open: bool) -> Opti
         tally: parts.join(", "),
         open: open && counts.certain + counts.possible > 0,
         unprinted: findings.len().saturating_sub(PRINTED),
+        unlisted,
     };
     Some(Group { head, findings })
 }
 
 /// Live findings by case, worst and fullest first, and how many are left over. One finding without a person is no case.
 fn cases(r: &Report) -> (Vec<Case<'_>>, usize) {
+    let listed: BTreeSet<&str> = groups(r).iter().flat_map(|g| g.findings.iter().map(|f| f.fingerprint.as_str())).collect();
     let mut by_key: BTreeMap<(&str, &str), Vec<&FindingEntry>> = BTreeMap::new();
     for finding in r.findings.iter().filter(|f| f.is_live() && !f.also) {
         by_key.entry((&finding.case_key, &finding.system)).or_default().push(finding);
     }
     let (held, alone): (Vec<_>, Vec<_>) = by_key.into_values().partition(|all| all.len() > 1 || all.iter().any(|f| f.identity.is_some()));
-    let mut cases: Vec<Case<'_>> = held.into_iter().filter_map(case).collect();
+    let mut cases: Vec<Case<'_>> = held.into_iter().filter_map(|findings| case(findings, &listed)).collect();
     cases.sort_by(|a, b| (b.severity, b.findings.len(), a.system, a.who).cmp(&(a.severity, a.findings.len(), b.system, b.who)));
     (cases, alone.iter().map(Vec::len).sum())
 }
 
-fn case(findings: Vec<&FindingEntry>) -> Option<Case<'_>> {
+fn case<'a>(findings: Vec<&'a FindingEntry>, listed: &BTreeSet<&str>) -> Option<Case<'a>> {
+    let finding = |f: &&'a FindingEntry| CaseFinding {
+        fingerprint: &f.fingerprint,
+        title: &f.title,
+        remedy: &f.remedy,
+        listed: listed.contains(f.fingerprint.as_str()),
+    };
     let first = *findings.first()?;
     let named = findings.iter().find_map(|f| f.identity_name.as_deref().or(f.identity.as_deref()));
     Some(Case {
@@ -266,7 +288,7 @@ fn case(findings: Vec<&FindingEntry>) -> Option<Case<'_>> {
         system: &first.system,
         severity: findings.iter().map(|f| f.severity).max()?,
         tally: plural(u64::try_from(findings.len()).unwrap_or(u64::MAX), "finding", "findings"),
-        findings: findings.iter().map(|f| CaseFinding { fingerprint: &f.fingerprint, title: &f.title, remedy: &f.remedy }).collect(),
+        findings: findings.iter().map(finding).collect(),
     })
 }
 

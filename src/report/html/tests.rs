@@ -173,3 +173,28 @@ fn views_by_system_and_owner_add_up_to_the_totals() {
         assert_eq!(sum, report.totals.certain + report.totals.possible);
     }
 }
+
+#[test]
+fn a_page_that_leaves_findings_out_says_how_many_and_links_to_none_of_them() {
+    let mut report = sample::report();
+    let first = report.findings.iter().find(|f| f.is_live() && !f.also && f.identity.is_some()).unwrap().clone();
+    let before = report.findings.iter().filter(|f| f.check == first.check).count();
+    // All in one case, which lists those that the page leaves out, too.
+    for i in 0..page::LISTED {
+        report.findings.push(FindingEntry { fingerprint: format!("more-{i:04}"), ..first.clone() });
+    }
+    let page = html(&report).unwrap();
+    let shown = (0..page::LISTED).filter(|i| page.contains(&format!("id=\"f-more-{i:04}\""))).count();
+    assert_eq!(shown, page::LISTED - before);
+    let more = if before == 1 {
+        "1 more of this check is not on this page".to_owned()
+    } else {
+        format!("{before} more of this check are not on this page")
+    };
+    assert!(page.contains(&more), "{more}");
+    for link in page.split("href=\"#").skip(1) {
+        let target = link.split('"').next().unwrap();
+        assert_eq!(page.matches(&format!(" id=\"{target}\"")).count(), 1, "{target}");
+    }
+    assert!(!self::page().contains("not on this page"), "a page with few findings has them all");
+}
