@@ -145,7 +145,7 @@ impl<'a> Page<'a> {
         let (mut cases, alone) = cases(r);
         let unlisted_cases = cases.len().saturating_sub(LISTED);
         cases.truncate(LISTED);
-        let listed: std::collections::BTreeSet<&str> = r.findings.iter().map(|f| f.check.as_str()).collect();
+        let listed: BTreeSet<&str> = r.findings.iter().map(|f| f.check.as_str()).collect();
         Self {
             tool_version: &r.tool_version,
             run: &r.run,
