@@ -9,8 +9,9 @@ use rayon::prelude::*;
 use super::{AuditError, Settings, SourcePolicy, drift};
 use crate::engine::parts::{Cut, Parts};
 use crate::engine::{Run, System};
+use crate::model::approvals::{About, Approvals};
 use crate::model::*;
-use crate::resolve::approvals::{About, Approvals, Called, Finder};
+use crate::resolve::approvals::{Called, Finder, named, requests as read_requests};
 use crate::resolve::{LogInput, People, SystemNames};
 use crate::store::StoreError;
 use crate::store::facts::Words;
@@ -75,16 +76,17 @@ impl Input<'_> {
         coverage: &[LogCoverageRow],
     ) -> Result<Approvals, StoreError> {
         let spoken = self.spoken_of(requests.clone(), coverage);
-        let mut approvals = Approvals::new(requests, self.names, self.people);
+        let mut approvals = read_requests(requests, self.names, self.people);
         let found: Vec<Vec<(u32, Vec<About>)>> = {
-            let finder = approvals.finder(self.people);
+            let finder = Finder::new(&approvals, self.people);
             spoken.iter().map(|s| self.about(s, &finder)).collect::<Result<_, _>>()?
         };
         let covered: BTreeMap<u32, &LogCoverageRow> =
             coverage.iter().filter(|c| c.log == REQUESTS.name).map(|c| (c.system_ix, c)).collect();
         for (s, about) in spoken.into_iter().zip(found) {
             let aliases = &self.settings.resolve.entitlement_aliases;
-            approvals.speak_of((s.ix, &s.name), (&s.groups, &s.entitlements), aliases, covered.get(&s.ix).copied().cloned(), about);
+            let named = named(&approvals, &s.name, &s.groups, &s.entitlements, aliases);
+            approvals.speak_of(s.ix, covered.get(&s.ix).copied().cloned(), named, about);
         }
         Ok(approvals)
     }
@@ -105,7 +107,7 @@ impl Input<'_> {
     }
 
     /// The accounts of a system about which there may be requests, ascending.
-    fn about(&self, s: &System, finder: &Finder<'_>) -> Result<Vec<(u32, Vec<About>)>, StoreError> {
+    fn about(&self, s: &System, finder: &Finder) -> Result<Vec<(u32, Vec<About>)>, StoreError> {
         if finder.is_empty() {
             return Ok(Vec::new());
         }
@@ -115,7 +117,7 @@ impl Input<'_> {
         Ok(parts.into_iter().flatten().collect())
     }
 
-    fn about_some(&self, s: &System, range: Range<usize>, finder: &Finder<'_>) -> Result<Vec<(u32, Vec<About>)>, StoreError> {
+    fn about_some(&self, s: &System, range: Range<usize>, finder: &Finder) -> Result<Vec<(u32, Vec<About>)>, StoreError> {
         let mut out = Vec::new();
         let mut account_ix = u32::try_from(range.start).unwrap_or(u32::MAX);
         let mut candidates = self.run.candidates_from(s.ix, account_ix);

@@ -22,9 +22,9 @@ pub use near::Near;
 pub use spark::{Engine, Spark, SparkError};
 pub use tables::Tables;
 
+use crate::model::approvals::Approvals;
 use crate::model::cell::ColType;
 use crate::model::*;
-use crate::resolve::approvals::Approvals;
 use crate::sql::{Catalog, Type, View, frame};
 
 /// The portable definitions of the views, for engines other than this one.

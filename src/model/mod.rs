@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a file, a flag or a clock.
 
+pub mod approvals;
 pub mod cell;
 pub mod drift;
 pub mod edge_history;

@@ -58,8 +58,11 @@ pub fn changes<S: Source>(before: &Shot<'_, S>, now: &Shot<'_, S>) -> Result<Com
     Ok(compared(before, now)?.0)
 }
 
+/// Edges of the newer snapshot that the older one holds, of one table.
+type HeldBefore = (What, Held);
+
 /// As [`changes`], and which edges of the newer snapshot the older one holds, by table.
-pub(super) fn compared<S: Source>(before: &Shot<'_, S>, now: &Shot<'_, S>) -> Result<(Compared, Vec<(What, Held)>), S::Error> {
+pub(super) fn compared<S: Source>(before: &Shot<'_, S>, now: &Shot<'_, S>) -> Result<(Compared, Vec<HeldBefore>), S::Error> {
     let shots = &Both { before: *before, now: *now };
     let objects: Vec<(ChangeObject, What)> =
         OBJECTS.iter().filter(|o| before.speaks_of(o.2) && now.speaks_of(o.2)).map(|o| (o.0, o.1)).collect();

@@ -7,8 +7,8 @@ use arrow::datatypes::{TimestampMicrosecondType, UInt32Type};
 
 use super::Columns;
 use super::columns::{coded, engine, flags, gather, number, over, spellings, times, unknown};
+use crate::model::approvals::{Approvals, Began, Edge, How};
 use crate::model::{APPROVALS, ApprovalState, RevocationRow, Time, Word};
-use crate::resolve::approvals::{Approvals, Began, Edge, How};
 use crate::sql::SqlError;
 
 /// The requests of a run as columns, in their order.

@@ -1,7 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::approvals::{Began, Edge};
 use crate::model::{AccountRow, MembershipRow, PrincipalKind};
+use crate::model::{ApprovalState, Decision, LogCoverageRow, RequestAction, RevocationRow, TicketState, Time};
 use crate::resolve::{Settings, SystemInput, resolve};
 
 fn at(hours: i64) -> Time {
@@ -53,15 +55,16 @@ fn ask(system: SystemInput, asking: &Asking<'_>) -> (Said, Vec<RevocationRow>) {
     let resolved = resolve(std::slice::from_ref(&system), &[], &Settings::default()).unwrap();
     let names = SystemNames::new([(0, "app", [].as_slice())].into_iter());
     let covered = asking.covered.map(|(from, to)| LogCoverageRow { covers_from: from, covers_to: to, ..LogCoverageRow::default() });
-    let mut all = Approvals::new(asking.requests.iter().map(|r| (7, r)), &names, &resolved.people);
+    let mut all = requests(asking.requests.iter().map(|r| (7, r)), &names, &resolved.people);
     let account = &system.accounts[0];
     let called = Called {
         native_id: &account.native_id,
         names: [account.login_norm.as_deref(), account.email_norm.as_deref(), account.upn_norm.as_deref()],
     };
-    let about = all.finder(&resolved.people).about(called, &resolved.account_identity);
+    let about = Finder::new(&all, &resolved.people).about(called, &resolved.account_identity);
     let about = if about.is_empty() { Vec::new() } else { vec![(0, about)] };
-    all.speak_of((0, "app"), (&system.groups, &system.entitlements), &[], covered, about);
+    let fits = named(&all, "app", &system.groups, &system.entitlements, &[]);
+    all.speak_of(0, covered, fits, about);
     let membership = &system.memberships[0];
     let edge = Edge {
         grant: false,

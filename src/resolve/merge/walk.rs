@@ -11,6 +11,9 @@ use super::range::{Slice, Visit, merge};
 use super::stretch::{Key, Stretch, What};
 use super::{Both, Shot, Side, Source, all};
 
+/// Positions of a stretch, and their columns.
+type Taken = (Vec<u32>, Vec<ArrayRef>);
+
 /// What is to be walked.
 pub(in super::super) struct Job<'a, S> {
     pub what: What,
@@ -141,7 +144,7 @@ impl Line {
     ///
     /// # Errors
     /// One of them is not at hand.
-    pub fn take(&self, positions: &[u32]) -> Result<Vec<(Vec<u32>, Vec<ArrayRef>)>, String> {
+    pub fn take(&self, positions: &[u32]) -> Result<Vec<Taken>, String> {
         let mut out = Vec::new();
         for s in &self.stretches {
             let from = positions.partition_point(|p| *p < s.first);
