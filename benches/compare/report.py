@@ -117,6 +117,8 @@ def across(results):
 
 def findings_line(size, result):
     f = result["findings"]
+    if f is None:
+        return f"{size}: DuckDB was left out, nothing was compared"
     what = f"{f['findings']} findings and {f['counts']} outcomes of {len(result['checks']['evaluated'])} checks"
     if f["equal"]:
         return f"{size}: {what}, equal in DuckDB; digest {f['digests']['holdover'][:16]}"
@@ -161,7 +163,7 @@ def page(results):
     lines = [
         f"{machine['cores']} cores of {machine['cpu']}, {machine['memory_bytes'] / 2**30:.0f} GiB of memory, {machine['system']}; {disk['file_system']}, "
         f"written to and synced at {disk['write_bytes_per_second'] / 1e6:.0f} MB/s. "
-        + "; ".join(sorted({r["holdover"] for r in sizes.values()} | {f"DuckDB {faster(r['measured'])['version']}" for r in sizes.values()}))
+        + "; ".join(sorted({r["holdover"] for r in sizes.values()} | {f"DuckDB {way['version']}" for r in sizes.values() if (way := faster(r["measured"]))}))
         + f". {max(r['threads'] for r in sizes.values())} threads each.",
         "",
     ]
@@ -169,7 +171,7 @@ def page(results):
     for name in names:
         r, e = sizes[name], sizes[name]["estate"]
         cells = [e["edges"], e["accounts"], e["identities"], e["systems"], round(e["bytes"] / 1e6), len(r["checks"]["evaluated"]), len(r["checks"]["partition_local"])]
-        for row, cell in zip(rows, [*map(grouped, cells), grouped(r["findings"]["findings"]) if r["findings"]["equal"] else "**no**"]):
+        for row, cell in zip(rows, [*map(grouped, cells), compared(r["findings"])]):
             row.append(cell)
     lines += markdown(["estate", *names], rows) + [""]
     columns = [of_size(sizes[name], name == "100m") for name in names]
@@ -178,6 +180,12 @@ def page(results):
     if rest := across(results):
         lines += markdown(["figure", "target", "measured"], [[f.title, f.target, marked(f)] for f in rest]) + [""]
     return lines + profile(sizes, names)
+
+
+def compared(findings):
+    if findings is None:
+        return "not compared"
+    return grouped(findings["findings"]) if findings["equal"] else "**no**"
 
 
 def grouped(number):
