@@ -1,6 +1,6 @@
 //! Everything behind one finding, from a committed run and the snapshots that it cites.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::AuditError;
 use super::output::{self, StoredRule};
@@ -25,6 +25,8 @@ pub struct Stored {
     pub rules: Vec<StoredRule>,
     /// Tables that this version reads and the run has not: an earlier version wrote it, and did not know them.
     pub missing: Vec<&'static str>,
+    /// Where the run's `approvals` lie; `None`: it has none.
+    approvals: Option<PathBuf>,
 }
 
 /// The tables of a run, as far as it has them.
@@ -88,6 +90,7 @@ pub fn open(store: &Store, run: &str) -> Result<Stored, AuditError> {
         principal_risk: of.read()?,
         ..Run::default()
     };
+    let approvals = of.has(&APPROVALS).then(|| dir.clone());
     let (outcomes, exceptions) = (of.read()?, of.read()?);
     Ok(Stored {
         run,
@@ -97,6 +100,7 @@ pub fn open(store: &Store, run: &str) -> Result<Stored, AuditError> {
         exceptions,
         rules: serde_json::from_slice(&rules).map_err(|e| StoreError::damaged(&path, e.to_string()))?,
         missing: of.missing,
+        approvals,
         manifest,
     })
 }
@@ -121,6 +125,14 @@ impl Stored {
     /// The table, by name.
     pub fn sound(&self) -> Result<(), StoreError> {
         super::sound(&self.run)
+    }
+
+    /// The rows of `approvals`, which a run itself makes part by part and never holds.
+    ///
+    /// # Errors
+    /// The table is missing or damaged.
+    pub fn approvals(&self) -> Result<Vec<ApprovalRow>, StoreError> {
+        self.approvals.as_deref().map_or(Ok(Vec::new()), read)
     }
 
     /// Findings whose fingerprint starts with `prefix`.

@@ -48,6 +48,7 @@ pub fn recalculate(args: &RecalculateArgs) -> Result<u8, Failure> {
     let stored = open(&store, &args.run)?;
     let tables = Tables::new(&stored.run, Sizes::default().partition);
     tables.put(&stored.exceptions).map_err(|e| fail(&e))?;
+    tables.put(&stored.approvals()?).map_err(|e| fail(&e))?;
     let catalog = catalog();
     for name in catalog.views.keys() {
         if let Some(batch) = tables.batch(name).map_err(|e| fail(&e))? {

@@ -75,6 +75,9 @@ fn of_run(store: &Store, run: &str, sql: &str) -> Result<DataFrame, Failure> {
     tables.put(&stored.exceptions).map_err(fail)?;
     tables.put(&stored.findings).map_err(fail)?;
     tables.put(&stored.outcomes).map_err(fail)?;
+    if query.reads().contains_key(APPROVALS.name) {
+        tables.put(&stored.approvals()?).map_err(fail)?;
+    }
     let mut frames = BTreeMap::new();
     for name in query.reads().keys() {
         frames.extend(tables.frame(name).map_err(fail)?.map(|f| (name.clone(), f)));
