@@ -232,7 +232,7 @@ fn query_sees_what_a_run_says_of_requests_though_no_run_holds_it() {
     let dir = copy_of("checks/privileged-unapproved/fires");
     exits(dir.path(), &["audit"], 1);
     let run = fs::read_dir(dir.path().join("store/runs")).unwrap().next().unwrap().unwrap().path();
-    let manifest: serde_json::Value = serde_json::from_slice(&fs::read(run.join("run.json")).unwrap()).unwrap();
+    let manifest: Value = serde_json::from_slice(&fs::read(run.join("run.json")).unwrap()).unwrap();
     let written = manifest["files"].as_array().unwrap().iter().find(|f| f["name"] == "approvals").unwrap()["rows"].as_u64().unwrap();
     assert!(written > 0);
     let asked = exits(dir.path(), &["query", "--format", "csv", "SELECT COUNT(*) AS n FROM approvals p WHERE p.approval IS NOT NULL"], 0);
