@@ -146,7 +146,8 @@ fn part(columns: &Columns<'_>, table: &'static Table) -> Result<RecordBatch, Fra
     RecordBatch::try_new(table.arrow(), arrays).map_err(|e| fail(table.name, e))
 }
 
-fn plain(array: &ArrayRef) -> Result<ArrayRef, SqlError> {
+/// A column with its text as plain text.
+pub(super) fn plain(array: &ArrayRef) -> Result<ArrayRef, SqlError> {
     match array.data_type() {
         DataType::Dictionary(..) => cast(array, &DataType::Utf8).map_err(|e| SqlError::Engine(e.to_string())),
         _ => Ok(std::sync::Arc::clone(array)),

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, RecordBatch, UInt32Array};
 use arrow::compute::concat_batches;
@@ -37,38 +37,46 @@ pub struct TableEntry {
     pub sha256: String,
 }
 
+/// One table as it is written, row group by row group.
+struct TableFile<'a> {
+    name: &'a str,
+    path: PathBuf,
+    writer: ArrowWriter<File>,
+    rows: u64,
+    row_groups: u64,
+}
+
+impl<'a> TableFile<'a> {
+    fn create(dir: &Path, name: &'a str, schema: SchemaRef) -> Result<Self, StoreError> {
+        let path = dir.join(format!("{name}.parquet"));
+        let writer = create(&path, name, schema, |file| file)?;
+        Ok(Self { name, path, writer, rows: 0, row_groups: 0 })
+    }
+
+    /// Writes a row group; nothing where it has no rows.
+    fn put(&mut self, group: &RecordBatch) -> Result<(), StoreError> {
+        if group.num_rows() == 0 {
+            return Ok(());
+        }
+        self.rows += group.num_rows() as u64;
+        self.row_groups += 1;
+        self.writer.write(group).and_then(|()| self.writer.flush()).map_err(|e| StoreError::parquet(&self.path, e))
+    }
+
+    fn close(self) -> Result<TableEntry, StoreError> {
+        self.writer.close().map_err(|e| StoreError::parquet(&self.path, e))?;
+        let (bytes, sha256) = digest(&self.path)?;
+        Ok(TableEntry { name: self.name.to_owned(), rows: self.rows, row_groups: self.row_groups, bytes, sha256 })
+    }
+}
+
 /// Writes `rows` to `dir/<table>.parquet` and says what was written.
 ///
 /// # Errors
 /// The disk refuses, or Arrow does.
 pub fn write<R: Row>(dir: &Path, rows: &[R]) -> Result<TableEntry, StoreError> {
-    let name = R::TABLE.name;
-    let path = dir.join(format!("{name}.parquet"));
-    let mut writer = create(&path, name, R::TABLE.arrow(), |file| file)?;
-    let (mut rest, mut span, mut row_groups) = (rows, SPAN_ROWS, 0);
-    while !rest.is_empty() {
-        let some = rest.get(..span).unwrap_or(rest);
-        let batch = to_batch(some).map_err(|e| StoreError::internal(name, e))?;
-        let mut groups = whole_accounts(&batch);
-        if some.len() < rest.len() {
-            // The last account may go on behind them.
-            groups.pop();
-        }
-        let Some((from, len)) = groups.last().copied() else {
-            span = span.saturating_mul(2);
-            continue;
-        };
-        for (from, len) in &groups {
-            writer.write(&batch.slice(*from, *len)).map_err(|e| StoreError::parquet(&path, e))?;
-            writer.flush().map_err(|e| StoreError::parquet(&path, e))?;
-        }
-        row_groups += groups.len() as u64;
-        rest = rest.get(from + len..).unwrap_or_default();
-        span = SPAN_ROWS;
-    }
-    writer.close().map_err(|e| StoreError::parquet(&path, e))?;
-    let (bytes, sha256) = digest(&path)?;
-    Ok(TableEntry { name: name.to_owned(), rows: rows.len() as u64, row_groups, bytes, sha256 })
+    let some = rows.chunks(SPAN_ROWS).map(|some| to_batch(some).map_err(|e| StoreError::internal(R::TABLE.name, e)));
+    write_whole_accounts(dir, R::TABLE, some)
 }
 
 /// Writes one batch to `dir/<name>.parquet`. It is on disk once the folder is committed.
@@ -76,16 +84,11 @@ pub fn write<R: Row>(dir: &Path, rows: &[R]) -> Result<TableEntry, StoreError> {
 /// # Errors
 /// The disk refuses, or Arrow does.
 pub fn write_batch(dir: &Path, name: &str, batch: &RecordBatch) -> Result<TableEntry, StoreError> {
-    let path = dir.join(format!("{name}.parquet"));
-    let mut writer = create(&path, name, batch.schema(), |file| file)?;
+    let mut out = TableFile::create(dir, name, batch.schema())?;
     for (from, len) in whole_accounts(batch) {
-        writer.write(&batch.slice(from, len)).map_err(|e| StoreError::parquet(&path, e))?;
-        writer.flush().map_err(|e| StoreError::parquet(&path, e))?;
+        out.put(&batch.slice(from, len))?;
     }
-    writer.close().map_err(|e| StoreError::parquet(&path, e))?;
-    let (bytes, sha256) = digest(&path)?;
-    let row_groups = whole_accounts(batch).len() as u64;
-    Ok(TableEntry { name: name.to_owned(), rows: batch.num_rows() as u64, row_groups, bytes, sha256 })
+    out.close()
 }
 
 /// A private file with the store's way of writing, behind what `wrap` makes of it.
@@ -128,19 +131,11 @@ pub fn write_batches(
     table: &'static Table,
     batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
 ) -> Result<TableEntry, StoreError> {
-    let path = dir.join(format!("{}.parquet", table.name));
-    let mut writer = create(&path, table.name, table.arrow(), |file| file)?;
-    let (mut rows, mut row_groups) = (0, 0);
+    let mut out = TableFile::create(dir, table.name, table.arrow())?;
     for batch in batches {
-        let batch = batch.map_err(|e| StoreError::internal(table.name, e))?;
-        rows += batch.num_rows() as u64;
-        row_groups += u64::from(batch.num_rows() > 0);
-        writer.write(&batch).map_err(|e| StoreError::parquet(&path, e))?;
-        writer.flush().map_err(|e| StoreError::parquet(&path, e))?;
+        out.put(&batch.map_err(|e| StoreError::internal(table.name, e))?)?;
     }
-    writer.close().map_err(|e| StoreError::parquet(&path, e))?;
-    let (bytes, sha256) = digest(&path)?;
-    Ok(TableEntry { name: table.name.to_owned(), rows, row_groups, bytes, sha256 })
+    out.close()
 }
 
 /// As [`write_batches`], with row groups as [`write`] cuts them, wherever the batches end.
@@ -152,32 +147,20 @@ pub fn write_whole_accounts(
     table: &'static Table,
     batches: impl Iterator<Item = Result<RecordBatch, StoreError>>,
 ) -> Result<TableEntry, StoreError> {
-    let path = dir.join(format!("{}.parquet", table.name));
-    let mut writer = create(&path, table.name, table.arrow(), |file| file)?;
-    let (mut rows, mut row_groups) = (0, 0);
+    let mut out = TableFile::create(dir, table.name, table.arrow())?;
     let mut rest = RecordBatch::new_empty(table.arrow());
-    let mut put = |group: RecordBatch| -> Result<(), StoreError> {
-        rows += group.num_rows() as u64;
-        row_groups += 1;
-        writer.write(&group).map_err(|e| StoreError::parquet(&path, e))?;
-        writer.flush().map_err(|e| StoreError::parquet(&path, e))
-    };
     for batch in batches {
         let all = concat_batches(&table.arrow(), [&rest, &batch?]).map_err(|e| StoreError::internal(table.name, e))?;
         let mut groups = whole_accounts(&all);
         // The last account may go on in the next batch.
         let (from, len) = groups.pop().unwrap_or_default();
         for (from, len) in groups {
-            put(all.slice(from, len))?;
+            out.put(&all.slice(from, len))?;
         }
         rest = all.slice(from, len);
     }
-    if rest.num_rows() > 0 {
-        put(rest)?;
-    }
-    writer.close().map_err(|e| StoreError::parquet(&path, e))?;
-    let (bytes, sha256) = digest(&path)?;
-    Ok(TableEntry { name: table.name.to_owned(), rows, row_groups, bytes, sha256 })
+    out.put(&rest)?;
+    out.close()
 }
 
 /// Where row groups start and how long they are: at least [`GROUP_ROWS`], then up to the end of the account.

@@ -88,6 +88,25 @@ fn sources(company: &std::path::Path, fingerprint: &str) -> Vec<String> {
     listed.lines().map(read).collect()
 }
 
+/// What requests say is told beside `access`, in an order of its own: each row must be that of its edge.
+#[test]
+fn rule_11_10_each_row_of_approvals_tells_of_its_own_edge() {
+    let (dir, _) = demo();
+    let company = dir.path().join("company");
+    let ask = |sql: &str| stdout(&exits(&company, &["query", "--format", "csv", sql], 0));
+    let all = ask("SELECT p.edge AS edge, COUNT(*) AS n FROM approvals p GROUP BY p.edge ORDER BY edge");
+    let kinds: Vec<&str> = all.lines().skip(1).collect();
+    assert!(kinds.len() == 2 && kinds[0].starts_with("grant,") && kinds[1].starts_with("membership,"), "{all}");
+    let beside = "FROM approvals p JOIN access a ON a.system_ix = p.system_ix AND a.account_ix = p.account_ix AND a.edge = p.edge AND a.edge_ix = p.edge_ix";
+    assert_eq!(ask(&format!("SELECT p.edge AS edge, COUNT(*) AS n {beside} GROUP BY p.edge ORDER BY edge")), all, "one row for each edge");
+    let dated = ask(&format!("SELECT COUNT(*) AS n {beside} WHERE a.granted_at IS NOT NULL"));
+    assert_ne!(dated, "n\n0\n", "some edges have a date of their own");
+    let right =
+        ask(&format!("SELECT COUNT(*) AS n {beside} WHERE a.granted_at IS NOT NULL AND p.began_exact AND p.began_by = a.granted_at"));
+    assert_eq!(right, dated);
+    assert_eq!(ask(&format!("SELECT COUNT(*) AS n {beside} WHERE a.granted_at IS NULL AND p.began_exact")), "n\n0\n");
+}
+
 #[test]
 fn rule_11_15_each_line_behind_a_secret_a_ticket_and_a_grant_is_shown() {
     let (dir, all) = demo();

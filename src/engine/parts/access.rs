@@ -161,14 +161,7 @@ impl Columns<'_> {
             "system_ix" => number(self.cut.system_ix, rows),
             "account_ix" => Arc::new(order.account_ix.clone()),
             "observed_at" => instant(self.context.seen.observed_at, rows),
-            "edge" => {
-                let is_grant = |at: usize| u8::from(at >= order.members);
-                let keys = match &order.pick {
-                    Some(pick) => UInt8Array::from_iter_values(pick.values().iter().map(|at| is_grant(*at as usize))),
-                    None => UInt8Array::from_iter_values((0..rows).map(is_grant)),
-                };
-                coded(keys, &["membership", "grant"])
-            }
+            "edge" => coded(UInt8Array::from_iter_values(order.grants().into_iter().map(u8::from)), &["membership", "grant"]),
             "edge_ix" => stored("membership_ix", "grant_ix")?,
             "target" => over(target(), &targets.ids),
             "target_name" => over(target(), &targets.names),

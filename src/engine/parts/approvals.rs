@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringArray, UInt8Array, UInt32Array, new_empty_array};
-use arrow::datatypes::{TimestampMicrosecondType, UInt32Type};
+use arrow::datatypes::TimestampMicrosecondType;
 
+use super::super::tables::plain;
 use super::Columns;
 use super::columns::{coded, engine, flags, gather, number, over, spellings, times, unknown};
+use super::held::ordinals;
 use crate::model::approvals::{Approvals, Began, Edge, How};
 use crate::model::{APPROVALS, ApprovalState, RevocationRow, Time, Word};
 use crate::sql::SqlError;
@@ -100,7 +102,7 @@ fn accounts(account_ix: &UInt32Array) -> Vec<(u32, usize, usize)> {
     out
 }
 
-/// The order of the rows of each account with its grants first, and how many these are; memberships come first in what is given.
+/// The order of the rows of each account with its grants first; memberships come first in what is given.
 fn grants_first(account_ix: &UInt32Array, grant: &[bool]) -> UInt32Array {
     let mut out: Vec<u32> = Vec::with_capacity(grant.len());
     for (_, from, to) in accounts(account_ix) {
@@ -109,14 +111,6 @@ fn grants_first(account_ix: &UInt32Array, grant: &[bool]) -> UInt32Array {
         out.extend(of(true).chain(of(false)));
     }
     UInt32Array::from(out)
-}
-
-fn plain(array: &ArrayRef) -> Result<ArrayRef, SqlError> {
-    arrow::compute::cast(array, &arrow::datatypes::DataType::Utf8).map_err(engine)
-}
-
-fn ordinals(array: &ArrayRef) -> Result<UInt32Array, SqlError> {
-    array.as_primitive_opt::<UInt32Type>().cloned().ok_or_else(|| engine("ordinals are due"))
 }
 
 impl Columns<'_> {

@@ -54,7 +54,7 @@ impl Kept {
     }
 }
 
-fn ordinals(column: &ArrayRef) -> Result<UInt32Array, SqlError> {
+pub(super) fn ordinals(column: &ArrayRef) -> Result<UInt32Array, SqlError> {
     column.as_primitive_opt::<UInt32Type>().cloned().ok_or_else(|| engine("not a column of ordinals"))
 }
 

@@ -170,6 +170,29 @@ fn rule_11_10_a_ticket_without_a_right_is_of_the_account() {
 }
 
 #[test]
+fn rule_11_10_an_alias_names_what_it_stands_for_and_a_name_goes_first() {
+    let mut all = Approvals::default();
+    for (at, right) in ["Domain Admins", "g-1", "Admins"].into_iter().enumerate() {
+        let row = RequestRow { entitlement_ref: Some(right.to_owned()), ..request(&format!("R-{at}")) };
+        all.push(7, row, Some(0), Vec::new());
+    }
+    let alias = |systems: &[&str]| EntitlementAlias {
+        systems: systems.iter().map(|s| (*s).to_owned()).collect(),
+        name: "ADMINS".into(),
+        aliases: vec!["domain admins".into(), "g-1".into()],
+    };
+    let groups = [GroupRow { native_id: "g-0".into(), ..GroupRow::default() }, system(None, None).groups.remove(0)];
+    let entitlement = EntitlementRow { native_id: "Admins".into(), ..EntitlementRow::default() };
+    let of = |aliases: &[EntitlementAlias]| named(&all, "app", &groups, std::slice::from_ref(&entitlement), aliases);
+    // (word, is it a grant, group or entitlement): the first group is named by nobody.
+    let own = [((1, false, 1), How::Entitlement), ((2, false, 1), How::Entitlement), ((2, true, 0), How::Entitlement)];
+    assert_eq!(of(&[]), BTreeMap::from(own));
+    assert_eq!(of(&[alias(&["crm"])]), BTreeMap::from(own), "of another system");
+    let further = [((0, false, 1), How::Alias), ((0, true, 0), How::Alias), ((1, true, 0), How::Alias)];
+    assert_eq!(of(&[alias(&["a*"])]), own.into_iter().chain(further).collect());
+}
+
+#[test]
 fn rule_11_10_the_best_request_speaks() {
     let late = RequestRow { decided_at: Some(at(200)), ..request("R-3") };
     let pending = RequestRow { decision: Decision::Pending, decided_at: None, ..request("R-0") };
