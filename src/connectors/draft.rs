@@ -370,11 +370,23 @@ impl<R: Row> Pack for Drafted<R> {
     }
 }
 
+/// Packs the ends of an edge to `target` as [`DraftMembership`] and [`DraftGrant`] do; the packed row follows. `resource`: of a grant only.
+pub fn pack_ends((kind, id): (u8, &str), target: &str, resource: Option<Option<&str>>, origin: Origin, to: &mut Vec<u8>) {
+    to.push(kind);
+    pack::bytes(id.as_bytes(), to);
+    pack::bytes(target.as_bytes(), to);
+    if let Some(resource) = resource {
+        to.push(u8::from(resource.is_some()));
+        if let Some(text) = resource {
+            pack::bytes(text.as_bytes(), to);
+        }
+    }
+    origin.pack(to);
+}
+
 impl Pack for DraftMembership {
     fn pack(&self, to: &mut Vec<u8>) {
-        self.member.pack(to);
-        pack::bytes(self.group.as_bytes(), to);
-        self.origin.pack(to);
+        pack_ends(self.member.parts(), &self.group, None, self.origin, to);
         self.row.pack(to);
     }
     fn unpack(from: &mut &[u8]) -> Option<Self> {
@@ -385,10 +397,7 @@ impl Pack for DraftMembership {
 
 impl Pack for DraftGrant {
     fn pack(&self, to: &mut Vec<u8>) {
-        self.holder.pack(to);
-        pack::bytes(self.entitlement.as_bytes(), to);
-        self.resource.pack(to);
-        self.origin.pack(to);
+        pack_ends(self.holder.parts(), &self.entitlement, Some(self.resource.as_deref()), self.origin, to);
         self.row.pack(to);
     }
     fn unpack(from: &mut &[u8]) -> Option<Self> {

@@ -64,6 +64,11 @@ impl Log {
         Self { scratch, ..Self::default() }
     }
 
+    /// A log of blocks that were written already: those in `file`, one after the other, by their lengths, and `tail`.
+    pub fn written(scratch: Scratch, file: Option<File>, stored: Vec<usize>, tail: Vec<u8>) -> Self {
+        Self { scratch, file, stored, tail, ..Self::default() }
+    }
+
     /// Appends one row, with its length before it.
     pub fn row(&mut self, pack: impl FnOnce(&mut Vec<u8>)) {
         frame(&mut self.tail, pack);
@@ -169,11 +174,23 @@ pub fn frame(block: &mut Vec<u8>, pack: impl FnOnce(&mut Vec<u8>)) {
 }
 
 /// Takes what [`frame`] wrote off the front.
-fn framed<'a>(left: &mut &'a [u8]) -> Option<&'a [u8]> {
+pub fn framed<'a>(left: &mut &'a [u8]) -> Option<&'a [u8]> {
     let (len, rest) = left.split_first_chunk::<4>()?;
     let (row, rest) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
     *left = rest;
     Some(row)
+}
+
+/// Tells the packed rows of a block, in order.
+///
+/// # Errors
+/// The block is not what was written, or what `tell` says.
+pub fn rows_of(block: &[u8], mut tell: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    let mut left = block;
+    while !left.is_empty() {
+        tell(framed(&mut left).ok_or_else(torn)?)?;
+    }
+    Ok(())
 }
 
 /// A value that packed bytes should hold and do not: the disk gave back something else.
@@ -228,6 +245,12 @@ impl<T: Pack> Pile<T> {
         self.packed.row(|to| to.extend_from_slice(packed));
     }
 
+    /// Lays `rows` packed rows into an empty pile.
+    pub fn fill(&mut self, packed: Log, rows: u64) {
+        self.packed = packed;
+        self.rows = rows;
+    }
+
     fn pack(&mut self) {
         self.rows = self.rows.saturating_add(self.loose.len() as u64);
         for row in self.loose.drain(..) {
@@ -240,13 +263,7 @@ impl<T: Pack> Pile<T> {
     /// # Errors
     /// The disk fails, or `tell` does.
     pub fn walk(&mut self, mut tell: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-        self.packed.walk(|block| {
-            let mut left = block;
-            while !left.is_empty() {
-                tell(framed(&mut left).ok_or_else(torn)?)?;
-            }
-            Ok(())
-        })?;
+        self.packed.walk(|block| rows_of(block, &mut tell))?;
         let mut packed = Vec::new();
         for row in &self.loose {
             packed.clear();
@@ -254,6 +271,20 @@ impl<T: Pack> Pile<T> {
             tell(&packed)?;
         }
         Ok(())
+    }
+
+    /// Whether rows were put on disk.
+    pub fn is_stored(&self) -> bool {
+        self.packed.file.is_some()
+    }
+
+    /// The packed rows in blocks, in order; [`rows_of`] takes a block apart.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn into_blocks(mut self) -> io::Result<impl Iterator<Item = io::Result<Vec<u8>>>> {
+        self.pack();
+        self.packed.blocks()
     }
 
     /// Unpacks everything, for whoever must see and change all rows at once.

@@ -15,13 +15,16 @@ pub static KNOWN: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     lists.chain(steps).collect::<BTreeSet<_>>().into_iter().collect()
 });
 
-/// A set of actions of [`KNOWN`].
+/// A set of actions of [`KNOWN`], a bit for each.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ActionSet(Vec<bool>);
+pub struct ActionSet(Vec<u64>);
+
+/// Bits of a word.
+const WORD: usize = u64::BITS as usize;
 
 impl Default for ActionSet {
     fn default() -> Self {
-        Self(vec![false; KNOWN.len()])
+        Self(vec![0; KNOWN.len().div_ceil(WORD)])
     }
 }
 
@@ -33,23 +36,41 @@ impl ActionSet {
             // Actions are sorted: those with the pattern's literal beginning stand together.
             let prefix = glob::literal_prefix(pattern);
             let from = KNOWN.partition_point(|p| *p < prefix);
-            let actions = KNOWN.get(from..).unwrap_or_default().iter();
-            for (action, held) in actions.zip(set.0.get_mut(from..).unwrap_or_default()).take_while(|(a, _)| a.starts_with(prefix)) {
-                *held |= glob::covers(pattern, action);
+            let actions = KNOWN.iter().enumerate().skip(from).take_while(|(_, action)| action.starts_with(prefix));
+            actions.filter(|(_, action)| glob::covers(pattern, action)).for_each(|(at, _)| set.insert(at));
+        }
+        set
+    }
+
+    /// Actions by their names, in lower case.
+    pub fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut set = Self::default();
+        names.into_iter().filter_map(|name| KNOWN.binary_search(&name).ok()).for_each(|at| set.insert(at));
+        set
+    }
+
+    fn insert(&mut self, at: usize) {
+        if let Some(word) = self.0.get_mut(at / WORD) {
+            *word |= 1 << (at % WORD);
+        }
+    }
+
+    /// Those of its actions on all of whose resources some pattern is: what a statement gives without naming a resource.
+    pub fn on_all<'a>(&self, resources: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let mut set = Self::default();
+        for (at, action) in KNOWN.iter().enumerate().filter(|(at, _)| self.has_at(*at)) {
+            if resources.clone().any(|r| covers_all_of(r, action)) {
+                set.insert(at);
             }
         }
         set
     }
 
-    /// Those of its actions on all of whose resources some pattern is: what a statement gives without naming a resource.
-    pub fn on_all<'a>(&self, resources: impl Iterator<Item = &'a str> + Clone) -> Self {
-        let open = |action: &str| resources.clone().any(|r| covers_all_of(r, action));
-        Self(self.0.iter().zip(KNOWN.iter()).map(|(held, action)| *held && open(action)).collect())
-    }
-
     /// All other actions.
     pub fn others(&self) -> Self {
-        Self(self.0.iter().map(|held| !held).collect())
+        let mut set = Self::default();
+        (0..KNOWN.len()).filter(|at| !self.has_at(*at)).for_each(|at| set.insert(at));
+        set
     }
 
     pub fn add(&mut self, other: &Self) {
@@ -60,14 +81,24 @@ impl ActionSet {
         self.0.iter_mut().zip(&other.0).for_each(|(held, less)| *held &= !less);
     }
 
+    /// Whether it holds some action of another set.
+    pub fn meets(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).any(|(held, asked)| held & asked != 0)
+    }
+
+    /// Whether it holds all actions of another set.
+    pub fn holds(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).all(|(held, asked)| asked & !held == 0)
+    }
+
     /// Whether it holds an action, given in lower case. One that nothing asks about is in no set.
     pub fn has(&self, action: &str) -> bool {
-        KNOWN.binary_search(&action).is_ok_and(|at| self.0.get(at) == Some(&true))
+        KNOWN.binary_search(&action).is_ok_and(|at| self.has_at(at))
     }
 
     /// Whether it holds the action of this place in [`KNOWN`].
     pub fn has_at(&self, at: usize) -> bool {
-        self.0.get(at) == Some(&true)
+        self.0.get(at / WORD).is_some_and(|word| word >> (at % WORD) & 1 == 1)
     }
 }
 
@@ -86,5 +117,8 @@ mod tests {
         assert!(less.has("iam:putrolepolicy") && !less.has("iam:passrole"));
         less.add(&set);
         assert!(less.has("iam:passrole"));
+        let named = ActionSet::named(["iam:passrole", "s3:getobject", "no:such"]);
+        assert!(set.holds(&named) && set.meets(&named) && !named.holds(&set));
+        assert!(!set.others().meets(&named) && ActionSet::default().holds(&ActionSet::default()));
     }
 }

@@ -13,10 +13,11 @@ use std::path::Path;
 
 use super::StoreError;
 use super::ids::Ids;
-use super::sorter::{Sorter, key};
+use super::sorter::{Piece, Run, Sorter, key};
 use super::table_file::TableEntry;
 use super::table_writer::{Manner, TableWriter};
-use crate::connectors::pile::torn;
+use crate::connectors::parallel::in_order;
+use crate::connectors::pile::{rows_of, torn};
 use crate::connectors::{Draft, DraftChild, DraftCredential, Drafted, Origin, Pile, Principal, Reject};
 use crate::model::pack::{self, Pack};
 use crate::model::*;
@@ -125,6 +126,9 @@ impl<'a> Entry<'a> {
     }
 }
 
+/// Packed bytes that are sorted into one run.
+const RUN: usize = 8 << 20;
+
 /// Length of what [`sort_origin`] appends.
 const ORIGIN: usize = 13;
 
@@ -151,37 +155,79 @@ impl Assembly<'_> {
         Ok(())
     }
 
+    /// Sorts what `make` makes of packed rows. Rows on disk are taken block by block on all cores, each few blocks to a run of their own.
+    fn sorted<T: Pack>(
+        &self,
+        mut rows: Pile<T>,
+        make: impl Fn(&[u8], &mut Buffers, &mut dyn FnMut(&[u8], &[u8])) -> io::Result<()> + Sync,
+    ) -> io::Result<Sorter> {
+        let mut sorter = self.sorter();
+        if !rows.is_stored() {
+            let mut buffers = Buffers::default();
+            rows.walk(|packed| make(packed, &mut buffers, &mut |by, rest| sorter.push(by, rest)))?;
+            return Ok(sorter);
+        }
+        let mut blocks = rows.into_blocks()?;
+        let next = || {
+            let (mut some, mut bytes) = (Vec::new(), 0);
+            while bytes < RUN
+                && let Some(block) = blocks.next()
+            {
+                let block = block?;
+                bytes += block.len();
+                some.push(block);
+            }
+            Ok(Some(some).filter(|some| !some.is_empty()))
+        };
+        let work = |some: Vec<Vec<u8>>| {
+            let (mut piece, mut buffers) = (Piece::default(), Buffers::default());
+            for block in some {
+                rows_of(&block, |packed| make(packed, &mut buffers, &mut |by, rest| piece.push(by, rest)))?;
+            }
+            piece.into_run(&self.draft.scratch)
+        };
+        in_order(next, work, |run: io::Result<Run>| {
+            sorter.add(run?);
+            Ok::<(), io::Error>(())
+        })?;
+        Ok(sorter)
+    }
+
     /// Sorts a dimension by its first text column, numbers it, rejects repeats; gives the ordinals.
     fn dimension<R: Row + 'static>(
         &mut self,
-        mut rows: Pile<Drafted<R>>,
+        rows: Pile<Drafted<R>>,
         numbered: bool,
         instants: &'static [&'static str],
     ) -> Result<Ids, StoreError> {
-        let mut sorter = self.sorter();
-        let (mut by, mut rest) = (Vec::new(), Vec::new());
-        let each = |packed: &[u8]| {
+        let count = rows.total();
+        let each = |packed: &[u8], Buffers { by, rest, .. }: &mut Buffers, push: &mut dyn FnMut(&[u8], &[u8])| {
             let mut left = packed;
             let origin = Origin::unpack(&mut left).ok_or_else(torn)?;
             R::skip(&mut left, 0, usize::from(numbered)).ok_or_else(torn)?;
             let row = left;
             by.clear();
-            key::text(pack::take_text(&mut left).ok_or_else(torn)?, &mut by);
-            sort_origin(origin, &mut by);
-            Entry::put(None, 0, origin, &mut rest);
+            key::text(pack::take_text(&mut left).ok_or_else(torn)?, by);
+            sort_origin(origin, by);
+            Entry::put(None, 0, origin, rest);
             rest.extend_from_slice(row);
-            sorter.push(&by, &rest);
-            Ok::<(), io::Error>(())
+            push(by, rest);
+            Ok(())
         };
-        rows.walk(each).map_err(disk(R::TABLE.name))?;
-        drop(rows);
-        self.numbered::<R>(sorter, numbered, instants)
+        let sorter = self.sorted(rows, each).map_err(disk(R::TABLE.name))?;
+        self.numbered::<R>(sorter, count, numbered, instants)
     }
 
-    /// Writes what a sorter holds of a dimension.
-    fn numbered<R: Row + 'static>(&mut self, sorter: Sorter, numbered: bool, instants: &'static [&'static str]) -> Result<Ids, StoreError> {
+    /// Writes what a sorter holds of a dimension, at most `count` rows.
+    fn numbered<R: Row + 'static>(
+        &mut self,
+        sorter: Sorter,
+        count: u64,
+        numbered: bool,
+        instants: &'static [&'static str],
+    ) -> Result<Ids, StoreError> {
         let mut table = TableWriter::<R>::new(self.dir, Manner { numbered, instants })?;
-        let mut ids = Ids::default();
+        let mut ids = Ids::of(count);
         let (mut last, mut repeats) = (Vec::new(), Pile::new(&self.draft.scratch));
         let origins = self.origins.of(R::TABLE, &self.draft.scratch);
         sorter.finish(|by, rest| {
@@ -299,68 +345,70 @@ impl Assembly<'_> {
     }
 
     fn memberships(&mut self, names: &Names<'_>) -> Result<(), StoreError> {
-        let mut sorter = self.sorter();
-        let (mut by, mut rest, mut row) = (Vec::new(), Vec::new(), Vec::new());
         let first_counts = self.draft.first_counts.is_some();
-        let mut edges = std::mem::take(&mut self.draft.memberships);
-        edges.walk(|packed| {
+        let edges = std::mem::take(&mut self.draft.memberships);
+        let sorter = self.sorted(edges, |packed, buffers, push| {
             let edge = Edge::of(packed, false).ok_or_else(torn)?;
-            let who = names.resolve(edge.kind, edge.who);
-            let group = names.groups.get(edge.to).unwrap_or(0);
+            let Buffers { by, rest, row, tail, who, to } = buffers;
+            let who = who.resolve(names, edge);
+            let group = to.get(names.groups, edge.to).unwrap_or(0);
             by.clear();
-            who.key(&mut by);
+            who.key(by);
             by.extend_from_slice(&group.to_be_bytes());
             // Everything before the kind is told by the principal and the group.
             let mut left = edge.row;
             MembershipRow::skip(&mut left, 0, 6).ok_or_else(torn)?;
             row.clear();
-            who.pack(&mut row);
-            pack::number(u64::from(group), &mut row);
+            who.pack(row);
+            pack::number(u64::from(group), row);
             row.extend_from_slice(left);
-            let kind = pack::take_byte(&mut left).ok_or_else(torn)?;
+            tail.clear();
+            tail.push(pack::take_byte(&mut left).ok_or_else(torn)?);
             MembershipRow::skip(&mut left, 7, 11).ok_or_else(torn)?;
-            let mut tail = vec![kind];
-            optional(&mut left, &mut tail).ok_or_else(torn)?;
+            optional(&mut left, tail).ok_or_else(torn)?;
             tail.push(who.kind.code());
-            put(&mut sorter, &mut by, &tail, first_counts, who.account, edge, &row, &mut rest);
+            finish_key(by, tail, first_counts, edge.origin);
+            Entry::put(who.account, edge.kind, edge.origin, rest);
+            rest.extend_from_slice(row);
+            push(by, rest);
             Ok(())
         })?;
-        drop(edges);
         let note = self.draft.first_counts.map(|(memberships, _)| memberships);
         self.edge_rows::<MembershipRow>(sorter, note, &["granted_at"])
     }
 
     fn grants(&mut self, names: &Names<'_>, entitlements: &Ids, resources: &Ids) -> Result<(), StoreError> {
-        let mut sorter = self.sorter();
-        let (mut by, mut rest, mut row) = (Vec::new(), Vec::new(), Vec::new());
         let first_counts = self.draft.first_counts.is_some();
-        let mut edges = std::mem::take(&mut self.draft.grants);
-        edges.walk(|packed| {
+        let edges = std::mem::take(&mut self.draft.grants);
+        let sorter = self.sorted(edges, |packed, buffers, push| {
             let edge = Edge::of(packed, true).ok_or_else(torn)?;
-            let who = names.resolve(edge.kind, edge.who);
-            let entitlement = entitlements.get(edge.to).unwrap_or(0);
+            let Buffers { by, rest, row, tail, who, to } = buffers;
+            let who = who.resolve(names, edge);
+            let entitlement = to.get(entitlements, edge.to).unwrap_or(0);
             let resource = edge.on.and_then(|r| resources.get(r));
             // Everything before the effect is told by the ends of the edge.
             let mut left = edge.row;
             GrantRow::skip(&mut left, 0, 7).ok_or_else(torn)?;
             row.clear();
-            who.pack(&mut row);
-            pack::number(u64::from(entitlement), &mut row);
-            resource.pack(&mut row);
+            who.pack(row);
+            pack::number(u64::from(entitlement), row);
+            resource.pack(row);
             row.extend_from_slice(left);
             by.clear();
-            who.key(&mut by);
+            who.key(by);
             by.extend_from_slice(&entitlement.to_be_bytes());
-            key::ordinal(resource, &mut by);
+            key::ordinal(resource, by);
             by.push(pack::take_byte(&mut left).ok_or_else(torn)?);
             GrantRow::skip(&mut left, 8, 14).ok_or_else(torn)?;
-            let mut tail = Vec::new();
-            optional(&mut left, &mut tail).ok_or_else(torn)?;
+            tail.clear();
+            optional(&mut left, tail).ok_or_else(torn)?;
             tail.push(who.kind.code());
-            put(&mut sorter, &mut by, &tail, first_counts, who.account, edge, &row, &mut rest);
+            finish_key(by, tail, first_counts, edge.origin);
+            Entry::put(who.account, edge.kind, edge.origin, rest);
+            rest.extend_from_slice(row);
+            push(by, rest);
             Ok(())
         })?;
-        drop(edges);
         let note = self.draft.first_counts.map(|(_, grants)| grants);
         self.edge_rows::<GrantRow>(sorter, note, &["granted_at", "last_used_at"])
     }
@@ -412,6 +460,7 @@ impl Assembly<'_> {
         let mut sorter = self.sorter();
         let (mut by, mut rest, mut row) = (Vec::new(), Vec::new(), Vec::new());
         let mut credentials = std::mem::take(&mut self.draft.credentials);
+        let count = credentials.total();
         credentials.take(|c: DraftCredential| {
             let mut credential = c.row;
             credential.account_ix = accounts.get(&c.holder);
@@ -428,7 +477,7 @@ impl Assembly<'_> {
             sorter.push(&by, &rest);
             Ok(())
         })?;
-        self.numbered::<CredentialRow>(sorter, true, &["created_at", "rotated_at", "last_used_at"])
+        self.numbered::<CredentialRow>(sorter, count, true, &["created_at", "rotated_at", "last_used_at"])
     }
 
     /// Rows that hang on a dimension; one whose parent is not there is left out.
@@ -590,30 +639,17 @@ impl<'a> Edge<'a> {
     }
 }
 
-/// Puts an edge into its sorter: where the first counts, the key ends with its ends, their length and what else would order it.
-#[expect(clippy::too_many_arguments, reason = "buffers of one loop, kept so that no edge allocates")]
-fn put(
-    sorter: &mut Sorter,
-    by: &mut Vec<u8>,
-    tail: &[u8],
-    first_counts: bool,
-    account: Option<u32>,
-    edge: Edge<'_>,
-    row: &[u8],
-    rest: &mut Vec<u8>,
-) {
+/// Ends the key of an edge: where the first counts, with its origin, what else would order it, and the length of its ends.
+fn finish_key(by: &mut Vec<u8>, tail: &[u8], first_counts: bool, origin: Origin) {
     let ends = by.len();
     if !first_counts {
         by.extend_from_slice(tail);
     }
-    sort_origin(edge.origin, by);
+    sort_origin(origin, by);
     if first_counts {
         by.extend_from_slice(tail);
         by.extend_from_slice(&u32::try_from(ends).unwrap_or(u32::MAX).to_be_bytes());
     }
-    Entry::put(account, edge.kind, edge.origin, rest);
-    rest.extend_from_slice(row);
-    sorter.push(by, rest);
 }
 
 /// Ends and tail of the key of an edge of which the first counts.
@@ -684,6 +720,57 @@ impl Facts {
         Entry::put(account, 0, origin, &mut self.rest);
         row.pack(&mut self.rest);
         self.sorter.push(&self.by, &self.rest);
+    }
+}
+
+/// What one thread fills again for each row.
+#[derive(Default)]
+struct Buffers {
+    by: Vec<u8>,
+    rest: Vec<u8>,
+    row: Vec<u8>,
+    tail: Vec<u8>,
+    who: LastWho,
+    to: LastId,
+}
+
+/// The text that was looked up last: edges of one list often follow each other by account or by group.
+#[derive(Default)]
+struct LastId {
+    text: String,
+    found: Option<Option<u32>>,
+}
+
+impl LastId {
+    fn get(&mut self, ids: &Ids, text: &str) -> Option<u32> {
+        if let Some(found) = self.found.filter(|_| self.text == text) {
+            return found;
+        }
+        self.text.clear();
+        self.text.push_str(text);
+        *self.found.insert(ids.get(text))
+    }
+}
+
+/// The principal that was looked up last.
+#[derive(Default)]
+struct LastWho {
+    kind: u8,
+    text: String,
+    found: Option<(Option<u32>, Option<u32>, PrincipalKind)>,
+}
+
+impl LastWho {
+    fn resolve<'t>(&mut self, names: &Names<'_>, edge: Edge<'t>) -> Who<'t> {
+        if let Some((account, group, kind)) = self.found.filter(|_| self.kind == edge.kind && self.text == edge.who) {
+            return Who { account, group, kind, text: (account.is_none() && group.is_none()).then_some(edge.who) };
+        }
+        let who = names.resolve(edge.kind, edge.who);
+        self.kind = edge.kind;
+        self.text.clear();
+        self.text.push_str(edge.who);
+        self.found = Some((who.account, who.group, who.kind));
+        who
     }
 }
 

@@ -14,6 +14,12 @@ pub(super) struct Ids {
 }
 
 impl Ids {
+    /// Room for so many texts.
+    pub(super) fn of(count: u64) -> Self {
+        let slots = usize::try_from(count.min(u64::from(u32::MAX)) * 4 / 3 + 1).map_or(0, usize::next_power_of_two);
+        Self { slots: vec![0; slots], ..Self::default() }
+    }
+
     /// Numbers the next text, which is none of those before.
     pub(super) fn push(&mut self, text: &str) {
         if (self.ends.len() + 1) * 4 > self.slots.len() * 3 {
@@ -79,13 +85,14 @@ mod tests {
 
     #[test]
     fn each_text_is_found_under_its_number_and_no_other_is() {
-        let mut ids = Ids::default();
-        assert_eq!(ids.get("a"), None);
-        let text = |n: u32| if n == 5 { String::new() } else { format!("u{n:05}") };
-        (0..10_000).for_each(|n| ids.push(&text(n)));
-        for n in 0..10_000 {
-            assert_eq!(ids.get(&text(n)), Some(n));
+        for mut ids in [Ids::default(), Ids::of(3), Ids::of(10_000)] {
+            assert_eq!(ids.get("a"), None);
+            let text = |n: u32| if n == 5 { String::new() } else { format!("u{n:05}") };
+            (0..10_000).for_each(|n| ids.push(&text(n)));
+            for n in 0..10_000 {
+                assert_eq!(ids.get(&text(n)), Some(n));
+            }
+            assert_eq!((ids.get("u"), ids.get("u10000"), ids.get("u000050")), (None, None, None));
         }
-        assert_eq!((ids.get("u"), ids.get("u10000"), ids.get("u000050")), (None, None, None));
     }
 }

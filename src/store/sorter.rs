@@ -27,7 +27,7 @@ pub struct Sorter {
 
 /// Records in memory: key length, length of the rest, key, rest.
 #[derive(Default)]
-struct Piece {
+pub struct Piece {
     bytes: Vec<u8>,
     /// First eight bytes of the key, and where the record starts.
     index: Vec<(u64, u32)>,
@@ -35,14 +35,17 @@ struct Piece {
 
 /// A sorted piece on disk.
 #[derive(Debug)]
-struct Run {
+pub struct Run {
     file: File,
+    /// Its first and last key.
+    ends: Option<[Vec<u8>; 2]>,
 }
 
 const HEAD: usize = 8;
 
 impl Piece {
-    fn push(&mut self, key: &[u8], rest: &[u8]) {
+    /// Takes a record in.
+    pub fn push(&mut self, key: &[u8], rest: &[u8]) {
         let at = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
         let mut first = [0u8; 8];
         for (to, from) in first.iter_mut().zip(key) {
@@ -81,7 +84,18 @@ impl Piece {
             let from = *at as usize;
             out.write_all(self.bytes.get(from..from + HEAD + key.len() + rest.len()).unwrap_or_default())?;
         }
-        out.into_inner().map_err(io::IntoInnerError::into_error).map(|file| Run { file })
+        let end = |record: Option<&(u64, u32)>| record.map(|(_, at)| self.record(*at).0.to_vec());
+        let ends = end(self.index.first()).zip(end(self.index.last())).map(|(first, last)| [first, last]);
+        out.into_inner().map_err(io::IntoInnerError::into_error).map(|file| Run { file, ends })
+    }
+
+    /// Sorts the records and puts them on disk: a run that another thread may make.
+    ///
+    /// # Errors
+    /// The disk refuses, or there is none.
+    pub fn into_run(mut self, scratch: &Scratch) -> io::Result<Run> {
+        self.sort();
+        self.write(scratch.file()?.ok_or_else(torn)?)
     }
 }
 
@@ -113,6 +127,11 @@ impl Sorter {
         if self.piece.bytes.len() >= self.most && self.failed.is_none() {
             self.failed = self.put_aside().err();
         }
+    }
+
+    /// Takes in the records of a run, which come after all those before.
+    pub fn add(&mut self, run: Run) {
+        self.runs.push(run);
     }
 
     fn put_aside(&mut self) -> io::Result<()> {
@@ -157,15 +176,24 @@ impl Sorter {
             }
             return Ok(());
         }
-        let mut readers = Vec::new();
-        for run in self.runs {
-            readers.push(Reader::new(run.file)?);
-        }
         if !self.piece.index.is_empty() {
             let file = self.scratch.file()?.ok_or_else(torn)?;
-            readers.push(Reader::new(self.piece.write(file)?.file)?);
+            self.runs.push(self.piece.write(file)?);
         }
         drop(self.piece);
+        let follow =
+            |pair: &[Run]| matches!(pair, [Run { ends: Some([_, last]), .. }, Run { ends: Some([first, _]), .. }] if last <= first);
+        if self.runs.windows(2).all(follow) {
+            // As where an export is in the order of its keys.
+            for run in self.runs {
+                let mut reader = Reader::new(run.file)?;
+                while reader.next()? {
+                    tell(&reader.key, &reader.rest)?;
+                }
+            }
+            return Ok(());
+        }
+        let readers = self.runs.into_iter().map(|run| Reader::new(run.file)).collect::<io::Result<Vec<_>>>()?;
         merge(readers, tell)
     }
 }

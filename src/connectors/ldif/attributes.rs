@@ -1,5 +1,7 @@
 //! Which attributes are kept while an entry is read. The rest is checked for form and let go.
 
+use std::sync::LazyLock;
+
 /// Attributes that the readers use, lower case for the search, with the spelling that is shown; sorted: the connector's
 /// allow-list.
 const KEPT: &[(&str, &str)] = &[
@@ -118,21 +120,34 @@ const SECRETS: &[(&str, &str)] = &[
 
 /// The kept attribute of this lower-case name.
 pub fn kept(name: &str) -> Option<&'static str> {
-    find(KEPT, name).map(|(lower, _)| *lower)
+    find(&KEPT_BY_LENGTH, name).map(|(lower, _)| *lower)
 }
 
 /// How a kept attribute is shown; a name that is not kept stays as it is.
 pub fn shown(name: &str) -> &str {
-    find(KEPT, name).map_or(name, |(_, shown)| *shown)
+    find(&KEPT_BY_LENGTH, name).map_or(name, |(_, shown)| *shown)
 }
 
 /// How the secret attribute of this lower-case name is shown; `None` for an attribute that holds no secret.
 pub fn secret(name: &str) -> Option<&'static str> {
-    find(SECRETS, name).map(|(_, shown)| *shown)
+    find(&SECRETS_BY_LENGTH, name).map(|(_, shown)| *shown)
 }
 
-fn find(list: &'static [(&'static str, &'static str)], name: &str) -> Option<&'static (&'static str, &'static str)> {
-    list.binary_search_by(|(lower, _)| (*lower).cmp(name)).ok().and_then(|at| list.get(at))
+type Named = (&'static str, &'static str);
+
+/// A list by the length of its names: every line of an export is looked up, and few names have the same length.
+type ByLength = Vec<Vec<&'static Named>>;
+
+static KEPT_BY_LENGTH: LazyLock<ByLength> = LazyLock::new(|| by_length(KEPT));
+static SECRETS_BY_LENGTH: LazyLock<ByLength> = LazyLock::new(|| by_length(SECRETS));
+
+fn by_length(list: &'static [Named]) -> ByLength {
+    let longest = list.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    (0..=longest).map(|len| list.iter().filter(|(name, _)| name.len() == len).collect()).collect()
+}
+
+fn find(list: &ByLength, name: &str) -> Option<&'static Named> {
+    list.get(name.len())?.iter().find(|(lower, _)| *lower == name).copied()
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The entries of all files of one import, told apart, and the names in them resolved.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::entry::{Entry, Fault, shown};
 use super::object::{Account, Partial, Primary, Probe};
@@ -9,6 +8,7 @@ use super::parser::{Item, Records};
 use super::parts::{PART, Part, Parts};
 use super::trailer::Trailer;
 use super::{ad, dn, openldap, utf16, wellknown};
+use crate::connectors::keys::{Hashes, Key, KeyMap, KeySet};
 use crate::connectors::parallel::in_order;
 use crate::connectors::pile::torn;
 use crate::connectors::{Context, Draft, DraftCredential, DraftMembership, Drafted, Input, InputError, Origin, Pile, Principal};
@@ -43,7 +43,7 @@ pub struct Directory<'a> {
 /// What makes an entry of a record, on any thread.
 struct Reading<'a> {
     key: Option<&'a [u8]>,
-    names: Names,
+    names: Hashes,
 }
 
 impl<'a> Directory<'a> {
@@ -52,7 +52,7 @@ impl<'a> Directory<'a> {
         Self {
             draft: Draft::on(inputs.len(), scratch),
             inputs,
-            reading: Reading { key: context.fingerprint_key.as_deref(), names: Names::default() },
+            reading: Reading { key: context.fingerprint_key.as_deref(), names: Hashes::default() },
             known: Known::default(),
             rows: Pile::new(scratch),
             links: Pile::new(scratch),
@@ -79,7 +79,7 @@ impl<'a> Directory<'a> {
         let most = input.limits.line;
         let mut parts = Parts::new(stream, size, most.saturating_mul(2));
         let mut trailer = Trailer::default();
-        let reading = std::mem::replace(&mut self.reading, Reading { key: None, names: Names::default() });
+        let reading = std::mem::replace(&mut self.reading, Reading { key: None, names: Hashes::default() });
         let work = |part: Part| {
             let records = Records::part(part.bytes.as_slice(), most, transcoded, part.start);
             let mut met = Met::default();
@@ -143,7 +143,7 @@ impl<'a> Directory<'a> {
         if let Some(at) = self.known.by_dn.get(&key).copied() {
             return self.again(at as usize, &object);
         }
-        let id = reading.names.of(&object.native_id);
+        let id = reading.names.key(object.native_id.as_str());
         if let Some(first) = self.known.by_id.get(&id).and_then(|at| self.known.entries.get(*at as usize)) {
             let first = (first.dn.clone(), first.origin);
             return Err(Fault::new(
@@ -170,8 +170,8 @@ impl<'a> Directory<'a> {
         let Ok(number) = u32::try_from(at) else { return Ok(()) };
         self.known.by_dn.insert(key, number);
         self.known.by_id.insert(id, number);
-        self.known.by_guid.extend(object.guid.as_ref().map(|g| (reading.names.of(g), number)));
-        self.known.by_sid.extend(object.sid.as_ref().map(|s| (reading.names.of(s), number)));
+        self.known.by_guid.extend(object.guid.as_ref().map(|g| (reading.names.key(g.as_str()), number)));
+        self.known.by_sid.extend(object.sid.as_ref().map(|s| (reading.names.key(s), number)));
         for uid in &object.uids {
             self.known.by_uid.entry(uid.to_lowercase()).or_default().push(number);
         }
@@ -238,17 +238,18 @@ impl<'a> Directory<'a> {
     pub fn finish(mut self) -> Draft {
         self.short_ranges();
         self.cover();
-        let mut edges = Edges { known: &self.known, names: &self.reading.names, seen: HashSet::new(), stubs: BTreeMap::new() };
+        let mut edges = Edges { known: &self.known, names: &self.reading.names, seen: KeySet::default(), stubs: BTreeMap::new() };
         let outcome = [true, false].into_iter().try_for_each(|forward| {
             let mut at = 0;
             self.links.walk(|packed| {
-                let held = if self.ranged.contains_key(&at) { None } else { Some(Links::unpack(&mut { packed }).ok_or_else(torn)?) };
-                if let Some(links) = held.as_ref().or_else(|| self.ranged.get(&at).map(|r| &r.links)) {
-                    if forward {
-                        edges.forward(at, links, &mut self.draft);
-                    } else {
-                        edges.backward(at, links, &mut self.draft);
-                    }
+                let links = match self.ranged.get(&at) {
+                    Some(ranged) => ranged.links.borrowed(),
+                    None => Links::take(&mut { packed }).ok_or_else(torn)?,
+                };
+                if forward {
+                    edges.forward(at, &links, &mut self.draft);
+                } else {
+                    edges.backward(at, &links, &mut self.draft);
                 }
                 at += 1;
                 Ok(())
@@ -297,27 +298,14 @@ impl<'a> Directory<'a> {
     }
 }
 
-/// A name as 128 bits of keyed hashes: that two of them meet by chance is less likely than that memory fails.
-type Name = [u64; 2];
-
-/// How names become numbers, in one import.
-#[derive(Default)]
-struct Names([RandomState; 2]);
-
-impl Names {
-    fn of(&self, name: &str) -> Name {
-        self.0.each_ref().map(|h| h.hash_one(name))
-    }
-}
-
 /// The entries met so far, and how they are found.
 #[derive(Default)]
 struct Known {
     entries: Vec<Place>,
-    by_dn: HashMap<Name, u32>,
-    by_id: HashMap<Name, u32>,
-    by_guid: HashMap<Name, u32>,
-    by_sid: HashMap<Name, u32>,
+    by_dn: KeyMap<u32>,
+    by_id: KeyMap<u32>,
+    by_guid: KeyMap<u32>,
+    by_sid: KeyMap<u32>,
     by_uid: BTreeMap<String, Vec<u32>>,
     by_gid: BTreeMap<String, Vec<u32>>,
 }
@@ -355,7 +343,7 @@ struct Entered {
 
 /// An entry that may be taken in.
 struct Admitted {
-    key: Name,
+    key: Key,
     object: Summary,
     rows: Vec<u8>,
     links: Vec<u8>,
@@ -471,13 +459,13 @@ impl Reading<'_> {
             ranged,
         };
         let password = entry.has("userpassword");
-        Ok(Admitted { key: self.names.of(&key), object: summary, rows, links: packed, plain_server, password })
+        Ok(Admitted { key: self.names.key(&key), object: summary, rows, links: packed, plain_server, password })
     }
 
     /// A DN that an entry names, with the name of its key where it is a plain one.
-    fn linked(&self, text: String) -> (String, Option<Name>) {
+    fn linked(&self, text: String) -> (String, Option<Key>) {
         let plain = text.trim();
-        let name = if plain.starts_with('<') { None } else { dn::key(plain).map(|key| self.names.of(&key)) };
+        let name = if plain.starts_with('<') { None } else { dn::key(plain).map(|key| self.names.key(&key)) };
         (text, name)
     }
 }
@@ -526,13 +514,13 @@ impl Pack for Rows {
     }
 }
 
-/// What one entry says of others.
+/// What one entry says of others. `T`: a text, owned or borrowed of its packed form.
 #[derive(Default)]
-struct Links {
-    dn: String,
-    members: Vec<(String, Option<Name>)>,
-    member_uids: Vec<String>,
-    member_of: Vec<(String, Option<Name>)>,
+struct Links<T = String> {
+    dn: T,
+    members: Vec<(T, Option<Key>)>,
+    member_uids: Vec<T>,
+    member_of: Vec<(T, Option<Key>)>,
     primary: Option<Primary>,
 }
 
@@ -542,9 +530,22 @@ impl Links {
         self.pack(&mut to);
         to
     }
+
+    fn borrowed(&self) -> Links<&str> {
+        fn named(all: &[(String, Option<Key>)]) -> Vec<(&str, Option<Key>)> {
+            all.iter().map(|(text, name)| (text.as_str(), *name)).collect()
+        }
+        Links {
+            dn: &self.dn,
+            members: named(&self.members),
+            member_uids: self.member_uids.iter().map(String::as_str).collect(),
+            member_of: named(&self.member_of),
+            primary: self.primary.clone(),
+        }
+    }
 }
 
-fn pack_named(all: &[(String, Option<Name>)], to: &mut Vec<u8>) {
+fn pack_named(all: &[(String, Option<Key>)], to: &mut Vec<u8>) {
     pack::number(all.len() as u64, to);
     for (text, name) in all {
         pack::bytes(text.as_bytes(), to);
@@ -555,9 +556,9 @@ fn pack_named(all: &[(String, Option<Name>)], to: &mut Vec<u8>) {
     }
 }
 
-fn unpack_named(from: &mut &[u8]) -> Option<Vec<(String, Option<Name>)>> {
-    let one = |from: &mut &[u8]| {
-        let text = pack::take_text(from)?.to_owned();
+fn take_named<'a>(from: &mut &'a [u8]) -> Option<Vec<(&'a str, Option<Key>)>> {
+    let one = |from: &mut &'a [u8]| {
+        let text = pack::take_text(from)?;
         if pack::take_byte(from)? == 0 {
             return Some((text, None));
         }
@@ -565,6 +566,33 @@ fn unpack_named(from: &mut &[u8]) -> Option<Vec<(String, Option<Name>)>> {
         Some((text, Some(halves.map(u64::from_le_bytes))))
     };
     (0..pack::take_number(from)?).map(|_| one(from)).collect()
+}
+
+impl<'a> Links<&'a str> {
+    /// Takes what [`Links`] packs off the front.
+    fn take(from: &mut &'a [u8]) -> Option<Self> {
+        let dn = pack::take_text(from)?;
+        let members = take_named(from)?;
+        let member_uids = (0..pack::take_number(from)?).map(|_| pack::take_text(from)).collect::<Option<_>>()?;
+        let member_of = take_named(from)?;
+        let primary = match pack::take_byte(from)? {
+            0 => None,
+            1 => Some(Primary::Sid(pack::take_text(from)?.to_owned())),
+            _ => Some(Primary::Gid(pack::take_text(from)?.to_owned())),
+        };
+        Some(Self { dn, members, member_uids, member_of, primary })
+    }
+
+    fn owned(self) -> Links {
+        let named = |all: Vec<(&str, Option<Key>)>| all.into_iter().map(|(text, name)| (text.to_owned(), name)).collect();
+        Links {
+            dn: self.dn.to_owned(),
+            members: named(self.members),
+            member_uids: self.member_uids.into_iter().map(str::to_owned).collect(),
+            member_of: named(self.member_of),
+            primary: self.primary,
+        }
+    }
 }
 
 impl Pack for Links {
@@ -586,16 +614,7 @@ impl Pack for Links {
         }
     }
     fn unpack(from: &mut &[u8]) -> Option<Self> {
-        let dn = pack::take_text(from)?.to_owned();
-        let members = unpack_named(from)?;
-        let member_uids = Vec::unpack(from)?;
-        let member_of = unpack_named(from)?;
-        let primary = match pack::take_byte(from)? {
-            0 => None,
-            1 => Some(Primary::Sid(pack::take_text(from)?.to_owned())),
-            _ => Some(Primary::Gid(pack::take_text(from)?.to_owned())),
-        };
-        Some(Self { dn, members, member_uids, member_of, primary })
+        Links::take(from).map(Links::owned)
     }
 }
 
@@ -643,8 +662,8 @@ fn hand_over(rows: Rows, seen: &Seen, draft: &mut Draft) {
 /// Memberships being gathered, each once.
 struct Edges<'a> {
     known: &'a Known,
-    names: &'a Names,
-    seen: HashSet<Name>,
+    names: &'a Hashes,
+    seen: KeySet,
     /// Groups that entries say they belong to and that the export does not hold, by native id.
     stubs: BTreeMap<String, Drafted<GroupRow>>,
 }
@@ -655,7 +674,7 @@ impl Edges<'_> {
     }
 
     /// What a group says of its members.
-    fn forward(&mut self, at: usize, links: &Links, draft: &mut Draft) {
+    fn forward(&mut self, at: usize, links: &Links<&str>, draft: &mut Draft) {
         let Some(place) = self.known.entries.get(at).filter(|p| p.group) else { return };
         let (group, origin) = (place.native_id.as_ref(), place.origin);
         for (member, name) in &links.members {
@@ -676,7 +695,7 @@ impl Edges<'_> {
             }
             let mut principals: Vec<Principal> = known.iter().filter_map(|at| self.of(*at)).collect();
             if principals.is_empty() {
-                principals.push(Principal::Either(uid.clone()));
+                principals.push(Principal::Either((*uid).to_owned()));
             }
             for principal in principals {
                 self.add(principal, group, MembershipKind::Direct, origin, None, draft);
@@ -685,10 +704,10 @@ impl Edges<'_> {
     }
 
     /// What an entry says of its groups.
-    fn backward(&mut self, at: usize, links: &Links, draft: &mut Draft) {
+    fn backward(&mut self, at: usize, links: &Links<&str>, draft: &mut Draft) {
         let Some(place) = self.known.entries.get(at) else { return };
         let own = u32::try_from(at).ok().and_then(|at| self.of(at));
-        let Some(own) = own.or_else(|| foreign(&links.dn)) else { return };
+        let Some(own) = own.or_else(|| foreign(links.dn)) else { return };
         for (text, name) in &links.member_of {
             let known = name.and_then(|n| self.known.by_dn.get(&n)).and_then(|at| self.known.entries.get(*at as usize));
             match known.filter(|p| p.group) {
@@ -706,7 +725,7 @@ impl Edges<'_> {
 
     /// Native ids of the primary group. By SID it exists whether exported or not; a `gidNumber` without a group is only
     /// a number.
-    fn primary_of(&mut self, links: &Links, origin: Origin, draft: &mut Draft) -> Vec<String> {
+    fn primary_of(&mut self, links: &Links<&str>, origin: Origin, draft: &mut Draft) -> Vec<String> {
         match &links.primary {
             None => Vec::new(),
             Some(Primary::Gid(gid)) => {
@@ -714,7 +733,7 @@ impl Edges<'_> {
                 groups.filter_map(|at| self.entry(*at)).map(|p| p.native_id.to_string()).collect()
             }
             Some(Primary::Sid(sid)) => {
-                let known = self.known.by_sid.get(&self.names.of(sid)).and_then(|at| self.entry(*at)).filter(|p| p.group);
+                let known = self.known.by_sid.get(&self.names.key(sid)).and_then(|at| self.entry(*at)).filter(|p| p.group);
                 vec![known.map(|p| p.native_id.to_string()).unwrap_or_else(|| self.stub(sid, None, Some(sid), origin, draft))]
             }
         }
@@ -753,9 +772,9 @@ impl Edges<'_> {
 
     /// An entry by GUID, else by SID, else by DN.
     fn find(&self, reference: &dn::Reference<'_>) -> Option<u32> {
-        let guid = reference.guid.as_deref().and_then(|g| self.known.by_guid.get(&self.names.of(g)));
-        let sid = || reference.sid.as_deref().and_then(|s| self.known.by_sid.get(&self.names.of(s)));
-        guid.or_else(sid).copied().or_else(|| self.known.by_dn.get(&self.names.of(&dn::key(reference.dn)?)).copied())
+        let guid = reference.guid.as_deref().and_then(|g| self.known.by_guid.get(&self.names.key(g)));
+        let sid = || reference.sid.as_deref().and_then(|s| self.known.by_sid.get(&self.names.key(s)));
+        guid.or_else(sid).copied().or_else(|| self.known.by_dn.get(&self.names.key(&dn::key(reference.dn)?)).copied())
     }
 
     /// The account or group at a place.
@@ -775,7 +794,7 @@ impl Edges<'_> {
 
     fn add(&mut self, member: Principal, group: &str, kind: MembershipKind, origin: Origin, condition: Option<String>, draft: &mut Draft) {
         let (sort, id) = member.parts();
-        let edge = self.names.0.each_ref().map(|h| h.hash_one((sort, id, group, kind)));
+        let edge = self.names.key(&(sort, id, group, kind));
         if !self.seen.insert(edge) {
             return;
         }

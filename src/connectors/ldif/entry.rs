@@ -53,17 +53,29 @@ impl Entry {
     /// # Errors
     /// A value that is no UTF-8 or holds a NUL.
     pub fn texts(&self, name: &str) -> Result<Vec<String>, Fault> {
-        let mut out = Vec::new();
-        for value in self.raw(name) {
-            let text = std::str::from_utf8(value).map_err(|_| bad_value(name, "UTF-8 text"))?.trim();
-            if text.contains('\0') {
-                return Err(bad_value(name, "text: it holds a NUL"));
-            }
-            if !text.is_empty() {
-                out.push(text.to_owned());
-            }
+        self.each(name).map(|text| text.map(str::to_owned)).collect()
+    }
+
+    /// [`Entry::texts`], one by one.
+    fn each<'e>(&'e self, name: &'e str) -> impl Iterator<Item = Result<&'e str, Fault>> {
+        let text = move |value: &'e [u8]| match std::str::from_utf8(value) {
+            Err(_) => Err(bad_value(name, "UTF-8 text")),
+            Ok(_) if memchr::memchr(0, value).is_some() => Err(bad_value(name, "text: it holds a NUL")),
+            Ok(text) => Ok(text.trim()),
+        };
+        self.raw(name).iter().map(move |value| text(value)).filter(|text| !matches!(text, Ok("")))
+    }
+
+    /// The first value as text, borrowed.
+    ///
+    /// # Errors
+    /// As [`Entry::texts`].
+    fn first<'e>(&'e self, name: &'e str) -> Result<Option<&'e str>, Fault> {
+        let mut first = None;
+        for text in self.each(name) {
+            first = first.or(Some(text?));
         }
-        Ok(out)
+        Ok(first)
     }
 
     /// The first value as text.
@@ -71,7 +83,7 @@ impl Entry {
     /// # Errors
     /// As [`Entry::texts`].
     pub fn text(&self, name: &str) -> Result<Option<String>, Fault> {
-        Ok(self.texts(name)?.into_iter().next())
+        Ok(self.first(name)?.map(str::to_owned))
     }
 
     /// The first of these attributes that has a value.
@@ -100,7 +112,7 @@ impl Entry {
     /// # Errors
     /// A value that is none.
     pub fn integer(&self, name: &str) -> Result<Option<i64>, Fault> {
-        self.text(name)?.map(|t| t.parse().map_err(|_| bad_value(name, "a whole number"))).transpose()
+        self.first(name)?.map(|t| t.parse().map_err(|_| bad_value(name, "a whole number"))).transpose()
     }
 
     /// `TRUE` or `FALSE`; absent is `false`.
@@ -108,7 +120,7 @@ impl Entry {
     /// # Errors
     /// A value that is neither.
     pub fn flag(&self, name: &str) -> Result<bool, Fault> {
-        match self.text(name)?.map(|t| t.to_ascii_uppercase()).as_deref() {
+        match self.first(name)?.map(|t| t.to_ascii_uppercase()).as_deref() {
             None | Some("FALSE") => Ok(false),
             Some("TRUE") => Ok(true),
             Some(_) => Err(bad_value(name, "TRUE or FALSE")),
@@ -120,7 +132,7 @@ impl Entry {
     /// # Errors
     /// A value that is none.
     pub fn filetime(&self, name: &str) -> Result<Option<FileTime>, Fault> {
-        self.text(name)?.map(|t| values::filetime(&t).ok_or_else(|| bad_value(name, "a FILETIME"))).transpose()
+        self.first(name)?.map(|t| values::filetime(t).ok_or_else(|| bad_value(name, "a FILETIME"))).transpose()
     }
 
     /// The instant of a FILETIME whose `0` and maximum both mean that there is none.
@@ -140,7 +152,7 @@ impl Entry {
     /// # Errors
     /// A value that is none.
     pub fn time(&self, name: &str) -> Result<Option<Time>, Fault> {
-        self.text(name)?.map(|t| values::generalized_time(&t).ok_or_else(|| bad_value(name, "a generalizedTime"))).transpose()
+        self.first(name)?.map(|t| values::generalized_time(t).ok_or_else(|| bad_value(name, "a generalizedTime"))).transpose()
     }
 
     /// A GUID, from bytes or text.
@@ -183,8 +195,8 @@ impl Attributes {
     /// A value that is no text.
     pub fn copy(&mut self, entry: &Entry, names: &[(&str, &'static str)]) -> Result<(), Fault> {
         for (name, shown) in names {
-            if let Some(text) = entry.text(name)? {
-                self.put(shown, mask::name(&text));
+            if let Some(text) = entry.first(name)? {
+                self.put(shown, mask::name(text));
             }
         }
         Ok(())

@@ -26,11 +26,11 @@ pub fn is_dn(line: &[u8]) -> bool {
     line.get(..3).is_some_and(|head| head.eq_ignore_ascii_case(b"dn:"))
 }
 
-/// Attribute name (lower case), options (`;`-separated, as they stand) and value of a line.
+/// Options (`;`-separated, as they stand) and value of a line; the attribute's name goes into `lower`, in lower case.
 ///
 /// # Errors
 /// What keeps the line from being `attribute: value`.
-pub fn split(line: &Logical) -> Result<(String, &str, Value<'_>), Fault> {
+pub fn split<'a>(line: &'a Logical, lower: &mut String) -> Result<(&'a str, Value<'a>), Fault> {
     let bytes = &line.bytes;
     if bytes.first() == Some(&b' ') {
         return Err(Fault::new(
@@ -39,11 +39,11 @@ pub fn split(line: &Logical) -> Result<(String, &str, Value<'_>), Fault> {
             "export again; a line went missing before it",
         ));
     }
-    if bytes.contains(&0) {
+    if memchr::memchr(0, bytes).is_some() {
         return Err(nul());
     }
     let text = std::str::from_utf8(bytes);
-    let colon = bytes.iter().position(|b| *b == b':');
+    let colon = memchr::memchr(b':', bytes);
     let description = text.ok().or_else(|| std::str::from_utf8(bytes.get(..colon?)?).ok()).and_then(|t| t.get(..colon?));
     let Some(description) = description else {
         return Err(Fault::new("ldif/no-colon", "line is no `attribute: value`", "export again; the record is damaged"));
@@ -75,7 +75,9 @@ pub fn split(line: &Logical) -> Result<(String, &str, Value<'_>), Fault> {
             Value::Text(rest.trim_ascii_start())
         }
     };
-    Ok((name.to_ascii_lowercase(), options, value))
+    lower.clear();
+    lower.extend(name.chars().map(|c| c.to_ascii_lowercase()));
+    Ok((options, value))
 }
 
 pub fn nul() -> Fault {

@@ -55,6 +55,9 @@ pub struct Records<R> {
     transcoded: bool,
     ahead: Vec<u8>,
     has_ahead: bool,
+    /// A line that was read, to be filled again, and the name that was last met.
+    spare: Vec<u8>,
+    name: String,
     /// A `dn:` line that ended the record before it.
     pushed: Option<Logical>,
     any: bool,
@@ -89,6 +92,8 @@ impl<R: BufRead> Records<R> {
             transcoded,
             ahead: Vec::new(),
             has_ahead: false,
+            spare: Vec::new(),
+            name: String::new(),
             pushed: None,
             any: !start.first,
             followed: start.followed,
@@ -135,8 +140,9 @@ impl<R: BufRead> Records<R> {
                         return Ok(Some(item));
                     }
                 } else {
-                    record.add(&line, self.most, &mut self.trailer);
+                    record.add(&line, &mut self.name, self.most, &mut self.trailer);
                     open = Some(record);
+                    self.spare = line.bytes;
                 }
             } else {
                 open = self.start(&line)?;
@@ -155,8 +161,9 @@ impl<R: BufRead> Records<R> {
     fn start(&mut self, line: &Logical) -> Result<Option<Open>, InputError> {
         let first = !std::mem::replace(&mut self.any, true);
         let mut record = Open::at(line, self.transcoded);
-        match split(line) {
-            Ok((name, _, Value::Text(value))) if name == "version" => {
+        let found = split(line, &mut self.name);
+        match (found, self.name.as_str()) {
+            (Ok((_, Value::Text(value))), "version") => {
                 if value == b"1" {
                     return Ok(None);
                 }
@@ -166,11 +173,11 @@ impl<R: BufRead> Records<R> {
                 }
                 record.fail(no_dn(), line);
             }
-            Ok((name, _, value)) if name == "dn" => record.dn(value, line),
-            Ok((name, _, _)) if name == "ref" => record.block = Block::Referral,
-            Ok((name, _, _)) if name == "search" => record.block = Block::Result,
-            Ok(_) => record.fail(no_dn(), line),
-            Err(fault) => record.fail(fault, line),
+            (Ok((_, value)), "dn") => record.dn(value, line),
+            (Ok(_), "ref") => record.block = Block::Referral,
+            (Ok(_), "search") => record.block = Block::Result,
+            (Ok(_), _) => record.fail(no_dn(), line),
+            (Err(fault), _) => record.fail(fault, line),
         }
         Ok(Some(record))
     }
@@ -196,7 +203,9 @@ impl<R: BufRead> Records<R> {
         if !self.has_ahead {
             return Ok(None);
         }
-        let mut line = Logical { line: self.lines.number, offset: self.lines.offset, ..Logical::default() };
+        let bytes = std::mem::take(&mut self.spare);
+        let mut line = Logical { line: self.lines.number, offset: self.lines.offset, bytes, cut: false };
+        line.bytes.clear();
         std::mem::swap(&mut line.bytes, &mut self.ahead);
         self.has_ahead = self.lines.read(&mut self.ahead)?;
         while !line.bytes.is_empty() && self.has_ahead && self.ahead.first() == Some(&b' ') {
@@ -255,7 +264,7 @@ impl Open {
     }
 
     /// Adds one line after the first.
-    fn add(&mut self, line: &Logical, most: usize, trailer: &mut Trailer) {
+    fn add(&mut self, line: &Logical, name: &mut String, most: usize, trailer: &mut Trailer) {
         if self.fault.is_some() {
             return;
         }
@@ -264,17 +273,17 @@ impl Open {
             let message = format!("record is longer than {} bytes", most.saturating_mul(RECORD));
             return self.fail(Fault::new("ldif/record-too-long", message, "export large groups in ranges"), line);
         }
-        match split(line) {
+        match split(line, name) {
             Err(fault) => self.fail(fault, line),
-            Ok((name, options, value)) => match self.block {
+            Ok((options, value)) => match self.block {
                 Block::Entry => {
-                    if let Err(fault) = self.entry.attribute(&name, options, value, &line.bytes, trailer) {
+                    if let Err(fault) = self.entry.attribute(name, options, value, &line.bytes, trailer) {
                         self.fail(fault, line);
                     }
                 }
                 Block::Referral if name == "ref" => {}
                 Block::Result if matches!(name.as_str(), "result" | "text" | "matcheddn" | "control" | "pagedresults" | "ref") => {
-                    trailer.result(&name, &value);
+                    trailer.result(name, &value);
                 }
                 Block::Referral | Block::Result => self.fail(no_dn(), line),
             },

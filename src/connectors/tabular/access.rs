@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::lists::Keys;
-use super::lot::{Lot, Said};
+use super::lot::{Lined, Lot, Said, mention, say};
 use super::records::Fault;
-use super::row::{Got, Row, Use};
+use super::row::{Got, Row, Stop, Use};
+use crate::connectors::draft::pack_ends;
+use crate::connectors::keys::{Hashes, Key};
 use crate::connectors::shelf::{self, Shelf};
 use crate::connectors::{Draft, DraftCredential, DraftGrant, DraftMembership, Drafted, Origin, Principal, Scratch, fingerprint};
 use crate::model::pack::Pack;
@@ -123,13 +125,45 @@ pub struct Edge<To, R> {
 /// What one row of an account list says.
 #[derive(Debug)]
 pub struct Listed {
-    account: AccountRow,
+    pub account: AccountRow,
     groups: Vec<String>,
     rights: Vec<Right>,
     resource: Option<String>,
     grant: GrantRow,
     /// A secret was met, and its fingerprint where there is a key.
-    secret: Option<Option<String>>,
+    pub secret: Option<Option<String>>,
+}
+
+impl Listed {
+    /// Puts what the row gives its account into a lot.
+    pub fn line(&self, origin: Origin, lot: &mut Lot) {
+        let holder = (Principal::ACCOUNT, self.account.native_id.as_str());
+        let mut row = Vec::new();
+        if !self.groups.is_empty() {
+            direct(&self.grant).pack(&mut row);
+        }
+        for group in &self.groups {
+            mention(&mut lot.groups, group, origin);
+            lot.memberships.row(|to| {
+                pack_ends(holder, group, None, origin, to);
+                to.extend_from_slice(&row);
+            });
+        }
+        row.clear();
+        if !self.rights.is_empty() {
+            self.grant.pack(&mut row);
+        }
+        for right in &self.rights {
+            say(&mut lot.entitlements, right, origin);
+            if let Some(resource) = &self.resource {
+                mention(&mut lot.resources, resource, origin);
+            }
+            lot.grants.row(|to| {
+                pack_ends(holder, &right.entitlement, Some(self.resource.as_deref()), origin, to);
+                to.extend_from_slice(&row);
+            });
+        }
+    }
 }
 
 impl Access {
@@ -138,25 +172,30 @@ impl Access {
         Self { accounts: Shelf::new(scratch), ..Self::default() }
     }
 
+    /// How accounts are told apart.
+    pub fn hashes(&self) -> &Hashes {
+        self.accounts.hashes()
+    }
+
     /// One row of an account list: the account, and the groups and entitlements that the row gives it.
     ///
     /// # Errors
     /// The row contradicts an earlier one of the same account.
     pub fn account(&mut self, found: Listed, origin: Origin, draft: &mut Draft) -> Got<()> {
+        let mut packed = Vec::new();
+        let (key, tag) = packed_account(&found.account, origin, self.hashes(), &mut packed);
+        self.fold(key, tag, &packed, draft)?;
+        self.held(found, origin, draft);
+        Ok(())
+    }
+
+    /// What a row gives its account.
+    pub fn held(&mut self, found: Listed, origin: Origin, draft: &mut Draft) {
         let Listed { account, groups, rights, resource, grant, secret } = found;
-        let id = account.native_id.clone();
-        self.fold(account, origin, draft)?;
+        let id = account.native_id;
         for group in groups {
             self.groups.mention(&group, origin, || named_group(&group));
-            let row = MembershipRow {
-                kind: MembershipKind::Direct,
-                granted_at: grant.granted_at,
-                expires_at: grant.expires_at,
-                granted_by: grant.granted_by.clone(),
-                request_ref: grant.request_ref.clone(),
-                ..MembershipRow::default()
-            };
-            self.member(Principal::Account(id.clone()), group, row, origin, draft);
+            self.member(Principal::Account(id.clone()), group, direct(&grant), origin, draft);
         }
         for right in rights {
             self.right(&right, origin);
@@ -166,52 +205,72 @@ impl Access {
             self.grant(Principal::Account(id.clone()), right.entitlement, resource.clone(), grant.clone(), origin, draft);
         }
         if let Some(secret) = secret {
-            let native_id = format!("{id}#password");
-            if self.credentials.claim("credential", &native_id, origin).is_ok() {
-                note_secret(draft, origin, secret.as_ref());
-                let row = CredentialRow { native_id, kind: CredentialKind::Password, fingerprint: secret, ..CredentialRow::default() };
-                draft.credentials.push(DraftCredential { row, holder: id, origin });
-            }
+            self.password(id, secret, origin, draft);
         }
-        Ok(())
     }
 
-    /// Joins a row to what is known of its account.
-    fn fold(&mut self, found: AccountRow, origin: Origin, draft: &mut Draft) -> Got<()> {
-        let id = found.native_id.clone();
-        let mut packed = Vec::new();
-        found.pack(&mut packed);
-        let tag = self.accounts.tag_of(&packed);
-        match self.accounts.tag(&id) {
+    /// The password of an account, its fingerprint where there is a key.
+    fn password(&mut self, holder: String, fingerprint: Option<String>, origin: Origin, draft: &mut Draft) {
+        let native_id = format!("{holder}#password");
+        if self.credentials.claim("credential", &native_id, origin).is_ok() {
+            note_secret(draft, origin, fingerprint.as_ref());
+            let row = CredentialRow { native_id, kind: CredentialKind::Password, fingerprint, ..CredentialRow::default() };
+            draft.credentials.push(DraftCredential { row, holder, origin });
+        }
+    }
+
+    /// Joins rows of an account list that were made together to what is known of their accounts; gives the place of each that contradicts an
+    /// earlier one. Where none does, what the rows give counts as well; otherwise that is left to be done row by row.
+    pub fn lined(&mut self, lot: &mut Lot, draft: &mut Draft) -> Vec<(usize, Stop)> {
+        let mut refused = Vec::new();
+        for (place, found) in lot.accounts.iter().enumerate() {
+            let packed = lot.packed.get(found.row.clone()).unwrap_or_default();
+            if let Err(stop) = self.fold(found.key, found.tag, packed, draft) {
+                refused.push((place, stop));
+            }
+        }
+        if refused.is_empty() {
+            for Lined { secret, origin, .. } in &mut lot.accounts {
+                if let Some((holder, fingerprint)) = secret.take() {
+                    self.password(holder, fingerprint, *origin, draft);
+                }
+            }
+            self.absorb(lot, draft);
+        }
+        refused
+    }
+
+    /// Joins a row, packed with its origin, to what is known of its account.
+    fn fold(&mut self, key: Key, tag: u64, packed: &[u8], draft: &mut Draft) -> Got<()> {
+        match self.accounts.tag(&key) {
             // The same once more, as in a list with a row for each group of an account.
             Some(known) if known == tag => return Ok(()),
             Some(_) => {}
             None => {
-                self.accounts.put(&id, tag, &with(origin, &packed));
+                self.accounts.put(key, tag, &[packed]);
                 return Ok(());
             }
         }
         let mut held = Vec::new();
-        self.accounts.get(&id, &mut held);
-        let mut left = held.as_slice();
-        let known = Origin::unpack(&mut left).and_then(|first| Some((first, AccountRow::unpack(&mut left)?)));
+        self.accounts.get(&key, &mut held);
+        let unpacked = |bytes: &[u8]| Drafted::<AccountRow>::unpack(&mut { bytes });
         // A disk that gives nothing back is told at the end.
-        let Some((first, known)) = known else { return Ok(()) };
-        let merged = merge(&known, &found).map_err(|field| {
+        let (Some(known), Some(found)) = (unpacked(&held), unpacked(packed)) else { return Ok(()) };
+        let first = known.origin;
+        let merged = merge(&known.row, &found.row).map_err(|field| {
             let message = format!("`{field}` differs from that of {} {}, a row of the same account", first.unit, first.number);
             Fault::new("tabular/conflicting-rows", message, "map a key that tells the accounts apart, or correct the rows at the source")
         })?;
         for field in merged.filled {
-            draft.facts.push((&ACCOUNTS, id.clone(), field, origin));
+            draft.facts.push((&ACCOUNTS, found.row.native_id.clone(), field, found.origin));
         }
-        packed.clear();
-        merged.row.pack(&mut packed);
-        let tag = self.accounts.tag_of(&packed);
-        self.accounts.put(&id, tag, &with(first, &packed));
+        held.clear();
+        let (key, tag) = packed_account(&merged.row, first, self.hashes(), &mut held);
+        self.accounts.put(key, tag, &[&held]);
         Ok(())
     }
 
-    /// Joins what was made of some records of memberships or grants.
+    /// Joins the edges that were made of some records, and what they name.
     pub fn absorb(&mut self, lot: &mut Lot, draft: &mut Draft) {
         if lot.memberships.rows > 0 {
             self.members.close();
@@ -379,12 +438,24 @@ impl Access {
     }
 }
 
-/// A packed row with its origin before it.
-fn with(origin: Origin, packed: &[u8]) -> Vec<u8> {
-    let mut value = Vec::with_capacity(packed.len() + 12);
-    origin.pack(&mut value);
-    value.extend_from_slice(packed);
-    value
+/// Packs an account with its origin before it; gives its key, and what tells the row from others.
+pub fn packed_account(row: &AccountRow, origin: Origin, hashes: &Hashes, to: &mut Vec<u8>) -> (Key, u64) {
+    origin.pack(to);
+    let from = to.len();
+    row.pack(to);
+    (hashes.key(&row.native_id), hashes.tag(to.get(from..).unwrap_or_default()))
+}
+
+/// The membership that a row of an account list gives beside a grant.
+fn direct(grant: &GrantRow) -> MembershipRow {
+    MembershipRow {
+        kind: MembershipKind::Direct,
+        granted_at: grant.granted_at,
+        expires_at: grant.expires_at,
+        granted_by: grant.granted_by.clone(),
+        request_ref: grant.request_ref.clone(),
+        ..MembershipRow::default()
+    }
 }
 
 /// Reads a row of an account list.

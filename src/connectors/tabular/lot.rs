@@ -1,14 +1,16 @@
 //! What some records of a list of accounts, memberships or grants come to by themselves: made on any thread, joined in the order of the file.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 
-use super::access::{Edge, Listed, Right, granted, listed, membership};
+use super::access::{Edge, Right, granted, listed, membership, packed_account};
 use super::fields::Into;
 use super::mapping::Plan;
 use super::names::is_type_name;
 use super::records::{Binding, Cells, Halt, Maker, Place, Raw, Texts};
-use super::row::{Row, Stop};
+use super::row::{Met, Row, Stop};
 use super::{reject, text_of};
+use crate::connectors::keys::{Hashes, Key};
 use crate::connectors::{DraftGrant, DraftMembership, Origin, Reject, pile};
 use crate::model::Level;
 use crate::model::pack::Pack;
@@ -22,7 +24,12 @@ pub struct Block {
 
 impl Block {
     fn push(&mut self, row: &impl Pack) {
-        pile::frame(&mut self.bytes, |to| row.pack(to));
+        self.row(|to| row.pack(to));
+    }
+
+    /// Adds the row that `pack` writes.
+    pub fn row(&mut self, pack: impl FnOnce(&mut Vec<u8>)) {
+        pile::frame(&mut self.bytes, pack);
         self.rows += 1;
     }
 }
@@ -50,8 +57,24 @@ pub struct Lot {
     pub groups: HashMap<String, Origin>,
     pub resources: HashMap<String, Origin>,
     pub entitlements: HashMap<String, Said>,
-    /// Rows of accounts, which are joined to those before them.
-    pub accounts: Vec<(Place, Texts, Box<Listed>)>,
+    /// Rows of accounts, which are joined to those before them, and their packed form.
+    pub accounts: Vec<Lined>,
+    pub packed: Vec<u8>,
+    dates: Met,
+}
+
+/// One row of a list of accounts. What it gives lies in the blocks of its lot.
+#[derive(Debug)]
+pub struct Lined {
+    pub place: Place,
+    pub origin: Origin,
+    pub cells: Texts,
+    pub key: Key,
+    pub tag: u64,
+    /// Where in [`Lot::packed`].
+    pub row: Range<usize>,
+    /// The account whose secret was met, and its fingerprint where there is a key.
+    pub secret: Option<(String, Option<String>)>,
 }
 
 /// Reads records of one file under its mapping.
@@ -59,6 +82,7 @@ pub struct Mapper {
     pub plan: std::sync::Arc<Plan>,
     pub binding: std::sync::Arc<Binding>,
     pub key: Option<Vec<u8>>,
+    pub hashes: Hashes,
     pub file: u32,
 }
 
@@ -78,8 +102,12 @@ impl Mapper {
         row.check_required()?;
         match self.plan.target.table {
             Into::Accounts => {
-                let found = Box::new(listed(row, self.key.as_deref())?);
-                lot.accounts.push((place, cells.clone(), found));
+                let mut found = listed(row, self.key.as_deref())?;
+                found.line(origin, lot);
+                let from = lot.packed.len();
+                let (key, tag) = packed_account(&found.account, origin, &self.hashes, &mut lot.packed);
+                let secret = found.secret.take().map(|fingerprint| (found.account.native_id, fingerprint));
+                lot.accounts.push(Lined { place, origin, cells: cells.clone(), key, tag, row: from..lot.packed.len(), secret });
                 return Ok(());
             }
             Into::Memberships => {
@@ -105,8 +133,11 @@ impl Maker for Mapper {
     fn make(&self, place: Place, cells: &Texts, lot: &mut Lot) -> Result<(), Halt> {
         lot.read += 1;
         hollow(&self.plan, &self.binding, Cells::Text(cells), &mut lot.hollow);
-        let row = Row { plan: &self.plan, binding: &self.binding, cells: Cells::Text(cells) };
-        match self.take(&row, place, cells, lot) {
+        let dates = std::mem::take(&mut lot.dates);
+        let row = Row { plan: &self.plan, binding: &self.binding, cells: Cells::Text(cells), dates: Some(&dates) };
+        let taken = self.take(&row, place, cells, lot);
+        lot.dates = dates;
+        match taken {
             Ok(()) => Ok(()),
             Err(Stop::Reject(fault)) => {
                 let origin = Origin { file: self.file, unit: place.unit, number: place.number };
@@ -129,13 +160,15 @@ pub fn hollow(plan: &Plan, binding: &Binding, cells: Cells<'_>, found: &mut BTre
     }
 }
 
-fn mention(known: &mut HashMap<String, Origin>, id: &str, origin: Origin) {
+/// Notes the first mention of something.
+pub fn mention(known: &mut HashMap<String, Origin>, id: &str, origin: Origin) {
     if !known.contains_key(id) {
         known.insert(id.to_owned(), origin);
     }
 }
 
-fn say(known: &mut HashMap<String, Said>, right: &Right, origin: Origin) {
+/// Notes what a record says of a right.
+pub fn say(known: &mut HashMap<String, Said>, right: &Right, origin: Origin) {
     let said = match known.get_mut(&right.entitlement) {
         Some(said) => said,
         None => known.entry(right.entitlement.clone()).or_insert(Said { first: origin, level: right.level, kind: None }),

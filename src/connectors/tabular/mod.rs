@@ -384,7 +384,7 @@ impl Sink for Reading<'_> {
             self.look_for_secrets(new.into_iter());
         }
         lot::hollow(self.plan, &binding, cells, &mut self.hollow);
-        let row = Row { plan: self.plan, binding: &binding, cells };
+        let row = Row { plan: self.plan, binding: &binding, cells, dates: None };
         let done = match row.skipped() {
             Ok(true) => {
                 self.draft.note(self.file, SKIPPED);
@@ -417,7 +417,8 @@ impl Sink for Reading<'_> {
     fn maker(&self) -> Option<Arc<dyn Maker>> {
         let binding = self.binding.as_ref().filter(|_| Mapper::serves(self.plan.target.table))?;
         let (plan, binding, key) = (Arc::clone(self.plan), Arc::clone(binding), self.context.fingerprint_key.clone());
-        Some(Arc::new(Mapper { plan, binding, key, file: self.file }))
+        let hashes = self.work.access.hashes().clone();
+        Some(Arc::new(Mapper { plan, binding, key, hashes, file: self.file }))
     }
 
     fn made(&mut self, mut lot: Lot) {
@@ -431,15 +432,35 @@ impl Sink for Reading<'_> {
         for reject in std::mem::take(&mut lot.rejects) {
             self.draft.reject(reject);
         }
-        self.work.access.absorb(&mut lot, self.draft);
-        for (place, texts, found) in lot.accounts {
-            let origin = self.origin(place);
-            match self.work.access.account(*found, origin, self.draft) {
-                Err(Stop::Reject(fault)) => {
-                    self.draft.reject(reject(origin, place, fault, text_of(Cells::Text(&texts)).as_deref()));
+        if lot.accounts.is_empty() {
+            self.work.access.absorb(&mut lot, self.draft);
+        } else {
+            self.accounts(lot);
+        }
+    }
+}
+
+impl Reading<'_> {
+    /// Joins rows of a list of accounts to those before them.
+    fn accounts(&mut self, mut lot: Lot) {
+        let refused = self.work.access.lined(&mut lot, self.draft);
+        self.draft.ledger(self.file).accepted += lot.accounts.len().saturating_sub(refused.len()) as u64;
+        if refused.is_empty() {
+            return;
+        }
+        // What the refused rows give must not count: what the others give is read once more.
+        let (plan, binding, key) = (self.plan, self.binding.clone(), self.context.fingerprint_key.as_deref());
+        let mut refused = refused.into_iter().peekable();
+        for (at, found) in lot.accounts.into_iter().enumerate() {
+            let cells = Cells::Text(&found.cells);
+            if let Some((_, stop)) = refused.next_if(|(refused, _)| *refused == at) {
+                if let Stop::Reject(fault) = stop {
+                    self.draft.reject(reject(found.origin, found.place, fault, text_of(cells).as_deref()));
                 }
-                // The options were looked at when the record was made.
-                Ok(()) | Err(Stop::Options { .. }) => self.draft.accept(self.file),
+            } else if let Some(binding) = &binding
+                && let Ok(listed) = access::listed(&Row { plan, binding, cells, dates: None }, key)
+            {
+                self.work.access.held(listed, found.origin, self.draft);
             }
         }
     }

@@ -1,7 +1,8 @@
 //! One record as its mapping sees it: fields by name, each with its type and its faults.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 
 use super::dates::{DateFault, Edge, Reading};
 use super::mapping::{From, Piece, Plan, Source};
@@ -34,6 +35,30 @@ pub struct Row<'a> {
     pub plan: &'a Plan,
     pub binding: &'a Binding,
     pub cells: Cells<'a>,
+    /// Dates that other records of the lot hold.
+    pub dates: Option<&'a Met>,
+}
+
+/// An instant, and what its field says of use.
+type Dated = (Option<Time>, UseState);
+
+/// Texts of dates that were read before, by what a bare day stands for. A list of a million accounts has a few hundred days.
+#[derive(Debug, Default)]
+pub struct Met(RefCell<[HashMap<String, Dated>; 2]>);
+
+impl Met {
+    /// Texts of one kind that are kept at most.
+    const MOST: usize = 4_096;
+
+    fn get(&self, text: &str, edge: Edge) -> Option<Dated> {
+        self.0.borrow().get(edge as usize)?.get(text).copied()
+    }
+
+    fn keep(&self, text: &str, edge: Edge, found: Dated) {
+        if let Some(known) = self.0.borrow_mut().get_mut(edge as usize).filter(|known| known.len() < Self::MOST) {
+            known.insert(text.to_owned(), found);
+        }
+    }
 }
 
 /// When something was last used, and whether that is known.
@@ -227,9 +252,18 @@ impl Row<'_> {
         Ok(Use { at, state })
     }
 
-    fn dated(&self, field: &str, edge: Edge) -> Got<(Option<Time>, UseState)> {
+    fn dated(&self, field: &str, edge: Edge) -> Got<Dated> {
         let Some(text) = self.verbatim(field)? else { return Ok((None, UseState::Unknown)) };
         let mapped = self.plan.values.get(field).and_then(|m| m.get(&text)).unwrap_or(&text);
+        if let Some(found) = self.dates.and_then(|met| met.get(mapped, edge)) {
+            return Ok(found);
+        }
+        let found = self.dated_anew(field, mapped, edge)?;
+        self.dates.inspect(|met| met.keep(mapped, edge, found));
+        Ok(found)
+    }
+
+    fn dated_anew(&self, field: &str, mapped: &str, edge: Edge) -> Got<Dated> {
         let when = match self.plan.dates.read(mapped).map_err(|e| no_date(field, &e))? {
             Reading::Missing => return Ok((None, UseState::Unknown)),
             Reading::Never => return Ok((None, UseState::Never)),

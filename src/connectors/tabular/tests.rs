@@ -525,3 +525,89 @@ proptest! {
         sound(&bytes, "x.parquet", MAPPINGS[0])?;
     }
 }
+
+/// A list of accounts large enough to be read in pieces, the same records line by line, and what both are read with.
+fn one_list_two_ways() -> (String, String, &'static str) {
+    let mut csv = "id,mail,teams,rights,level,where,secret\n".to_owned();
+    let mut lines = String::new();
+    for n in 0..40_000u32 {
+        // Every account comes twice: mostly the same, now and then with more, now and then with something else.
+        let (id, second) = (n % 20_000, n >= 20_000);
+        let mail = match id % 1_000 {
+            7 if second => "other@corp.example".to_owned(),
+            8 if !second => String::new(),
+            _ => format!("person.{id}@corp.example"),
+        };
+        let teams = format!("team-{};team-{}", id % 50, if second { 50 + id % 7 } else { id % 50 + 1 });
+        let (level, site) = (["read", "admin"][(n % 2) as usize], if id % 3 == 0 { format!("site-{}", id % 11) } else { String::new() });
+        let secret = if id % 4_000 == 5 { "hunter2" } else { "" };
+        let rights = format!("right-{}", id % 90 + u32::from(second && id % 1_000 == 7) * 1_000);
+        csv += &format!("{id:06},{mail},{teams},{rights},{level},{site},{secret}\n");
+        let record = json!({
+            "id": format!("{id:06}"), "mail": mail, "teams": teams, "rights": rights, "level": level, "where": site, "secret": secret,
+        });
+        lines += &format!("{record}\n");
+    }
+    let options = "table = \"accounts\"\n[columns]\nnative_id = \"id\"\nemail = \"mail\"\nentitlement = \"rights\"\nentitlement_level = \"level\"\n\
+                   resource = \"where\"\nsecret = \"secret\"\ngroups = { column = \"teams\", split = \";\" }\n";
+    (csv, lines, options)
+}
+
+#[test]
+fn a_list_of_accounts_is_the_same_read_in_pieces_or_line_by_line() {
+    let (csv, lines, options) = one_list_two_ways();
+    assert!(csv.len() > 2 << 20, "several pieces");
+    let seen = |name: &str, text: &str, header: u64| {
+        let (_dir, input) = temporary(name, text.as_bytes());
+        let mut draft = TABULAR.read(&[input], &people(options)).unwrap();
+        let at = |origin: Origin| origin.number - header;
+        let mut edges = std::collections::BTreeMap::new();
+        draft
+            .memberships
+            .take(|m| {
+                edges.entry(format!("{:?} {} {:?}", m.member, m.group, m.row)).or_insert(at(m.origin));
+                Ok(())
+            })
+            .unwrap();
+        draft
+            .grants
+            .take(|g| {
+                edges.entry(format!("{:?} {} {:?} {:?}", g.holder, g.entitlement, g.resource, g.row)).or_insert(at(g.origin));
+                Ok(())
+            })
+            .unwrap();
+        let mut accounts = Vec::new();
+        draft
+            .accounts
+            .take(|a| {
+                accounts.push((a.row.native_id.clone(), at(a.origin), format!("{:?}", a.row)));
+                Ok(())
+            })
+            .unwrap();
+        accounts.sort();
+        let mut facts = Vec::new();
+        draft
+            .facts
+            .take(|(table, id, fact, origin)| {
+                facts.push((table.name, id, fact, at(origin)));
+                Ok(())
+            })
+            .unwrap();
+        let rejects: Vec<_> = draft.rejects.iter().map(|r| (at(r.origin), r.reason)).collect();
+        let secrets: Vec<_> = draft.credentials.iter().map(|c| (c.holder.clone(), at(c.origin), c.row.native_id.clone())).collect();
+        let named: Vec<String> = draft
+            .groups
+            .iter()
+            .map(|g| format!("{} {}", g.row.native_id, at(g.origin)))
+            .chain(draft.entitlements.iter().map(|e| format!("{} {} {:?}", e.row.native_id, at(e.origin), e.row.level)))
+            .chain(draft.resources.iter().map(|r| format!("{} {}", r.row.native_id, at(r.origin))))
+            .collect();
+        let ledger = &draft.files[0];
+        ((ledger.read, ledger.accepted, ledger.rejected), edges, accounts, facts, rejects, secrets, named)
+    };
+    let (pieces, plain) = (seen("a.csv", &csv, 1), seen("a.ndjson", &lines, 0));
+    assert_eq!(pieces.0, (40_000, 39_980, 20));
+    assert_eq!((pieces.3.len(), pieces.5.len()), (20, 5), "facts that a second row fills in, and secrets");
+    assert!(!pieces.1.keys().any(|edge| edge.contains("right-1007")), "what a refused row gives counts nowhere");
+    assert_eq!(pieces, plain);
+}

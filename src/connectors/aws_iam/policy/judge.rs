@@ -1,6 +1,7 @@
 //! How much a policy lets its holder do: a level and named risks, with Deny, NotAction, NotResource and conditions heard.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use super::{Document, Statement, Which};
 use crate::model::{Effect, Level};
@@ -67,6 +68,27 @@ const KNOWN: &[(&str, Level, &[Risk])] = &[
     ("ViewOnlyAccess", Level::Read, &[]),
 ];
 
+/// What every policy is asked for, as sets: an account may have a policy of its own for each of a million users.
+struct Asked {
+    iam_writing: ActionSet,
+    credentials: ActionSet,
+    exfiltration: ActionSet,
+    exposure: ActionSet,
+    /// The actions of each method by which one rises.
+    roads: Vec<ActionSet>,
+}
+
+static ASKED: LazyLock<Asked> = LazyLock::new(|| {
+    let set = |list: &[&'static str]| ActionSet::named(list.iter().copied());
+    Asked {
+        iam_writing: set(IAM_WRITING),
+        credentials: set(CREDENTIALS),
+        exfiltration: set(EXFILTRATION),
+        exposure: set(EXPOSURE),
+        roads: METHODS.iter().map(|m| ActionSet::named(m.steps.iter().map(|s| s.action.as_str()))).collect(),
+    }
+});
+
 /// The judgement of one of AWS's own policies by its name; `None` for a name that is not on the list.
 pub(in super::super) fn known(name: &str) -> Option<Judgement> {
     let (_, level, risks) = KNOWN.iter().find(|(known, ..)| *known == name)?;
@@ -108,26 +130,25 @@ fn weigh(allows: &[&Statement], denies: &[&Statement]) -> Judgement {
     let mut admin = false;
     for allow in &wide {
         let own = wide_actions(allow);
-        admin |= IAM_WRITING.iter().all(|a| own.has(a));
+        admin |= own.holds(&ASKED.iam_writing);
         can.add(&own);
     }
     denies.iter().for_each(|deny| can.remove(&actions(deny)));
-    admin &= IAM_WRITING.iter().any(|a| can.has(a));
+    admin &= can.meets(&ASKED.iam_writing);
     let level = if admin { Level::Admin } else { allows.iter().map(|s| reach(s, &denies)).max().unwrap_or(Level::None) };
     Judgement { level, risks: risks(&can, &wide, &denies), conditional: false }
 }
 
 fn risks(can: &ActionSet, wide: &[&Statement], denies: &[&Statement]) -> BTreeSet<Risk> {
-    let any = |list: &[&str]| list.iter().any(|a| can.has(a));
-    let escalates = METHODS.iter().any(|m| m.steps.iter().all(|s| can.has(&s.action)));
+    let escalates = ASKED.roads.iter().any(|road| can.holds(road));
     let modifies = wide.iter().any(|s| reach(s, denies) == Level::Write);
     let wildcard = wide.iter().any(|s| whole_service(s, denies));
     [
-        (any(CREDENTIALS), Risk::CredentialAccess),
-        (any(EXFILTRATION), Risk::DataExfiltration),
+        (can.meets(&ASKED.credentials), Risk::CredentialAccess),
+        (can.meets(&ASKED.exfiltration), Risk::DataExfiltration),
         (modifies, Risk::InfrastructureModification),
         (escalates, Risk::PrivilegeEscalation),
-        (any(EXPOSURE), Risk::ResourceExposure),
+        (can.meets(&ASKED.exposure), Risk::ResourceExposure),
         (wildcard, Risk::ServiceWildcard),
     ]
     .into_iter()
