@@ -170,7 +170,9 @@ impl<'a> Directory<'a> {
         let Ok(number) = u32::try_from(at) else { return Ok(()) };
         self.known.by_dn.insert(key, number);
         self.known.by_id.insert(id, number);
-        self.known.by_guid.extend(object.guid.as_ref().map(|g| (reading.names.key(g.as_str()), number)));
+        // Where the GUID is the native id it is found there.
+        let guid = object.guid.as_ref().filter(|g| **g != object.native_id);
+        self.known.by_guid.extend(guid.map(|g| (reading.names.key(g.as_str()), number)));
         self.known.by_sid.extend(object.sid.as_ref().map(|s| (reading.names.key(s), number)));
         for uid in &object.uids {
             self.known.by_uid.entry(uid.to_lowercase()).or_default().push(number);
@@ -304,6 +306,7 @@ struct Known {
     entries: Vec<Place>,
     by_dn: KeyMap<u32>,
     by_id: KeyMap<u32>,
+    /// GUIDs that are not native ids.
     by_guid: KeyMap<u32>,
     by_sid: KeyMap<u32>,
     by_uid: BTreeMap<String, Vec<u32>>,
@@ -772,7 +775,8 @@ impl Edges<'_> {
 
     /// An entry by GUID, else by SID, else by DN.
     fn find(&self, reference: &dn::Reference<'_>) -> Option<u32> {
-        let guid = reference.guid.as_deref().and_then(|g| self.known.by_guid.get(&self.names.key(g)));
+        let guid = reference.guid.as_deref().map(|g| self.names.key(g));
+        let guid = guid.and_then(|g| self.known.by_id.get(&g).or_else(|| self.known.by_guid.get(&g)));
         let sid = || reference.sid.as_deref().and_then(|s| self.known.by_sid.get(&self.names.key(s)));
         guid.or_else(sid).copied().or_else(|| self.known.by_dn.get(&self.names.key(&dn::key(reference.dn)?)).copied())
     }
