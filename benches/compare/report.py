@@ -119,7 +119,9 @@ def findings_line(size, result):
     f = result["findings"]
     if f is None:
         return f"{size}: DuckDB was left out, nothing was compared"
-    what = f"{f['findings']} findings and {f['counts']} outcomes of {len(result['checks']['evaluated'])} checks"
+    without = unanswered(result)
+    what = f"{f['findings']} findings and {f['counts']} outcomes of {len(result['checks']['evaluated']) - len(without)} checks"
+    what += f" ({', '.join(without)} not answered by DuckDB)" if without else ""
     if f["equal"]:
         return f"{size}: {what}, equal in DuckDB; digest {f['digests']['holdover'][:16]}"
     only = [f"{one['count']} only {side}, such as {one['examples'][:2]}" for side, one in f["only"].items()]
@@ -173,6 +175,8 @@ def page(results):
         cells = [e["edges"], e["accounts"], e["identities"], e["systems"], round(e["bytes"] / 1e6), len(r["checks"]["evaluated"]), len(r["checks"]["partition_local"])]
         for row, cell in zip(rows, [*map(grouped, cells), compared(r["findings"])]):
             row.append(cell)
+    if any(unanswered(r) for r in sizes.values()):
+        rows.append(["… without these checks", *(", ".join(unanswered(sizes[name])) for name in names)])
     lines += markdown(["estate", *names], rows) + [""]
     columns = [of_size(sizes[name], name == "100m") for name in names]
     rows = [[line[0].title, next((f.target for f in line if f.target), ""), *(marked(f) for f in line)] for line in zip(*columns) if any(f.value is not None for f in line)]
@@ -186,6 +190,11 @@ def compared(findings):
     if findings is None:
         return "not compared"
     return grouped(findings["findings"]) if findings["equal"] else "**no**"
+
+
+def unanswered(result):
+    """Checks for which DuckDB had not enough memory."""
+    return (result["findings"] or {}).get("unanswered", [])
 
 
 def grouped(number):

@@ -44,6 +44,7 @@ def same(store, run, out, kinds, threads, spill):
     connection = connect(threads, spill)
     estate.open(connection)
     asked = set(connection.execute("SELECT check_id, system FROM outcomes WHERE outcome = 'evaluated'").fetchall())
+    # Those that DuckDB answered.
     checks = sorted(path.stem for path in Path(out).glob("*.parquet"))
     sides = {
         "duckdb": lambda: duckdb_found(connection, out, {check: kinds[check] for check in checks}, asked),
