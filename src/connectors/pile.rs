@@ -278,6 +278,12 @@ impl<T: Pack> Pile<T> {
         self.packed.file.is_some()
     }
 
+    /// Bytes of the packed rows.
+    pub fn packed_bytes(&self) -> u64 {
+        let held: usize = self.packed.held_bytes.saturating_add(self.packed.tail.len());
+        self.packed.stored.iter().map(|len| *len as u64).sum::<u64>().saturating_add(held as u64)
+    }
+
     /// The packed rows in blocks, in order; [`rows_of`] takes a block apart.
     ///
     /// # Errors
@@ -386,7 +392,8 @@ mod tests {
             let mut block = Vec::new();
             frame(&mut block, |to| (count, Some("last".to_owned())).pack(to));
             pile.push_packed(block, 1);
-            assert_eq!((pile.total(), pile.packed.file.is_some()), (count + 1, count > 1_000_000));
+            assert_eq!((pile.total(), pile.is_stored()), (count + 1, count > 1_000_000));
+            assert!(pile.packed_bytes() > 6 * (count - pile.len() as u64));
             let mut walked = Vec::new();
             pile.walk(|mut row| {
                 let row: (u64, Option<String>) = Pack::unpack(&mut row).unwrap();

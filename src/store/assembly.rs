@@ -126,8 +126,12 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Packed bytes that are sorted into one run.
-const RUN: usize = 8 << 20;
+/// Packed bytes that are sorted into one run, of so many in all: each run is an open file until all are read.
+fn run_bytes(all: u64) -> usize {
+    const LEAST: usize = 8 << 20;
+    const RUNS: u64 = 384;
+    usize::try_from(all.div_ceil(RUNS)).map_or(LEAST, |share| share.max(LEAST))
+}
 
 /// Length of what [`sort_origin`] appends.
 const ORIGIN: usize = 13;
@@ -167,10 +171,11 @@ impl Assembly<'_> {
             rows.walk(|packed| make(packed, &mut buffers, &mut |by, rest| sorter.push(by, rest)))?;
             return Ok(sorter);
         }
+        let most = run_bytes(rows.packed_bytes());
         let mut blocks = rows.into_blocks()?;
         let next = || {
             let (mut some, mut bytes) = (Vec::new(), 0);
-            while bytes < RUN
+            while bytes < most
                 && let Some(block) = blocks.next()
             {
                 let block = block?;
@@ -1029,6 +1034,13 @@ mod tests {
         let groups = |entries: &[TableEntry]| entries.iter().map(|t| (t.rows, t.row_groups)).collect::<Vec<_>>();
         assert_eq!(groups(&made.entries), groups(&slow));
         assert!(["grants", "row_origins"].iter().all(|n| slow.iter().any(|t| t.row_groups > 1 && t.name == *n)), "{slow:?}");
+    }
+
+    #[test]
+    fn runs_stay_few_enough_to_be_open_at_once() {
+        for (all, want) in [(0, 8 << 20), (1 << 30, 8 << 20), (384 << 25, 1 << 25), ((384 << 25) + 1, (1 << 25) + 1)] {
+            assert_eq!(run_bytes(all), want, "{all}");
+        }
     }
 
     #[test]
