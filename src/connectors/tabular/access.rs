@@ -247,7 +247,7 @@ impl Access {
             Some(known) if known == tag => return Ok(()),
             Some(_) => {}
             None => {
-                self.accounts.put(key, tag, &[packed]);
+                self.accounts.put(key, tag, packed);
                 return Ok(());
             }
         }
@@ -266,7 +266,7 @@ impl Access {
         }
         held.clear();
         let (key, tag) = packed_account(&merged.row, first, self.hashes(), &mut held);
-        self.accounts.put(key, tag, &[&held]);
+        self.accounts.put(key, tag, &held);
         Ok(())
     }
 

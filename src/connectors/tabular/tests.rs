@@ -528,7 +528,7 @@ proptest! {
 
 /// A list of accounts large enough to be read in pieces, the same records line by line, and what both are read with.
 fn one_list_two_ways() -> (String, String, &'static str) {
-    let mut csv = "id,mail,teams,rights,level,where,secret\n".to_owned();
+    let mut csv = "id,mail,teams,rights,level,where,secret,since,until\n".to_owned();
     let mut lines = String::new();
     for n in 0..40_000u32 {
         // Every account comes twice: mostly the same, now and then with more, now and then with something else.
@@ -542,13 +542,16 @@ fn one_list_two_ways() -> (String, String, &'static str) {
         let (level, site) = (["read", "admin"][(n % 2) as usize], if id % 3 == 0 { format!("site-{}", id % 11) } else { String::new() });
         let secret = if id % 4_000 == 5 { "hunter2" } else { "" };
         let rights = format!("right-{}", id % 90 + u32::from(second && id % 1_000 == 7) * 1_000);
-        csv += &format!("{id:06},{mail},{teams},{rights},{level},{site},{secret}\n");
+        // One text stands for the first instant of a day here and for the end of that day there.
+        let day = format!("2027-03-{:02}", id % 28 + 1);
+        csv += &format!("{id:06},{mail},{teams},{rights},{level},{site},{secret},{day},{day}\n");
         let record = json!({
             "id": format!("{id:06}"), "mail": mail, "teams": teams, "rights": rights, "level": level, "where": site, "secret": secret,
+            "since": day, "until": day,
         });
         lines += &format!("{record}\n");
     }
-    let options = "table = \"accounts\"\n[columns]\nnative_id = \"id\"\nemail = \"mail\"\nentitlement = \"rights\"\nentitlement_level = \"level\"\n\
+    let options = "table = \"accounts\"\n[columns]\nnative_id = \"id\"\nemail = \"mail\"\ncreated_at = \"since\"\nexpires_at = \"until\"\nentitlement = \"rights\"\nentitlement_level = \"level\"\n\
                    resource = \"where\"\nsecret = \"secret\"\ngroups = { column = \"teams\", split = \";\" }\n";
     (csv, lines, options)
 }
@@ -580,6 +583,7 @@ fn a_list_of_accounts_is_the_same_read_in_pieces_or_line_by_line() {
         draft
             .accounts
             .take(|a| {
+                assert_eq!(a.row.created_at.map(|t| t.plus(crate::model::time::DAY)), a.row.expires_at, "the last day is in");
                 accounts.push((a.row.native_id.clone(), at(a.origin), format!("{:?}", a.row)));
                 Ok(())
             })
